@@ -1,0 +1,65 @@
+"""The small notations of our files: `5m`, `25MB`, `127.0.0.1:2525`."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_BYTES = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+
+
+class Section(BaseModel):
+    """A part of a file: nothing unknown is accepted, nothing changes after reading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def duration(value: object) -> timedelta:
+    """`30s`, `5m`, `1h30m`, `2d` → timedelta. ValueError says what to write instead."""
+    if isinstance(value, timedelta):
+        return value
+    parts = re.findall(r"(\d+)([smhd])", value) if isinstance(value, str) else []
+    if not parts or "".join(number + unit for number, unit in parts) != value:
+        raise ValueError(f"{value!r} is not a duration: write a number and s, m, h or d, like 30s, 5m, 1h30m, 2d")
+    if sum(len(number) for number, _ in parts) > 12:  # noqa: PLR2004 - far past any sensible wait, before overflow
+        raise ValueError(f"{value!r} is too long")
+    return timedelta(seconds=sum(int(number) * _SECONDS[unit] for number, unit in parts))
+
+
+def size(value: object) -> int:
+    """`25MB` → bytes (1 MB = 2**20). ValueError says what to write instead."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    found = re.fullmatch(r"(\d{1,12})\s*([KMG]?B)?", value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"{value!r} is not a size: write a number and KB, MB or GB, like 25MB")
+    return int(found[1]) * _BYTES[found[2] or ""]
+
+
+def short(span: timedelta) -> str:
+    """A timedelta in the notation of our files: `1h30m`."""
+    left, out = int(span.total_seconds()), ""
+    for unit in "dhms":
+        count, left = divmod(left, _SECONDS[unit])
+        out += f"{count}{unit}" if count else ""
+    return out or "0s"
+
+
+def _bind(value: object) -> str:
+    found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\s]+):(\d{1,5})", value) if isinstance(value, str) else None
+    if found is None or int(found[2]) > 65535:  # noqa: PLR2004
+        raise ValueError(f"{value!r} is not HOST:PORT, like 127.0.0.1:2525 or [::1]:2525")
+    return found[0]
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration, json_schema_input_type=str)]
+Size = Annotated[int, BeforeValidator(size, json_schema_input_type=str | int)]
+HostPort = Annotated[str, BeforeValidator(_bind, json_schema_input_type=str)]
+
+
+def host_port(value: str) -> tuple[str, int]:
+    """`[::1]:25` → ('::1', 25)."""
+    host, _, port = value.rpartition(":")
+    return host.strip("[]"), int(port)

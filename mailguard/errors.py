@@ -1,0 +1,68 @@
+"""What can go wrong, as types: whether a failure is for good is never a flag beside a value."""
+
+from collections.abc import Sequence
+
+
+class MailguardError(Exception):
+    """Root of every error that mailguard raises on purpose."""
+
+
+class SmtpError(MailguardError):
+    """A failure that a mail client is told about: code, enhanced code (RFC 3463) and one line of ASCII."""
+
+    code = 451
+    enhanced = "4.3.0"
+
+    def __init__(self, text: str, *, code: int | None = None, enhanced: str | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.code = code or self.code
+        self.enhanced = enhanced or self.enhanced
+
+    @property
+    def line(self) -> str:
+        """The reply as it goes on the wire, without CR LF: ASCII, no controls, at most 450 octets."""
+        text = "".join(c if " " <= c <= "~" else "?" for c in self.text)
+        return f"{self.code} {self.enhanced} {text}"[:450]
+
+
+class TemporaryFailure(SmtpError):
+    """Try again later (4xx)."""
+
+
+class PermanentFailure(SmtpError):
+    """It will never work like this (5xx)."""
+
+    code = 550
+    enhanced = "5.7.1"
+
+
+class StoreFull(TemporaryFailure):
+    """No room to keep another mail; what is kept already goes on leaving."""
+
+    code = 452
+    enhanced = "4.3.1"
+
+
+class StoreBroken(MailguardError):
+    """The store can no longer be trusted (I/O error, failed fsync, corruption): stop, keep the file."""
+
+
+class CannotTell(MailguardError):
+    """A condition or parser that could not decide; the mail is held, never passed and never rejected."""
+
+
+class ClaimLost(MailguardError):
+    """The delivery was taken over by another attempt: this one's outcome must not be written."""
+
+
+class ConfigError(MailguardError):
+    """Files a person wrote are wrong; `problems` are `document.Problem`s, all of one run."""
+
+    def __init__(self, text: str, problems: Sequence[object] = ()) -> None:
+        super().__init__(text)
+        self.problems = tuple(problems)
+
+
+class RuleError(ConfigError):
+    """The rule files are wrong; the rules that are live stay live."""
