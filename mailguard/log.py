@@ -1,0 +1,201 @@
+"""The log: one JSON object a line, one typed function per event, so that wording can't drift.
+
+Never a body, a matched text or a token; a subject only where `log.subjects` says so.
+"""
+
+import hashlib
+import logging
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Literal, TextIO
+
+import structlog
+
+from mailguard.document.units import Section
+from mailguard.mail import address
+from mailguard.records import Actor, Delivery, Mail, NewMail, Outcome
+
+_COLUMNS = (
+    "ts level event queue_id message_id session_id sender rcpt_count rcpt_domains size rules action due state attempt "
+    "remote smtp_code enhanced_code duration_ms actor error"
+).split()
+_ECS = {
+    "ts": "@timestamp", "level": "log.level", "event": "event.action", "message_id": "email.message_id",
+    "sender": "email.from.address", "error": "error.message", "size": "email.size", "remote": "destination.address",
+}  # fmt: skip
+
+
+class LogSettings(Section):
+    """How the log is written."""
+
+    format: Literal["json", "console", "logfmt", "ecs"] = "json"
+    """json and ecs for machines, console for people, logfmt for both."""
+    addresses: Literal["full", "domain", "hash"] = "full"
+    """How mail addresses appear: whole, the domain alone, or a hash that still correlates."""
+    subjects: bool = False
+    """Whether subjects may appear in the log."""
+
+
+def _order(_: object, __: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    known = {name: event[name] for name in _COLUMNS if name in event}
+    return known | {name: value for name, value in event.items() if name not in known}
+
+
+def _ecs(_: object, __: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    return {_ECS.get(name, f"mailguard.{name}"): value for name, value in event.items()}
+
+
+def _drop_empty(_: object, __: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in event.items() if value not in (None, "", (), [])}
+
+
+class Log:
+    """Mail events. `address` fields follow the settings; every method is one event of the surface."""
+
+    def __init__(self, settings: LogSettings | None = None, stream: TextIO | None = None) -> None:
+        self.settings = settings or LogSettings()
+        renderers: dict[str, list[Any]] = {
+            "json": [structlog.processors.JSONRenderer(ensure_ascii=False)],
+            "console": [structlog.dev.ConsoleRenderer(colors=False, timestamp_key="ts")],
+            "logfmt": [structlog.processors.LogfmtRenderer()],
+            "ecs": [_ecs, structlog.processors.JSONRenderer(ensure_ascii=False)],
+        }
+        self._log = structlog.wrap_logger(
+            structlog.PrintLogger(stream or sys.stdout),
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+                structlog.processors.format_exc_info,
+                _drop_empty,
+                _order,
+                *renderers[self.settings.format],
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+            cache_logger_on_first_use=True,
+        )
+
+    # service
+    def ready(self, listeners: Iterable[str], rules: str, web: str) -> None:
+        self._log.info("service.ready", listeners=list(listeners), rules_hash=rules, web=web)
+
+    def stopping(self, reason: str) -> None:
+        self._log.info("service.stopping", reason=reason)
+
+    def failure(self, where: str, error: BaseException) -> None:
+        """Something inside went wrong that nobody planned for: the type, the place, never the mail."""
+        self._log.error("service.failure", where=where, error=type(error).__name__, exc_info=_without_values(error))
+
+    def reloaded(self, rules: str, actor: str) -> None:
+        self._log.info("rules.reloaded", rules_hash=rules, actor=actor)
+
+    def reload_failed(self, error: str, actor: str) -> None:
+        self._log.error("rules.reload_failed", error=error, actor=actor)
+
+    # mail in
+    def accepted(self, mail: NewMail, seconds: float) -> None:
+        self._log.info("smtp.accepted", **self._mail(mail), duration_ms=round(seconds * 1000, 1))
+
+    def rejected(
+        self, reply: str, *, session_id: str = "", sender: str = "", peer: str = "", rules: Iterable[str] = ()
+    ) -> None:
+        code, enhanced, _ = (reply.split(" ", 2) + ["", ""])[:3]
+        self._log.info(
+            "smtp.rejected", session_id=session_id, sender=self.address(sender), remote=peer, rules=list(rules),
+            smtp_code=code, enhanced_code=enhanced, error=reply,
+        )  # fmt: skip
+
+    def auth_failed(self, name: str, peer: str, session_id: str) -> None:
+        self._log.warning("auth.failed", sender=self.address(name), remote=peer, session_id=session_id)
+
+    def evaluated(self, mail: NewMail) -> None:
+        hits = mail.verdict.hits
+        self._log.info(
+            "message.evaluated", queue_id=mail.queue_id, action=mail.verdict.action.name.lower(),
+            rules=list(mail.verdict.rules), audit=[hit.rule for hit in hits if hit.rule not in mail.verdict.rules],
+            tags=list(mail.verdict.tags), rules_hash=mail.verdict.rules_hash,
+        )  # fmt: skip
+        if mail.verdict.holds:
+            self._log.info("message.held", queue_id=mail.queue_id, rules=[hold.rule for hold in mail.verdict.holds])
+        elif due := max((d.due_at for d in mail.deliveries if d.due_at and d.due_at > mail.received_at), default=None):
+            self._log.info("message.delayed", queue_id=mail.queue_id, rules=list(mail.verdict.rules), due=_iso(due))
+
+    # people
+    def held(self, queue_id: str, rules: Iterable[str], actor: Actor, due: datetime | None = None) -> None:
+        self._log.info("message.held", queue_id=queue_id, rules=list(rules), actor=self._actor(actor), due=_iso(due))
+
+    def released(self, queue_id: str, actor: Actor, remaining: Iterable[str] = ()) -> None:
+        self._log.info("hold.released", queue_id=queue_id, actor=self._actor(actor), remaining=list(remaining))
+
+    def approved(self, queue_id: str, actor: Actor, remaining: Iterable[str] = ()) -> None:
+        self._log.info("hold.approved", queue_id=queue_id, actor=self._actor(actor), remaining=list(remaining))
+
+    def cancelled(self, queue_id: str, actor: Actor) -> None:
+        self._log.info("message.cancelled", queue_id=queue_id, actor=self._actor(actor))
+
+    def dropped(self, queue_id: str, recipients: Iterable[str], actor: Actor) -> None:
+        domains = sorted({address.domain(r) for r in recipients})
+        self._log.info("recipient.dropped", queue_id=queue_id, rcpt_domains=domains, actor=self._actor(actor))
+
+    def expired(self, queue_id: str, rule: str, outcome: str) -> None:
+        self._log.info("hold.expired", queue_id=queue_id, rules=[rule], action=outcome)
+
+    # mail out
+    def attempted(self, mail: Mail, delivery: Delivery, outcome: Outcome, destination: str, seconds: float) -> None:
+        """delivery.sent, delivery.deferred, delivery.failed or delivery.ambiguous."""
+        name = "delivery.ambiguous" if outcome.ambiguous else f"delivery.{outcome.result}"
+        level = self._log.info if outcome.result == "sent" else self._log.warning
+        level(
+            name, queue_id=mail.queue_id, message_id=mail.message_id, sender=self.address(mail.identity.address),
+            rcpt_domains=[address.domain(delivery.address)], recipient=self.address(delivery.address),
+            attempt=delivery.attempts, remote=destination, smtp_code=outcome.reply.code,
+            enhanced_code=outcome.reply.enhanced, duration_ms=round(seconds * 1000, 1), due=_iso(outcome.due_at),
+            error="" if outcome.result == "sent" else outcome.reply.text,
+        )  # fmt: skip
+
+    def damaged(self, queue_id: str, error: str) -> None:
+        self._log.error("message.damaged", queue_id=queue_id, error=error)
+
+    def noticed(self, kinds: Iterable[str], queue_ids: Iterable[str], person: str, outcome: Outcome) -> None:
+        ok = outcome.result == "sent"
+        level = self._log.info if ok else self._log.warning
+        level(
+            "notice.sent" if ok else f"notice.{outcome.result}", queue_id=",".join(queue_ids), kinds=sorted(set(kinds)),
+            recipient=self.address(person), smtp_code=outcome.reply.code, error="" if ok else outcome.reply.text,
+        )  # fmt: skip
+
+    # shapes
+    def address(self, value: str) -> str:
+        """An address as the settings want it written."""
+        if not value or self.settings.addresses == "full":
+            return value
+        if self.settings.addresses == "domain":
+            return "@" + address.domain(value) if "@" in value else "…"
+        return hashlib.sha256(address.key(value).encode()).hexdigest()[:16]
+
+    def _actor(self, actor: Actor) -> str:
+        return f"{self.address(actor.name) if '@' in actor.name else actor.name} ({actor.via})"
+
+    def _mail(self, mail: NewMail) -> dict[str, Any]:
+        recipients = mail.envelope.addresses
+        return {
+            "queue_id": mail.queue_id,
+            "message_id": mail.message_id,
+            "session_id": mail.session_id,
+            "sender": self.address(mail.identity.address),
+            "rcpt_count": len(recipients),
+            "rcpt_domains": sorted({address.domain(r) for r in recipients})[:50],
+            "size": len(mail.raw),
+            "subject": mail.subject if self.settings.subjects else None,
+        }
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z") if instant else None
+
+
+def _without_values(error: BaseException) -> BaseException:
+    """The traceback stays, the message goes: an exception's text may quote the mail that caused it."""
+    bare = RuntimeError(type(error).__name__)
+    bare.__traceback__ = error.__traceback__
+    return bare

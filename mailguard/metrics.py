@@ -1,0 +1,69 @@
+"""Prometheus names, in one place (surface: Metrics)."""
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+
+from mailguard.document.units import HostPort, Section
+
+disable_created_metrics()
+
+_FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_LAG = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0)
+
+
+class MetricsSettings(Section):
+    """Where Prometheus scrapes."""
+
+    bind: HostPort | None = None
+    """HOST:PORT of the metrics listener; leave it out for none."""
+
+
+class Metrics:
+    """One service's numbers; a registry of its own, so that tests and several services don't mix."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.received = Counter(
+            "mailguard_messages_received", "Mails accepted with a 250", ["listener"], registry=registry
+        )
+        self.rejected = Counter("mailguard_messages_rejected", "Mails refused", ["code"], registry=registry)
+        self.matches = Counter(
+            "mailguard_rule_matches", "Rules that matched", ["rule", "action", "mode"], registry=registry
+        )
+        self.queue = Gauge("mailguard_queue_messages", "Deliveries by state", ["state"], registry=registry)
+        self.oldest = Gauge(
+            "mailguard_queue_oldest_seconds", "Age of the oldest waiting delivery", ["state"], registry=registry
+        )
+        self.lag = Histogram(
+            "mailguard_release_lag_seconds", "From due to on the wire", buckets=_LAG, registry=registry
+        )
+        self.holds = Counter("mailguard_holds_resolved", "Holds that ended", ["outcome"], registry=registry)
+        self.attempts = Counter("mailguard_delivery_attempts", "Attempts by result", ["result"], registry=registry)
+        self.ambiguous = Counter(
+            "mailguard_deliveries_ambiguous", "Connection lost between the dot and the reply", registry=registry
+        )
+        self.evaluation = Histogram(
+            "mailguard_rule_evaluation_seconds", "Facts and rules for one mail", buckets=_FAST, registry=registry
+        )
+        self.commit = Histogram(
+            "mailguard_storage_commit_seconds", "From put to durable", buckets=_FAST, registry=registry
+        )
+        self.reload_ok = Gauge(
+            "mailguard_rules_last_reload_successful", "1 when the last reload was accepted", registry=registry
+        )
+        self.notices_undelivered = Gauge(
+            "mailguard_notices_undelivered", "Notices not delivered within five minutes", registry=registry
+        )
+        self.connections = Gauge("mailguard_smtp_connections", "Open client connections", registry=registry)
+        self.auth_failures = Counter("mailguard_auth_failures", "Logins refused", registry=registry)
+        self.reload_ok.set(1)
+
+    def render(self) -> bytes:
+        """The text exposition format."""
+        return generate_latest(self.registry)
