@@ -1,0 +1,116 @@
+"""Hours of the week, as files write them: `Mon-Fri 08:00-18:00`, several with commas. Pure: time is an argument."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_SPAN = re.compile(r"([A-Za-z]{3})(?:-([A-Za-z]{3}))?\s+(\d{1,2}):(\d\d)-(\d{1,2}):(\d\d)")
+_CLOCK = re.compile(r"(\d{1,2}):(\d\d)")
+_MIDNIGHT = 24 * 60
+_HELP = 'write days and times, like "Mon-Fri 08:00-18:00" or "Mon-Fri 08:00-18:00, Sat 09:00-12:00"'
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The same hours on some days of the week; minutes since local midnight, the end not included."""
+
+    days: frozenset[int]  # Monday is 0
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Some hours of every week, in whatever zone is asked for."""
+
+    text: str
+    spans: tuple[Span, ...]
+
+    def include(self, now: datetime, zone: tzinfo) -> bool:
+        """Whether this instant lies in the hours, on that zone's wall clock."""
+        local = now.astimezone(zone)
+        minute = local.hour * 60 + local.minute
+        return any(local.weekday() in span.days and span.start <= minute < span.end for span in self.spans)
+
+    def after(self, start: datetime, amount: timedelta, zone: tzinfo) -> datetime:
+        """The UTC instant by which `amount` of these hours has passed since `start`; only they are counted."""
+        left, begin = amount, start.astimezone(UTC)
+        for opens, closes in self._intervals(begin.astimezone(zone).date(), zone):
+            opens = max(opens, begin)
+            if closes - opens >= left:
+                return opens + left
+            left -= max(closes - opens, timedelta())
+        raise AssertionError("a week has hours: the intervals never end")
+
+    def _intervals(self, day: date, zone: tzinfo) -> Iterator[tuple[datetime, datetime]]:
+        while True:
+            spans = [span for span in self.spans if day.weekday() in span.days]
+            for span in sorted(spans, key=lambda span: span.start):
+                yield _instant(day, span.start, zone), _instant(day, span.end, zone)
+            day += timedelta(days=1)
+
+
+def _instant(day: date, minute: int, zone: tzinfo) -> datetime:
+    days, minute = divmod(minute, _MIDNIGHT)
+    local = datetime.combine(day + timedelta(days=days), time(*divmod(minute, 60)), zone)
+    return local.astimezone(UTC)
+
+
+def next_clock(clock: time, after: datetime, zone: tzinfo) -> datetime:
+    """The first UTC instant not before `after` at which that zone's wall clock shows `clock`."""
+    day = after.astimezone(zone).date()
+    minute = clock.hour * 60 + clock.minute
+    today = _instant(day, minute, zone)
+    return today if today >= after else _instant(day + timedelta(days=1), minute, zone)
+
+
+def parse(value: object) -> Hours:
+    """ValueError says what to write instead."""
+    if isinstance(value, Hours):
+        return value
+    spans = [_span(part.strip()) for part in value.split(",")] if isinstance(value, str) else []
+    if not spans:
+        raise ValueError(f"{value!r} is not a time of the week: {_HELP}")
+    ordered = sorted((day, span.start, span.end) for span in spans for day in span.days)
+    for (day, _, end), (next_day, start, _) in zip(ordered, ordered[1:], strict=False):
+        if day == next_day and start < end:
+            raise ValueError(f"{value!r} names some hours twice: let the times of a day not overlap")
+    return Hours(str(value), tuple(spans))
+
+
+def _span(text: str) -> Span:
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not a time of the week: {_HELP}")
+    first, last = (_day(name) for name in (found[1], found[2] or found[1]))
+    start, end = int(found[3]) * 60 + int(found[4]), int(found[5]) * 60 + int(found[6])
+    if int(found[4]) >= 60 or int(found[6]) >= 60 or end > _MIDNIGHT:  # noqa: PLR2004 - minutes of an hour
+        raise ValueError(f"{text!r} has a time that no clock shows")
+    if start >= end:
+        raise ValueError(f"{text!r} ends before it starts: write a night as two, like Mon 22:00-24:00, Tue 00:00-06:00")
+    return Span(frozenset((first + step) % 7 for step in range((last - first) % 7 + 1)), start, end)
+
+
+def _day(name: str) -> int:
+    if name.lower() not in _DAYS:
+        raise ValueError(f"{name!r} is not a day: write Mon, Tue, Wed, Thu, Fri, Sat or Sun")
+    return _DAYS.index(name.lower())
+
+
+def clock(value: object) -> time:
+    """`08:00` → a time of day. ValueError says what to write instead."""
+    if isinstance(value, time):
+        return value
+    found = _CLOCK.fullmatch(value) if isinstance(value, str) else None
+    if found is None or int(found[1]) > 23 or int(found[2]) > 59:  # noqa: PLR2004 - what a clock shows
+        raise ValueError(f'{value!r} is not a time of day: write it in quotes, like "08:00"')
+    return time(int(found[1]), int(found[2]))
+
+
+WeekHours = Annotated[Hours, BeforeValidator(parse, json_schema_input_type=str)]
+ClockTime = Annotated[time, BeforeValidator(clock, json_schema_input_type=str)]
