@@ -1,0 +1,105 @@
+"""Where mail goes next: one smarthost, or the recipients' own mail servers (MX), with routes per domain."""
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from mailguard.document.units import HostPort, Section
+
+_ROUTE = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+
+
+class Tls(StrEnum):
+    """How a connection to a next hop is protected."""
+
+    NONE = "none"
+    STARTTLS = "starttls"  # required: without it nothing is sent
+    IMPLICIT = "implicit"  # TLS from the first byte, usually port 465
+
+
+class Hop(Section):
+    """One way out: `smarthost` or `mx`, and how to speak to it."""
+
+    smarthost: HostPort | None = None
+    """Host and port of the server that takes all mail, like smtp.corp.example:587."""
+    mx: bool = False
+    """Deliver directly to the mail servers of each recipient's domain."""
+    tls: Tls | None = None
+    """none, starttls (required, certificate checked) or implicit. Default to a smarthost: starttls; with mx:
+    TLS where the server offers it, certificate not checked, as is usual between strangers (RFC 7435)."""
+    username: str | None = Field(default=None, min_length=1)
+    """Login at the smarthost."""
+    password: SecretStr | None = None
+    """Password of that login; better in a file, with password_file."""
+    password_file: Path | None = None
+    """File that holds the password."""
+    ca_file: Path | None = None
+    """PEM file of the authorities that may sign the server's certificate, instead of the system's."""
+    connections: int = Field(default=10, ge=1, le=1000)
+    """Connections to one destination at a time."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.smarthost is None) is not self.mx:
+            raise ValueError('say either smarthost: "HOST:PORT" or mx: true')
+        if self.mx and self.tls is Tls.IMPLICIT:
+            raise ValueError("mx servers do not speak implicit TLS: use tls: starttls, or leave tls out")
+        return self
+
+    @model_validator(mode="after")
+    def _login(self) -> Self:
+        secret = self.password is not None or self.password_file is not None
+        if self.username is None:
+            if secret:
+                raise ValueError("a password without a username: add username, or take the password away")
+            return self
+        if not secret:
+            raise ValueError("a username without a password: add password_file (or password)")
+        if self.mx:
+            raise ValueError("a login makes no sense with mx: it would be shown to strangers")
+        if self.tls is Tls.NONE:
+            raise ValueError("username and password would cross the network in cleartext: use tls: starttls")
+        return self
+
+    @property
+    def secured(self) -> Tls:
+        """`tls` with the default of a smarthost filled in; not for mx, where the default is opportunistic."""
+        return self.tls or Tls.STARTTLS
+
+
+class NextHop(Hop):
+    """The default way out, and the exceptions from it by recipient domain."""
+
+    routes: dict[str, Hop] = Field(default_factory=dict)
+    """Other ways by recipient domain: corp.example, or *.corp.example for its sub-domains only."""
+
+    @field_validator("routes")
+    @classmethod
+    def _patterns(cls, routes: dict[str, Hop]) -> dict[str, Hop]:
+        for pattern in routes:
+            if not _ROUTE.fullmatch(pattern):
+                raise ValueError(
+                    f"{pattern!r} is not a domain: write corp.example, or *.corp.example for its sub-domains "
+                    "(lower case, international names in their xn-- form)"
+                )
+        return routes
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Self:
+        """A claim knows its destination only, so one smarthost can't be reached in two ways."""
+        seen: dict[str, tuple[str, Hop]] = {}
+        for name, hop in {"next_hop": self.default, **self.routes}.items():
+            if hop.smarthost is None:
+                continue
+            other, known = seen.setdefault(hop.smarthost, (name, hop))
+            if known != hop:
+                raise ValueError(f"{other} and {name} both name {hop.smarthost}, but with different settings")
+        return self
+
+    @property
+    def default(self) -> Hop:
+        """The way of all domains that no route names."""
+        return Hop.model_construct(**{name: getattr(self, name) for name in Hop.model_fields})
