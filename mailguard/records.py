@@ -190,11 +190,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a server said (or what we say for it): code, enhanced code (may be ''), text."""
+    """What a server said (or what we say for it): code, enhanced code (may be ''), text.
+
+    `remote` is the server that said it, as 'name[address]:port'; '' when the words are our own.
+    """
 
     code: int
     enhanced: str
     text: str
+    remote: str = ""
 
     def __str__(self) -> str:
         return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
@@ -210,12 +214,16 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One recipient's result. `ambiguous`: the connection died after the final dot and before the reply."""
+    """One recipient's result. `ambiguous`: the connection died after the final dot and before the reply.
+
+    `relayed_without_dsn`: sent to a server that makes no reports, so the one asked for (NOTIFY=SUCCESS) is ours.
+    """
 
     result: Result
     reply: Reply
     due_at: datetime | None = None  # the next attempt; set by the scheduler when deferred
     ambiguous: bool = False
+    relayed_without_dsn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
