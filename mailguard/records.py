@@ -216,7 +216,7 @@ class Result(StrEnum):
 class Outcome:
     """One recipient's result. `ambiguous`: the connection died after the final dot and before the reply.
 
-    `relayed_without_dsn`: sent to a server that makes no reports, so the one asked for (NOTIFY=SUCCESS) is ours.
+    `relayed_without_dsn`: sent to a server that makes no reports, so the one asked for is ours to make.
     """
 
     result: Result
