@@ -288,6 +288,7 @@ class NewMail:
     automatic: bool = False
     notices: tuple["NewNotice", ...] = ()
     session_id: str = ""
+    answers: str = ""  # who is told what becomes of it (sender, owner or fallback); '' = the identity's address
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +313,7 @@ class Mail:
     attachments: tuple[AttachmentInfo, ...] = ()
     automatic: bool = False
     purged: bool = False  # the bytes are gone
+    answers: str = ""  # who is told what becomes of it
     revision: int = 0  # grows with every change a person or rule makes: what a page view was about
 
     @property
