@@ -1,0 +1,78 @@
+"""What a model allows at a place: its field names for did-you-mean, its examples for a missing key."""
+
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The keys a mapping may have at a place, with what is known of each."""
+
+    fields: Mapping[str, FieldInfo | None] = field(default_factory=dict)
+
+
+def slot_at(model: Any, loc: Sequence[str | int], data: Any) -> Slot:
+    """The keys allowed at `loc`; of several possible models, those that share a key with the data, if any."""
+    found = [model]
+    for step in loc:
+        data = data[step] if isinstance(data, Mapping | list) else None
+        found = [inner for kind in found for inner in _inside(kind, step)]
+    tables = [table for kind in found for table in _tables(kind)]
+    fitting = [table for table in tables if isinstance(data, Mapping) and table.keys() & data.keys()]
+    merged: dict[str, FieldInfo | None] = {}
+    for table in fitting or tables:
+        merged.update(table)
+    return Slot(merged)
+
+
+def example(name: str, info: FieldInfo | None) -> str:
+    """The help for a missing key: its example, else what it is for."""
+    if info is not None and info.examples:
+        return f"for example {name}: {info.examples[0]}"
+    described = (info.description or "").strip().splitlines() if info is not None else []
+    return f"{name}: {described[0].rstrip('.')}" if described else ""
+
+
+def _options(kind: Any) -> list[Any]:
+    """A type without its wrapping: the members of a union, the value of an Annotated."""
+    origin = get_origin(kind)
+    if origin is Annotated:
+        return _options(get_args(kind)[0])
+    if origin in (Union, types.UnionType):
+        return [option for part in get_args(kind) for option in _options(part)]
+    return [kind]
+
+
+def _inside(kind: Any, step: str | int) -> list[Any]:
+    """The types of what stands at `step` in a value of this type."""
+    inner: list[Any] = []
+    for option in _options(kind):
+        args = [arg for arg in get_args(option) if arg is not Ellipsis]
+        if isinstance(step, int):
+            inner += args[:1]
+        elif (table := _hints(option)) is not None:
+            inner += [table[step]] if step in table else []
+        elif args:
+            inner.append(args[-1])
+    return inner
+
+
+def _hints(kind: Any) -> dict[str, Any] | None:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return {info.alias or name: info.annotation for name, info in kind.model_fields.items()}
+    return get_type_hints(kind, include_extras=True) if is_dataclass(kind) else None
+
+
+def _tables(kind: Any) -> list[dict[str, FieldInfo | None]]:
+    tables: list[dict[str, FieldInfo | None]] = []
+    for option in _options(kind):
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            tables.append({info.alias or name: info for name, info in option.model_fields.items()})
+        elif is_dataclass(option):
+            tables.append(dict.fromkeys(part.name for part in fields(option)))
+    return tables
