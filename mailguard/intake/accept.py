@@ -1,0 +1,264 @@
+"""accept(envelope, spool, session) → queue id: facts, verdict, one `store.put`; the 250 depends on it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from mailguard import rules as policy
+from mailguard.clock import Clock
+from mailguard.errors import CannotTell, PermanentFailure
+from mailguard.history.settings import Learn
+from mailguard.intake import queue_id as ids
+from mailguard.intake.arrange import Arrangement, Desired, arrange, edits
+from mailguard.intake.facts import automatic, gather, split_recipients
+from mailguard.log import Log
+from mailguard.mail import address
+from mailguard.mail.attachments import attachments
+from mailguard.mail.envelope import Envelope, Session
+from mailguard.mail.headers import Edit
+from mailguard.mail.message import Message
+from mailguard.metrics import Metrics
+from mailguard.notices import NoticeSettings
+from mailguard.people import People
+from mailguard.records import (
+    Accepted,
+    Action,
+    AttachmentInfo,
+    Delivery,
+    Ending,
+    Hold,
+    HoldKind,
+    NewMail,
+    NewNotice,
+    NoticeKind,
+    Past,
+    Spool,
+    State,
+    Verdict,
+)
+from mailguard.rules import RuleSet
+from mailguard.rules.settings import HoldSettings
+from mailguard.store.base import Filter, Store
+
+INLINE = 64 * 1024  # bytes: smaller mail is judged on the loop (about a millisecond), larger in a thread
+MAX_RECEIVED = 50  # RFC 5321 §6.3 asks for a large count
+MAX_OWN_RECEIVED = 3
+UNDECIDED = "undecided"
+UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeSettings:
+    """What intake needs of the configuration."""
+
+    hostname: str
+    holds: HoldSettings
+    learn: Learn
+    notices: NoticeSettings
+    decide: timedelta  # from the dot to the 250, all facts included
+
+
+class Intake:
+    """One mail at a time: nothing here remembers anything between two mails."""
+
+    def __init__(
+        self,
+        store: Store,
+        rules: Callable[[], RuleSet],
+        people: Callable[[], People],
+        destination: Callable[[str], str],
+        settings: IntakeSettings,
+        clock: Clock,
+        log: Log,
+        metrics: Metrics,
+        wake: Callable[[], None],
+    ) -> None:
+        self._store, self._rules, self._people, self._destination = store, rules, people, destination
+        self._settings, self._clock, self._log, self._metrics, self._wake = settings, clock, log, metrics, wake
+        self._late: set[asyncio.Task[None]] = set()
+
+    async def accept(self, envelope: Envelope, spool: Spool, session: Session) -> Accepted:
+        """Durable when it returns. Raises PermanentFailure (a rule rejects, a loop), TemporaryFailure, StoreFull."""
+        now = self._clock.now()
+        letter = _Letter(ids.new(now), envelope, spool, session, Message(spool.raw), now)
+        self._refuse_loops(letter.message)
+        judging = asyncio.create_task(self._judge(letter))
+        done, _ = await asyncio.wait({judging}, timeout=self._settings.decide.total_seconds())
+        if not done:
+            return await self._accept_undecided(letter, judging)
+        mail = judging.result()
+        if mail.verdict.action is Action.REJECT:
+            self._note(mail)
+            raise PermanentFailure(f"rejected by rule {mail.verdict.reject}")
+        await self._put(mail, session)
+        return Accepted(mail.queue_id, mail.verdict.holds[0].rule if mail.verdict.holds else "")
+
+    async def resume(self) -> int:
+        """Decide what an earlier process put as undecided and did not come back to; how many."""
+        waiting = await self._store.find(Filter(rule=UNDECIDED, state=State.HELD))
+        for stored in waiting:
+            raw = bytearray()
+            async for chunk in self._store.body(stored.queue_id):
+                raw += chunk
+            session = Session("", stored.identity, "", listener="")
+            letter = _Letter(
+                stored.queue_id, stored.envelope, Spool(raw, stored.digest), session, Message(raw),
+                stored.received_at, stored.edits,
+            )  # fmt: skip
+            self._decide_late(self._judge(letter))
+        return len(waiting)
+
+    async def drain(self) -> None:
+        """Wait for what is decided late."""
+        await asyncio.gather(*self._late, return_exceptions=True)
+
+    def _refuse_loops(self, message: Message) -> None:
+        received = message.raw_fields("received")
+        own = sum(f"by {self._settings.hostname} (mailguard)".encode() in field for field in received)
+        if len(received) > MAX_RECEIVED or own >= MAX_OWN_RECEIVED:
+            raise PermanentFailure("this mail is going round in circles", code=554, enhanced="5.4.6")
+
+    async def _judge(self, letter: "_Letter") -> NewMail:
+        """The mail with its verdict; whatever goes wrong on the way ends in a hold, never in a pass."""
+        started, rules, people = self._clock.monotonic(), self._rules(), self._people()
+        try:
+            past = await self._past(letter) if "past" in rules.needs else None
+            if len(letter.spool.raw) <= INLINE:
+                mail = self._decided(letter, rules, people, past)
+            else:
+                mail = await asyncio.to_thread(self._decided, letter, rules, people, past)
+        except Exception as error:  # noqa: BLE001 - unknown → hold
+            if not isinstance(error, CannotTell):
+                self._log.failure("rules", error)
+            mail = self._unreadable(letter, people, error)
+        self._metrics.evaluation.observe(self._clock.monotonic() - started)
+        return mail
+
+    async def _past(self, letter: "_Letter") -> Past:
+        addresses = tuple(dict.fromkeys(map(address.key, letter.envelope.addresses)))
+        sender = address.key(letter.session.identity.address)
+        return await self._store.facts_for(sender, addresses, letter.message.references)
+
+    def _decided(self, letter: "_Letter", rules: RuleSet, people: People, past: Past | None) -> NewMail:
+        settings = self._settings
+        facts = gather(
+            letter.message, letter.envelope, letter.session.identity, people, past, letter.now, settings.learn,
+            rules.needs,
+        )  # fmt: skip
+        verdict = policy.evaluate(rules, facts, settings.holds)
+        files = facts.attachments if "attachments" in rules.needs else attachments(letter.message)
+        info = tuple(AttachmentInfo(f.name, f.content_type, f.size) for f in files if not f.inline)
+        return self._new_mail(letter, people, verdict, facts.automatic, frozenset(facts.to + facts.cc), info)
+
+    def _unreadable(self, letter: "_Letter", people: People, error: Exception) -> NewMail:
+        """A mail we cannot read waits for a person; what can still be read of it is said."""
+        why = f": {error}" if isinstance(error, CannotTell) else ""
+        holds = self._settings.holds
+        hold = Hold(
+            UNREADABLE, f"mailguard could not read this mail{why}", HoldKind.ERROR,
+            expires_at=letter.now + holds.expires, on_expiry=holds.on_expiry,
+        )  # fmt: skip
+        verdict = Verdict(Action.HOLD, holds=(hold,), rules_hash=self._rules().hash)
+        return self._new_mail(letter, people, verdict, automatic=False, visible=_visible(letter), files=())
+
+    def _new_mail(
+        self,
+        letter: "_Letter",
+        people: People,
+        verdict: Verdict,
+        automatic: bool,
+        visible: frozenset[str],
+        files: tuple[AttachmentInfo, ...],
+    ) -> NewMail:
+        settings, message, identity = self._settings, letter.message, letter.session.identity
+        answers = people.answers_for(identity.address, settings.holds.fallback)
+        if automatic and not people.service(identity.address):
+            answers = settings.holds.fallback
+        desired = Desired(
+            letter.queue_id, letter.envelope, message, visible, automatic, identity.address, answers, people,
+            self._destination, settings.notices, letter.now,
+        )  # fmt: skip
+        base = list(letter.edits) or edits(message, letter.session, settings.hostname, letter.queue_id, letter.now)
+        arranged = arrange(desired, verdict, base)
+        return NewMail(
+            queue_id=letter.queue_id, envelope=letter.envelope, identity=identity, raw=letter.spool.raw,
+            digest=letter.spool.digest, received_at=letter.now, edits=arranged.edits, deliveries=arranged.deliveries,
+            verdict=verdict, message_id=message.message_id or f"<{letter.queue_id}@{settings.hostname}>",
+            subject=message.subject, references=message.references, attachments=files, automatic=automatic,
+            notices=arranged.notices, session_id=letter.session.id, answers=answers,
+        )  # fmt: skip
+
+    # storing
+    async def _put(self, mail: NewMail, session: Session) -> None:
+        started = self._clock.monotonic()
+        await self._store.put(mail, self._clock.now())
+        seconds = self._clock.monotonic() - started
+        self._metrics.commit.observe(seconds)
+        self._metrics.received.labels(session.listener).inc()
+        self._log.accepted(mail, seconds)
+        self._note(mail)
+        self._wake()
+
+    def _note(self, mail: NewMail) -> None:
+        for hit in mail.verdict.hits:
+            self._metrics.matches.labels(hit.rule, hit.action.name.lower(), hit.mode.value).inc()
+        self._log.evaluated(mail)
+
+    async def _accept_undecided(self, letter: "_Letter", judging: "asyncio.Task[NewMail]") -> Accepted:
+        """The budget is spent: keep it safe and held now, decide once afterwards."""
+        hold = Hold(UNDECIDED, "mailguard is still checking this mail", HoldKind.UNDECIDED)
+        verdict = Verdict(Action.HOLD, holds=(hold,), rules_hash=self._rules().hash)
+        mail = self._new_mail(letter, self._people(), verdict, automatic=False, visible=_visible(letter), files=())
+        await self._put(mail, letter.session)
+        self._decide_late(judging)
+        return Accepted(mail.queue_id, UNDECIDED)
+
+    def _decide_late(self, judging: "asyncio.Task[NewMail] | asyncio.Future[NewMail]") -> None:
+        async def decide() -> None:
+            try:
+                mail = _no_reject(await judging)
+                decision = await self._store.decide(mail, self._clock.now())
+                if decision.ending is Ending.DONE:
+                    self._note(mail)
+                    self._wake()
+            except Exception as error:  # noqa: BLE001 - it stays held; `resume` tries again at the next start
+                self._log.failure("decide", error)
+
+        task = asyncio.create_task(decide())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """A mail on its way through intake."""
+
+    queue_id: str
+    envelope: Envelope
+    spool: Spool
+    session: Session
+    message: Message
+    now: datetime
+    edits: tuple[Edit, ...] = ()  # of a mail stored undecided by an earlier process
+
+
+def _visible(letter: _Letter) -> frozenset[str]:
+    """Recipients the header names, as far as it can be read; none otherwise, so nobody's Bcc is shown."""
+    try:
+        to, cc, _ = split_recipients(letter.message, letter.envelope)
+    except Exception:  # noqa: BLE001 - the same mail just failed to be read
+        return frozenset()
+    return frozenset(to + cc)
+
+
+def _no_reject(mail: NewMail) -> NewMail:
+    """After a 250 a reject comes too late: the mail goes back to its sender with the reason instead."""
+    if mail.verdict.action is not Action.REJECT:
+        return mail
+    ended = tuple(
+        replace(d, state=State.CANCELLED, due_at=None, reason=f"rejected by rule {mail.verdict.reject}")
+        for d in mail.deliveries
+    )
+    notice = NewNotice(NoticeKind.RETURNED, mail.answers, mail.queue_id, data={"by": mail.verdict.reject})
+    return replace(mail, deliveries=ended, notices=(notice,))

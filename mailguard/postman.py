@@ -1,0 +1,155 @@
+"""Carries what mailguard has to tell people: claims notices, gives each its fresh link, renders and sends them."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Protocol
+
+from mailguard import notices, tokens
+from mailguard.clock import Clock
+from mailguard.courier import Parcel
+from mailguard.errors import ClaimLost
+from mailguard.log import Log
+from mailguard.mail import address, headers
+from mailguard.mail.envelope import Recipient
+from mailguard.notices import NoticeSettings
+from mailguard.records import (
+    Capability,
+    NewNotice,
+    NoticeClaim,
+    NoticeKind,
+    Outcome,
+    Reply,
+    Result,
+)
+from mailguard.store.base import Store
+
+LEASE = timedelta(minutes=15)
+AT_ONCE = 20
+GIVE_UP = timedelta(hours=48)
+_RETRY = (30, 60, 120, 300, 900, 1800)  # seconds; a notice is worth most while the mail still waits
+
+
+class Carrier(Protocol):
+    """What the postman needs of the courier."""
+
+    async def carry(self, parcel: Parcel) -> tuple[Outcome, ...]: ...
+
+    def destination(self, address: str) -> str: ...
+
+
+class Postman:
+    """Notices skip the rules because they are made here, never because of a header that anyone can forge."""
+
+    def __init__(
+        self,
+        store: Store,
+        courier: Carrier,
+        clock: Clock,
+        log: Log,
+        settings: NoticeSettings,
+        *,
+        url: str,
+        zone: Callable[[], str],
+        internal: Callable[[str], bool],
+        hostname: str,
+        new_id: Callable[[], str],
+        wake: Callable[[], None],
+    ) -> None:
+        self._store, self._courier, self._clock, self._log = store, courier, clock, log
+        self._settings, self._url, self._zone, self._internal = settings, url.rstrip("/"), zone, internal
+        self._hostname, self._new_id, self._wake = hostname, new_id, wake
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def post(self) -> int:
+        """Start on what is due; how many mails to people that makes."""
+        room = AT_ONCE - len(self._tasks)
+        if room <= 0:
+            return 0
+        claims = await self._store.claim_notices(
+            self._clock.now(), lease=LEASE, limit=room,
+            digest_over=self._settings.digest.over, digest_within=self._settings.digest.within,
+        )  # fmt: skip
+        for claim in claims:
+            task = asyncio.create_task(self._tell(claim))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return len(claims)
+
+    async def stop(self, drain: float) -> None:
+        """Let what is on the wire end within `drain` seconds."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=drain)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _tell(self, claim: NoticeClaim) -> None:
+        try:
+            outcome = await self._send(claim)
+            await self._store.settle_notice(claim, self._scheduled(claim, outcome), self._clock.now())
+            kinds = [stored.notice.kind.value for stored in claim.notices]
+            self._log.noticed(kinds, claim.mails, claim.person, outcome)
+        except ClaimLost:
+            pass
+        except Exception as error:  # noqa: BLE001 - the lease gives it back
+            self._log.failure("postman", error)
+        finally:
+            self._wake()
+
+    async def _send(self, claim: NoticeClaim) -> Outcome:
+        if not self._internal(claim.person):
+            text = "a notice goes to our own domains only"
+            return Outcome(Result.FAILED, Reply(550, "5.7.1", text))
+        content = await self._content(claim)
+        cut = headers.split(content)
+        parcel = Parcel(
+            destination=self._courier.destination(claim.person), sender="",
+            recipients=(Recipient(claim.person, notify=("NEVER",)),), head=content[:cut],
+            body=memoryview(content)[cut:], size=len(content), smtputf8=not claim.person.isascii(),
+            eightbit=not content.isascii(), ret=None, envid=None,
+        )  # fmt: skip
+        (outcome,) = await self._courier.carry(parcel)
+        return outcome
+
+    async def _content(self, claim: NoticeClaim) -> bytes:
+        links: dict[str, str] = {}
+        granted: list[Capability] = []
+        for stored in claim.notices:
+            notice = stored.notice
+            if notice.kind is not NoticeKind.NOTIFY and notice.queue_id and notice.queue_id not in links:
+                token = tokens.new()
+                links[notice.queue_id] = f"{self._url}/m/{token}"
+                granted.append(_capability(notice, token))
+        await self._store.grant(granted, self._clock.now())
+        return notices.render(
+            claim, links=links, settings=self._settings, organization_zone=self._zone(), now=self._clock.now(),
+            message_id=f"<{self._new_id()}@{self._hostname}>", originals=await self._originals(claim),
+        )  # fmt: skip
+
+    async def _originals(self, claim: NoticeClaim) -> dict[str, bytes]:
+        """The mails that come back to their sender with this notice."""
+        returned = {
+            stored.notice.queue_id
+            for stored in claim.notices
+            if stored.notice.kind is NoticeKind.RETURNED
+            or (stored.notice.kind is NoticeKind.EXPIRED and stored.notice.data.get("outcome") == "return")
+        }
+        return {
+            queue_id: b"".join([chunk async for chunk in self._store.body(queue_id)]) for queue_id in sorted(returned)
+        }
+
+    def _scheduled(self, claim: NoticeClaim, outcome: Outcome) -> Outcome:
+        if outcome.result is not Result.DEFERRED:
+            return outcome
+        first, now = claim.notices[0], self._clock.now()
+        if now - first.created_at > GIVE_UP:
+            return Outcome(Result.FAILED, outcome.reply)
+        wait = _RETRY[min(first.attempts, len(_RETRY) - 1)]
+        return Outcome(Result.DEFERRED, outcome.reply, due_at=now + timedelta(seconds=wait))
+
+
+def _capability(notice: NewNotice, token: str) -> Capability:
+    return Capability(
+        tokens.digest(token), notice.queue_id, address.key(notice.person), notice.power, notice.scope
+    )
