@@ -1,0 +1,63 @@
+# From a bare Python 3.11 and make to everything else; `make help` lists the targets.
+# Everything is installed into ./.venv, from constraints.txt, each file checked against its hash.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+# The stamp makes every later run instant; another pyproject or lock file makes it run again.
+$(INSTALLED): pyproject.toml constraints.txt .ci/venv
+	@.ci/venv $(VENV)
+	@touch $@
+
+.PHONY: help
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+.PHONY: install
+install: $(INSTALLED)  ## the virtual environment in ./.venv, with mailguard in it
+
+.PHONY: demo
+demo: $(INSTALLED)  ## the stories, live; ONCE=1 plays them by itself and exits
+	@$(BIN)/mailguard demo $(if $(ONCE),--once)
+
+.PHONY: lint
+lint: $(INSTALLED)  ## format, style and strict types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+.PHONY: check
+check: lint  ## lint, the house rules and the unit tests: under a minute
+	@$(BIN)/python -m pytest -q tests/test_house.py tests/unit tests/deploy
+
+.PHONY: test
+test: lint  ## everything, with the real clients and the real browser; installs what that needs
+	@tests/install-tools
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(PYTEST)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+	@tests/install-tools --missing
+
+.PHONY: bench
+bench: $(INSTALLED)  ## speed, side by side with Postfix; QUICK=1 for a first impression
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(BENCH)
+
+.PHONY: lock
+lock: $(INSTALLED)  ## choose versions anew; writes constraints.txt and constraints-runtime.txt
+	@$(BIN)/python -m pip install --quiet pip-tools
+	@$(LOCK) --upgrade --all-extras --build-deps-for editable --output-file constraints.txt pyproject.toml
+	@$(LOCK) --constraint constraints.txt --output-file constraints-runtime.txt pyproject.toml
+
+.PHONY: clean
+clean:  ## remove the environment and everything generated
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* dist build out
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

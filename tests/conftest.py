@@ -1,0 +1,49 @@
+"""Markers that name programs, and what every test may ask for.
+
+`@pytest.mark.clients("swaks", "smtp-sink")` needs those two, a bare `clients` all of them,
+`browser` a Chromium. Missing: skipped, or failed with REQUIRE_TOOLS=1. `tests/install-tools` installs them.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests import tools
+
+_missing: dict[str, int] = {}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for program in _needed(item):
+        need(program)
+
+
+def _needed(item: pytest.Item) -> list[str]:
+    needed = ["chromium"] if item.get_closest_marker("browser") else []
+    for mark in item.iter_markers("clients"):
+        needed += mark.args or tools.CLIENTS
+    return needed
+
+
+def need(program: str) -> str:
+    """The program's path; skips the test without it, or fails it with REQUIRE_TOOLS=1."""
+    path = tools.find(program)
+    if path is not None:
+        return path
+    _missing[program] = _missing.get(program, 0) + 1
+    why = f"{program} is not installed; tests/install-tools installs it"
+    if tools.required():
+        pytest.fail(why, pytrace=False)
+    pytest.skip(why)
+
+
+@pytest.fixture
+def tool() -> Callable[[str], str]:
+    """`tool("swaks")` is the program's path, or the test does not run."""
+    return need
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for program, count in sorted(_missing.items()):
+        terminalreporter.section("NOT TESTED", sep="*", red=True, bold=True)
+        terminalreporter.line(f"{count} tests did not run: {program} is missing (tests/install-tools)")
