@@ -1,0 +1,217 @@
+"""Where mail comes in: listeners, users, limits and quotas (the `smtp:` section)."""
+
+import re
+from datetime import timedelta
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from mailguard.document.units import Duration, HostPort, Section, Size
+from mailguard.errors import PermanentFailure
+from mailguard.mail import address
+
+_HOSTNAME = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
+)
+_DOMAIN = re.compile(r"(\*\.)?[^\s@*<>\"]+")
+_PER_HOUR = {"m": 60.0, "h": 1.0, "d": 1 / 24}
+
+Network = IPv4Network | IPv6Network
+LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+
+
+def sender_pattern(value: object) -> str:
+    """`ann@corp.example`, `*@corp.example`, `*@*.corp.example` or `<>`; ValueError says what to write."""
+    text = value if isinstance(value, str) else ""
+    if text == "<>":
+        return text
+    local, _, domain = text.rpartition("@")
+    if local == "*" and _DOMAIN.fullmatch(domain):
+        return text
+    try:
+        return address.check(text, smtputf8=True)
+    except PermanentFailure:
+        raise ValueError(
+            f"{value!r} is not an address: write user@domain, or *@domain for all of a domain"
+        ) from None
+
+
+def per_hour(value: object) -> int:
+    """`300/h` → 300; `10/m` and `5000/d` are counted over the hour too."""
+    found = re.fullmatch(r"(\d{1,9})/([mhd])", value) if isinstance(value, str) else None
+    if found is None and isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    if found is None or int(found[1]) == 0:
+        raise ValueError(f"{value!r} is not a rate: write a number and /m, /h or /d, like 300/h")
+    return max(1, int(int(found[1]) * _PER_HOUR[found[2]]))
+
+
+SenderPattern = Annotated[str, BeforeValidator(sender_pattern, json_schema_input_type=str)]
+Rate = Annotated[int, BeforeValidator(per_hour, json_schema_input_type=str | int)]
+
+
+class Tls(StrEnum):
+    """How a listener is protected."""
+
+    IMPLICIT = "implicit"  # TLS from the first byte, usually port 465
+    STARTTLS = "starttls"  # begins in clear text; nothing but the upgrade is possible before it
+    NONE = "none"  # clear text: for trusted networks only
+
+
+class Auth(StrEnum):
+    """Whether clients log in."""
+
+    REQUIRED = "required"
+    NONE = "none"
+
+
+class TlsFiles(Section):
+    """The server's certificate; read again by `mailguard reload`."""
+
+    certificate: Path
+    """PEM file with the certificate and its chain."""
+    key: Path
+    """PEM file with its private key, without a passphrase."""
+
+
+class Quota(Section):
+    """How much one login may send; more is told to try again later (451).
+
+    `mails` and `recipients` are enforced where mail comes in; `waiting` and `bytes` are read here and count
+    what the store keeps, so they are enforced where mail is put away.
+    """
+
+    mails: Rate = 300
+    """Mails within an hour, like 300/h."""
+    recipients: Rate = 2000
+    """Recipients within an hour, like 2000/h."""
+    waiting: int = Field(default=5000, ge=1)
+    """Mails of one login that wait at the same time."""
+    bytes: Size = 2 << 30
+    """Size of all mail of one login that waits at the same time."""
+
+
+class Listener(Section):
+    """One address that accepts mail."""
+
+    bind: HostPort
+    """Address and port, like 0.0.0.0:465 or [::]:587."""
+    tls: Tls = Tls.STARTTLS
+    """implicit (TLS from the first byte), starttls, or none."""
+    auth: Auth = Auth.REQUIRED
+    """required: clients log in; none: the networks below are trusted."""
+    networks: tuple[Network, ...] = ()
+    """Who may send here. Empty: anybody where a login is required, otherwise this machine only."""
+    senders: tuple[SenderPattern, ...] = ()
+    """Without a login: which senders are accepted. Empty: the organization's own domains, and <>."""
+    quota: Quota | None = None
+    """Without a login there is no quota unless it is written here."""
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if self.auth is Auth.REQUIRED and self.tls is Tls.NONE:
+            raise ValueError(
+                "passwords would cross the network in cleartext: use tls: starttls or tls: implicit"
+            )
+        if self.auth is Auth.REQUIRED and self.senders:
+            raise ValueError(
+                "senders is for listeners with auth: none; who logs in is bound by their send_as"
+            )
+        return self
+
+    @property
+    def trusted(self) -> tuple[Network, ...]:
+        """`networks` with the default filled in; empty means everybody."""
+        return self.networks or (LOOPBACK if self.auth is Auth.NONE else ())
+
+
+class Users(Section):
+    """Who can log in: a file of ours, or whoever can log in at another server."""
+
+    file: Path | None = None
+    """users.yaml; changes are live at once."""
+    upstream: HostPort | None = None
+    """HOST:PORT of a server where logins are tried, over TLS."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.file is None) is (self.upstream is None):
+            raise ValueError("say either file: users.yaml or upstream: HOST:PORT")
+        return self
+
+
+class Limits(Section):
+    """What one mail, one connection and one client may ask for."""
+
+    size: Size = 35 << 20
+    """Largest mail, with attachments as they are encoded (about a third more than the files)."""
+    recipients: int = Field(default=1000, ge=100)
+    """Recipients of one mail (RFC 5321 asks for 100 at least); the rest is told to come again (452)."""
+    connections: int = Field(default=1000, ge=1)
+    """Connections at a time, in all."""
+    per_client: int = Field(default=100, ge=1)
+    """Connections at a time of one address (IPv6: of one /64 network)."""
+    decide: Duration = timedelta(seconds=10)
+    """From the final dot to the answer; what takes longer is held as "still being checked"."""
+    idle: Duration = timedelta(minutes=5)
+    """How long a client may be silent between commands (RFC 5321 asks for 5m at least)."""
+    transaction: Duration = timedelta(hours=1)
+    """How long the body of one mail may take, however steadily it comes."""
+    rate: Size = 1 << 10
+    """Bytes a second below which, over a minute, an upload is given up."""
+    commands: int = Field(default=5000, ge=200)
+    """Commands in a row without a mail accepted."""
+    errors: int = Field(default=20, ge=1)
+    """Commands in one connection that were not understood."""
+    logins: int = Field(default=3, ge=1)
+    """Failed logins in one connection."""
+    future_release: Duration = timedelta(days=30)
+    """How far ahead a client may ask a mail to be kept (FUTURERELEASE); 0s: not offered."""
+
+    @model_validator(mode="after")
+    def _room_for_recipients(self) -> Self:
+        if self.commands <= self.recipients:
+            raise ValueError("commands must be larger than recipients: every recipient is a command")
+        return self
+
+
+class SmtpSettings(Section):
+    """Where mail comes in."""
+
+    hostname: str = "localhost"
+    """The name the server greets with; the one its certificate is for."""
+    tls: TlsFiles | None = None
+    """Certificate and key for listeners with tls: implicit or starttls."""
+    listeners: tuple[Listener, ...] = (Listener(bind="127.0.0.1:2525", tls=Tls.NONE, auth=Auth.NONE),)
+    """The addresses that accept mail."""
+    users: Users | None = None
+    """Who can log in."""
+    limits: Limits = Limits()
+    """What one mail, one connection and one client may ask for."""
+    quota: Quota = Quota()
+    """How much one login may send."""
+
+    @field_validator("hostname")
+    @classmethod
+    def _a_name(cls, hostname: str) -> str:
+        if not _HOSTNAME.fullmatch(hostname):
+            raise ValueError(f"{hostname!r} is not a host name: write one like mail.corp.example")
+        return hostname
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if not self.listeners:
+            raise ValueError("no listeners: add one, like {bind: 127.0.0.1:2525, tls: none, auth: none}")
+        if self.tls is None and any(listener.tls is not Tls.NONE for listener in self.listeners):
+            raise ValueError("a listener uses TLS: add tls: {certificate: FILE, key: FILE}")
+        if self.users is None and any(listener.auth is Auth.REQUIRED for listener in self.listeners):
+            raise ValueError(
+                "a listener asks for a login: add users: {file: users.yaml} or users: {upstream: HOST:PORT}"
+            )
+        binds = [listener.bind for listener in self.listeners]
+        if twice := next((bind for bind in binds if binds.count(bind) > 1 and not bind.endswith(":0")), None):
+            raise ValueError(f"two listeners share {twice}")
+        return self
