@@ -18,13 +18,17 @@ M = TypeVar("M")
 Context = str | Callable[[Loc], str]
 
 # Errors about the kind of the value itself: in a union they only say "not this branch".
-_KIND = re.compile(r"(string|int|float|bool|list|tuple|set|frozen_set|dict|mapping|model|dataclass|none|date|time).*_type")
+_KIND = re.compile(
+    r"(string|int|float|bool|list|tuple|set|frozen_set|dict|mapping|model|dataclass|none|date|time).*_type"
+)
 
 
 class BadValue(ValueError):
     """For validators that know more than a sentence: the fix, a code, the place below the value (`at`)."""
 
-    def __init__(self, text: str, help: str = "", *, code: str = "MG106", at: Loc = (), key: bool = False) -> None:  # noqa: A002
+    def __init__(
+        self, text: str, help: str = "", *, code: str = "MG106", at: Loc = (), key: bool = False
+    ) -> None:  # noqa: A002
         super().__init__(text)
         self.help = help
         self.code = code

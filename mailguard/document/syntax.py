@@ -12,9 +12,18 @@ _SAID = {
         "this does not fit what stands above",
         _INDENT + "; a quote inside quoted text is written twice",
     ),
-    "did not find expected '-' indicator": ('expected the next "- " of the list', "a list and keys can't be mixed"),
-    "did not find expected ',' or ']'": ('a list opened with "[" lacks a "," or its "]"', 'put "," between entries and "]" at the end'),
-    "did not find expected ',' or '}'": ('a mapping opened with "{" lacks a "," or its "}"', 'put "," between keys and "}" at the end'),
+    "did not find expected '-' indicator": (
+        'expected the next "- " of the list',
+        "a list and keys can't be mixed",
+    ),
+    "did not find expected ',' or ']'": (
+        'a list opened with "[" lacks a "," or its "]"',
+        'put "," between entries and "]" at the end',
+    ),
+    "did not find expected ',' or '}'": (
+        'a mapping opened with "{" lacks a "," or its "}"',
+        'put "," between keys and "}" at the end',
+    ),
     "found unexpected end of stream": ("a quote is opened and never closed", "close it with the same quote"),
     "found unknown escape character": (
         "a backslash inside double quotes starts an escape, and this is none",
@@ -30,7 +39,10 @@ _SAID = {
         "after | or > the text starts on the next line",
         _QUOTE.format("> 5"),
     ),
-    "could not find expected ':'": ('a key without its ":"', 'write "key: value", with a space after the ":"'),
+    "could not find expected ':'": (
+        'a key without its ":"',
+        'write "key: value", with a space after the ":"',
+    ),
     "found incompatible YAML document": ("another version of YAML is asked for", "remove the %YAML line"),
     "found undefined tag handle": ("tags (!…) are not used here", _QUOTE.format("!…")),
 }

@@ -116,7 +116,7 @@ def _kind(value: object) -> str:
 
 def _advice(wanted: str, value: object) -> str:
     if wanted == "text" and isinstance(value, bool | int | float):
-        return f"put it in quotes: \"{shown(value)}\""
+        return f'put it in quotes: "{shown(value)}"'
     if wanted.startswith("a list") and isinstance(value, str | int | float):
         return f"write [{value if re.fullmatch(r'[A-Za-z0-9_./@ -]+', str(value)) else shown(value)}]"
     if wanted == "a whole number" and isinstance(value, str) and value.strip().isdigit():

@@ -91,14 +91,12 @@ class Document:
                 place = at_key if at_key and (key or mapping) else node.place
         return place if known or key or not loc else self._opening(node, place)
 
-    def has(self, loc: Loc) -> bool:
-        """Whether something stands at exactly this place."""
+    def part(self, loc: Loc) -> "Document":
+        """What stands at `loc` as a document of its own, its places still those in the file. KeyError."""
         node = self._root
         for step in loc:
-            if step not in node.entries:
-                return False
             node = node.entries[step]
-        return True
+        return Document(self.path, self._lines, node)
 
     def problem(
         self,
@@ -113,7 +111,9 @@ class Document:
     ) -> Problem:
         """A finding at `loc`; passwords in its source line are masked."""
         line, column, length = self.mark(loc, key=key)
-        return Problem(code, severity, self.path, line, column, length, message, help, self._line(line), context)
+        return Problem(
+            code, severity, self.path, line, column, length, message, help, self._line(line), context
+        )
 
     def _opening(self, node: Node, place: Place) -> Place:
         return place if place != self._root.place else node.place
@@ -197,7 +197,9 @@ class _Builder:
         self.path = path
         self.lines = _BREAK.split(text)
         self.anchors: dict[str, Node] = {}
-        self.open: list[tuple[Node, Place | None, str | None]] = []  # node, its pending key's place, pending key
+        self.open: list[
+            tuple[Node, Place | None, str | None]
+        ] = []  # node, its pending key's place, pending key
         self.unfolded = 0
 
     def document(self) -> Document:
@@ -208,11 +210,20 @@ class _Builder:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    self._fail(event, "MG111", "a second document starts here", 'one file, one document: remove "---"')
+                    self._fail(
+                        event,
+                        "MG111",
+                        "a second document starts here",
+                        'one file, one document: remove "---"',
+                    )
             else:
                 root = self._take(event) or root
         if root is None or (root.value is None and root.weight == 1):
-            _fail(Problem("MG110", "error", self.path, 1, 1, 1, "the file is empty", 'it starts with "version: 1"'))
+            _fail(
+                Problem(
+                    "MG110", "error", self.path, 1, 1, 1, "the file is empty", 'it starts with "version: 1"'
+                )
+            )
         if not isinstance(root.value, dict):
             kind = "a list" if isinstance(root.value, list) else "a single value"
             how = 'start with keys, like "version: 1"; a key needs a space after its ":"'
@@ -310,7 +321,9 @@ class _Builder:
             self._fail(event, "MG113", f'"*{event.anchor}" contains itself', "write the value out")
         self.unfolded += node.weight
         if self.unfolded > MAX_UNFOLDED:
-            self._fail(event, "MG113", "the aliases in this file unfold into too much", "write the values out")
+            self._fail(
+                event, "MG113", "the aliases in this file unfold into too much", "write the values out"
+            )
         return node
 
     def _anchor(self, event: yaml.NodeEvent, node: Node) -> None:

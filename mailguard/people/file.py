@@ -1,0 +1,119 @@
+"""people.yaml: what may stand in it, read into a Directory."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
+from mailguard.document.units import Section
+from mailguard.people.fields import Address, AddressPattern, Day
+from mailguard.people.people import Assistant, Directory, NoContact, Person
+
+
+class AssistantEntry(Section):
+    """An assistant who sees less than everything."""
+
+    address: Address
+    """The assistant's own mailbox, inside the organization."""
+    sees: Literal["copy", "notice"] = "copy"
+    """copy: the whole mail. notice: only sender, subject and a link to stop it."""
+
+
+class PersonEntry(Section):
+    """One mailbox of the organization."""
+
+    address: Address
+    """The main address."""
+    name: str = ""
+    """How notices call this person."""
+    aliases: tuple[Address, ...] = ()
+    """Other addresses of the same mailbox."""
+    groups: tuple[str, ...] = ()
+    """Groups that rules can ask for."""
+    assistant: Address | AssistantEntry | None = None
+    """Who gets a copy, and may stop mail to this person."""
+    manager: Address | None = None
+    """Who `manager_of_sender` means."""
+    service: bool = False
+    """A machine: never asked to confirm, its owner is."""
+    owner: Address | None = None
+    """Who answers for a service."""
+
+    def person(self) -> Person:
+        said = self.assistant
+        assistant = Assistant(said) if isinstance(said, str) else said and Assistant(said.address, said.sees)
+        return Person(
+            self.address,
+            name=self.name,
+            aliases=self.aliases,
+            groups=self.groups,
+            assistant=assistant or None,
+            manager=self.manager,
+            service=self.service,
+            owner=self.owner,
+        )
+
+
+class NoAssistant(Section):
+    """What never reaches an assistant."""
+
+    groups: tuple[str, ...] = ()
+    """Mail from people in these groups."""
+    sensitivity: tuple[Literal["personal", "private", "company-confidential"], ...] = ()
+    """Mail with one of these Sensitivity headers."""
+
+
+class ListEntry(Section):
+    """A distribution list that is expanded before deciding."""
+
+    members: tuple[Address, ...]
+    """Addresses, also of other lists."""
+
+
+class NoContactEntry(Section):
+    """An order not to write to someone."""
+
+    address: AddressPattern
+    """An address, or a pattern like "*@client.example"."""
+    until: Day | None = None
+    """The last day it binds; without it, for good."""
+    reason: str = ""
+    """Shown to whoever is stopped by it."""
+    exempt: tuple[Address, ...] = Field((), alias="except")
+    """Senders it does not bind."""
+    approver: Address | None = None
+    """Who may let a mail through."""
+
+    def order(self) -> NoContact:
+        until = date.fromisoformat(self.until) if self.until else None
+        return NoContact(self.address, until, self.reason, self.exempt, self.approver or "")
+
+
+class PeopleFile(Section):
+    """Who is who: people, groups, lists, and what assistants never see."""
+
+    version: Literal[1] = 1
+    """The version of this file's format."""
+    people: tuple[PersonEntry, ...] = ()
+    """People and machines that rules or notices must know. Nobody else of ours needs to be named."""
+    groups: dict[str, tuple[Address, ...]] = Field(default_factory=dict)
+    """Groups by name; a person's own `groups` add to them."""
+    no_assistant: NoAssistant = NoAssistant()
+    """What never reaches an assistant."""
+    list_patterns: tuple[AddressPattern, ...] = ()
+    """Own addresses like these that nobody can expand count as external."""
+    lists: dict[Address, ListEntry] = Field(default_factory=dict)
+    """Distribution lists and their members."""
+    no_contact: tuple[NoContactEntry, ...] = ()
+    """Whom nobody may write to."""
+
+    def directory(self) -> Directory:
+        return Directory(
+            persons=tuple(entry.person() for entry in self.people),
+            groups=self.groups,
+            lists={name: entry.members for name, entry in self.lists.items()},
+            list_patterns=self.list_patterns,
+            no_assistant_groups=self.no_assistant.groups,
+            no_assistant_sensitivity=self.no_assistant.sensitivity,
+            no_contact=tuple(entry.order() for entry in self.no_contact),
+        )
