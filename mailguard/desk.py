@@ -77,9 +77,7 @@ class View:
 class Desk:
     """Checks power, ticks and nonce; the store's compare-and-set then decides who was first."""
 
-    def __init__(
-        self, store: Store, people: Callable[[], People], clock: Clock, log: Log, wake: Wake
-    ) -> None:
+    def __init__(self, store: Store, people: Callable[[], People], clock: Clock, log: Log, wake: Wake) -> None:
         self._store, self._people = store, people
         self._clock, self._log, self._wake = clock, log, wake
         self._secret = secrets.token_bytes(32)
@@ -220,9 +218,7 @@ class Desk:
         head = b"".join([chunk async for chunk in self._store.body(mail.queue_id)][:1])
         head = head[: headers.split(head)]
         editable = not (headers.signed(head, "to") or headers.signed(head, "cc"))
-        decision = await self._store.drop(
-            mail.queue_id, keys, by=actor, now=self._clock.now(), edit_headers=editable
-        )
+        decision = await self._store.drop(mail.queue_id, keys, by=actor, now=self._clock.now(), edit_headers=editable)
         if decision.ending is Ending.DONE:
             self._log.dropped(mail.queue_id, keys, actor)
         return decision
@@ -342,4 +338,3 @@ def _requires(mail: Mail, person: str, power: Power, via: str) -> Requires:
     most = max((order.index(h.requires) for h in holds), default=0)
     # an approver has no page to sign in to yet: the mailed code proves the mailbox all the same
     return Requires.CODE if power is Power.APPROVER and order[most] is Requires.LOGIN else order[most]
-

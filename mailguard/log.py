@@ -16,10 +16,29 @@ from mailguard.document.units import Section
 from mailguard.mail import address
 from mailguard.records import Actor, Delivery, Mail, NewMail, Outcome
 
-_COLUMNS = (
-    "ts level event queue_id message_id session_id sender rcpt_count rcpt_domains size rules action due state attempt "
-    "remote smtp_code enhanced_code duration_ms actor error"
-).split()
+_COLUMNS = [
+    "ts",
+    "level",
+    "event",
+    "queue_id",
+    "message_id",
+    "session_id",
+    "sender",
+    "rcpt_count",
+    "rcpt_domains",
+    "size",
+    "rules",
+    "action",
+    "due",
+    "state",
+    "attempt",
+    "remote",
+    "smtp_code",
+    "enhanced_code",
+    "duration_ms",
+    "actor",
+    "error",
+]
 _ECS = {
     "ts": "@timestamp", "level": "log.level", "event": "event.action", "message_id": "email.message_id",
     "sender": "email.from.address", "error": "error.message", "size": "email.size", "remote": "destination.address",

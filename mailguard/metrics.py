@@ -38,7 +38,10 @@ class Metrics:
         )
         self.queue = Gauge("mailguard_queue_messages", "Deliveries by state", ["state"], registry=registry)
         self.oldest = Gauge(
-            "mailguard_queue_oldest_seconds", "Age of the oldest waiting delivery", ["state"], registry=registry
+            "mailguard_queue_oldest_seconds",
+            "Age of the oldest waiting delivery",
+            ["state"],
+            registry=registry,
         )
         self.lag = Histogram(
             "mailguard_release_lag_seconds", "From due to on the wire", buckets=_LAG, registry=registry
@@ -46,10 +49,15 @@ class Metrics:
         self.holds = Counter("mailguard_holds_resolved", "Holds that ended", ["outcome"], registry=registry)
         self.attempts = Counter("mailguard_delivery_attempts", "Attempts by result", ["result"], registry=registry)
         self.ambiguous = Counter(
-            "mailguard_deliveries_ambiguous", "Connection lost between the dot and the reply", registry=registry
+            "mailguard_deliveries_ambiguous",
+            "Connection lost between the dot and the reply",
+            registry=registry,
         )
         self.evaluation = Histogram(
-            "mailguard_rule_evaluation_seconds", "Facts and rules for one mail", buckets=_FAST, registry=registry
+            "mailguard_rule_evaluation_seconds",
+            "Facts and rules for one mail",
+            buckets=_FAST,
+            registry=registry,
         )
         self.commit = Histogram(
             "mailguard_storage_commit_seconds", "From put to durable", buckets=_FAST, registry=registry

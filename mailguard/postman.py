@@ -92,7 +92,7 @@ class Postman:
             self._log.noticed(kinds, claim.mails, claim.person, outcome)
         except ClaimLost:
             pass
-        except Exception as error:  # noqa: BLE001 - the lease gives it back
+        except Exception as error:
             self._log.failure("postman", error)
         finally:
             self._wake()
@@ -150,6 +150,4 @@ class Postman:
 
 
 def _capability(notice: NewNotice, token: str) -> Capability:
-    return Capability(
-        tokens.digest(token), notice.queue_id, address.key(notice.person), notice.power, notice.scope
-    )
+    return Capability(tokens.digest(token), notice.queue_id, address.key(notice.person), notice.power, notice.scope)

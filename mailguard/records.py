@@ -461,7 +461,7 @@ class Past:
     mails: int = 0  # sent mails remembered of this sender
     since: datetime | None = None  # the first of them
     written: Mapping[str, int] = field(default_factory=dict)  # address -> mails sent to it
-    together: Mapping[str, frozenset[str]] = field(default_factory=dict)  # address -> the others it was in one mail with
+    together: Mapping[str, frozenset[str]] = field(default_factory=dict)  # address -> others in one mail with it
     thread: frozenset[str] | None = None  # everyone on the thread so far; None = its parent was never seen
 
 

@@ -117,7 +117,7 @@ class Scheduler:
             except StoreBroken as error:
                 self._broken(error)
                 return
-            except Exception as error:  # noqa: BLE001 - the loop outlives whatever one round meets
+            except Exception as error:
                 self._log.failure("scheduler", error)
                 worked = False
                 await self._nap(1.0)
@@ -185,7 +185,7 @@ class Scheduler:
             pass  # another attempt owns it now; its outcome counts
         except StoreBroken as error:
             self._broken(error)
-        except Exception as error:  # noqa: BLE001 - the lease gives it back; three times sets it aside
+        except Exception as error:
             self._log.failure("courier", error)
         finally:
             self._busy[claim.destination] -= 1

@@ -58,7 +58,7 @@ class FakeClock:
 
 
 async def eventually(check: Callable[[], Awaitable[T] | T], *, within: float = 10.0) -> T:
-    """Poll real work (sockets, threads) until `check` returns something true; AssertionError after `within` seconds."""
+    """Poll real work (sockets, threads) until `check` is true; AssertionError after `within` seconds."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
     while True:

@@ -1,0 +1,52 @@
+"""The command line: one verb a file. Data on stdout, messages on stderr."""
+
+import importlib
+import sys
+
+import click
+
+from mailguard.cli.common import Context, config_option
+
+# verb -> module; imported when asked for, so that `version` needs no web server and `queue` no rules
+VERBS = {
+    "serve": "serve", "demo": "demo", "init": "init", "check": "check", "test": "test", "explain": "explain",
+    "schema": "schema", "queue": "queue", "user": "user", "reload": "reload", "healthcheck": "healthcheck",
+    "version": "version",
+}  # fmt: skip
+
+
+class Verbs(click.Group):
+    """Finds a verb in its file."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"mailguard.cli.{VERBS[cmd_name]}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from mailguard.document.model import suggest
+
+        if args and args[0] not in VERBS and (near := suggest(args[0], VERBS)):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near!r}?")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@config_option
+def cli() -> None:
+    """An email guardrail: outgoing mail waits, is checked, and leaves, is held or is copied before it is too late."""
+
+
+def main() -> None:
+    """The `mailguard` command."""
+    sys.exit(cli(obj=Context()))
+
+
+__all__ = ["VERBS", "cli", "main"]

@@ -10,8 +10,8 @@ from mailguard.clock import Clock
 from mailguard.errors import CannotTell, PermanentFailure
 from mailguard.history.settings import Learn
 from mailguard.intake import queue_id as ids
-from mailguard.intake.arrange import Arrangement, Desired, arrange, edits
-from mailguard.intake.facts import automatic, gather, split_recipients
+from mailguard.intake.arrange import Desired, arrange, edits
+from mailguard.intake.facts import gather, split_recipients
 from mailguard.log import Log
 from mailguard.mail import address
 from mailguard.mail.attachments import attachments
@@ -25,7 +25,6 @@ from mailguard.records import (
     Accepted,
     Action,
     AttachmentInfo,
-    Delivery,
     Ending,
     Hold,
     HoldKind,
@@ -75,7 +74,13 @@ class Intake:
         wake: Callable[[], None],
     ) -> None:
         self._store, self._rules, self._people, self._destination = store, rules, people, destination
-        self._settings, self._clock, self._log, self._metrics, self._wake = settings, clock, log, metrics, wake
+        self._settings, self._clock, self._log, self._metrics, self._wake = (
+            settings,
+            clock,
+            log,
+            metrics,
+            wake,
+        )
         self._late: set[asyncio.Task[None]] = set()
 
     async def accept(self, envelope: Envelope, spool: Spool, session: Session) -> Accepted:
@@ -128,7 +133,7 @@ class Intake:
                 mail = self._decided(letter, rules, people, past)
             else:
                 mail = await asyncio.to_thread(self._decided, letter, rules, people, past)
-        except Exception as error:  # noqa: BLE001 - unknown → hold
+        except Exception as error:
             if not isinstance(error, CannotTell):
                 self._log.failure("rules", error)
             mail = self._unreadable(letter, people, error)
@@ -222,7 +227,7 @@ class Intake:
                 if decision.ending is Ending.DONE:
                     self._note(mail)
                     self._wake()
-            except Exception as error:  # noqa: BLE001 - it stays held; `resume` tries again at the next start
+            except Exception as error:
                 self._log.failure("decide", error)
 
         task = asyncio.create_task(decide())
@@ -247,7 +252,7 @@ def _visible(letter: _Letter) -> frozenset[str]:
     """Recipients the header names, as far as it can be read; none otherwise, so nobody's Bcc is shown."""
     try:
         to, cc, _ = split_recipients(letter.message, letter.envelope)
-    except Exception:  # noqa: BLE001 - the same mail just failed to be read
+    except Exception:
         return frozenset()
     return frozenset(to + cc)
 

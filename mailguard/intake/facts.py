@@ -43,9 +43,7 @@ def gather(
     )  # fmt: skip
 
 
-def split_recipients(
-    message: Message, envelope: Envelope
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+def split_recipients(message: Message, envelope: Envelope) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """The envelope's recipients (keys) as the header places them: To, Cc, and the rest, which is Bcc."""
     on_envelope = dict.fromkeys(map(address.key, envelope.addresses))
     in_to = {address.key(box.address) for box in message.mailboxes("to")}

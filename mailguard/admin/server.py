@@ -1,0 +1,154 @@
+"""The socket that the command line talks to: one JSON object a line, asked and answered.
+
+Whoever may open it may act (mode 0660, a group's choice); the kernel says who that is, and the audit keeps it.
+"""
+
+import asyncio
+import json
+import os
+import pwd
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mailguard.admin.shapes import iso, mail_json
+from mailguard.clock import Clock
+from mailguard.desk import Desk
+from mailguard.document.units import duration
+from mailguard.errors import ConfigError, MailguardError
+from mailguard.log import Log
+from mailguard.mail import address
+from mailguard.records import Actor, Decision, State
+from mailguard.store.base import Filter, Store
+
+MAX_LINE = 1 << 20
+LIST_LIMIT = 100_000
+
+Handler = Callable[[Mapping[str, Any], Actor], Awaitable[Any]]
+
+
+class AdminServer:
+    """Answers `mailguard queue`, `reload`, `healthcheck`."""
+
+    def __init__(
+        self,
+        path: Path,
+        desk: Desk,
+        store: Store,
+        clock: Clock,
+        log: Log,
+        *,
+        reload: Callable[[str], Awaitable[str]],
+        health: Callable[[], Awaitable[Mapping[str, Any]]],
+    ) -> None:
+        self._path, self._desk, self._store, self._clock, self._log = path, desk, store, clock, log
+        self._reload, self._health = reload, health
+        self._server: asyncio.Server | None = None
+        self._verbs: dict[str, Handler] = {
+            "list": self._list, "show": self._show, "act": self._act, "reload": self._reloaded, "health": self._healthy,
+        }  # fmt: skip
+
+    async def start(self) -> None:
+        """Bind; ConfigError when the path can't be used. A socket left by a crash is replaced."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.unlink(missing_ok=True)
+            before = os.umask(0o117)
+            try:
+                self._server = await asyncio.start_unix_server(self._serve, self._path, limit=MAX_LINE)
+            finally:
+                os.umask(before)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot make the admin socket {self._path}: {error.strerror}; set admin.socket to a path "
+                "that this user may write (sockets take at most 107 characters)"
+            ) from error
+
+    async def stop(self) -> None:
+        if self._server:
+            self._server.close()
+            self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        actor = _peer(writer.get_extra_info("socket"))
+        try:
+            while line := await reader.readline():
+                writer.write(json.dumps(await self._answer(line, actor)).encode() + b"\n")
+                await writer.drain()
+        except (ConnectionError, ValueError):
+            pass  # gone, or a line without end
+        finally:
+            writer.close()
+
+    async def _answer(self, line: bytes, actor: Actor) -> dict[str, Any]:
+        try:
+            asked = json.loads(line)
+            handler = self._verbs[asked["verb"]]
+            return {"ok": await handler(asked, actor)}
+        except ConfigError as error:
+            return {"error": str(error), "problems": [str(problem) for problem in error.problems]}
+        except (MailguardError, ValueError) as error:
+            return {"error": str(error)}
+        except (KeyError, TypeError):
+            return {"error": "not understood; is the command line of the same version as the service?"}
+        except Exception as error:
+            self._log.failure("admin", error)
+            return {"error": "something went wrong inside; the service's log says what"}
+
+    async def _list(self, asked: Mapping[str, Any], _actor: Actor) -> list[dict[str, Any]]:
+        state = asked.get("state") or ""
+        older = asked.get("older_than")
+        what = Filter(
+            state=State(state) if state and state != "waiting" else None, waiting=state == "waiting",
+            sender=address.key(asked.get("from") or ""), recipient=address.key(asked.get("to") or ""),
+            rule=asked.get("rule") or "", before=self._clock.now() - duration(older) if older else None,
+            limit=min(int(asked.get("limit") or 1000), LIST_LIMIT),
+        )  # fmt: skip
+        return [mail_json(mail) for mail in await self._store.find(what)]
+
+    async def _show(self, asked: Mapping[str, Any], _actor: Actor) -> dict[str, Any] | None:
+        mail = await self._store.get(str(asked["queue_id"]).upper())
+        if mail is None:
+            return None
+        events = await self._store.events(mail.queue_id)
+        return mail_json(mail) | {
+            "hits": [
+                {"rule": h.rule, "mode": h.mode.value, "action": h.action.name.lower(), "reason": h.reason}
+                for h in mail.hits
+            ],
+            "events": [{"at": iso(e.at), "event": e.kind, "actor": e.actor, "data": dict(e.data)} for e in events],
+        }
+
+    async def _act(self, asked: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
+        queue_id = str(asked["queue_id"]).upper()
+        decision = await self._desk.operate(str(asked["act"]), queue_id, actor, asked.get("recipients") or ())
+        return _decision_json(queue_id, decision)
+
+    async def _reloaded(self, _asked: Mapping[str, Any], actor: Actor) -> dict[str, str]:
+        return {"rules": await self._reload(str(actor))}
+
+    async def _healthy(self, _asked: Mapping[str, Any], _actor: Actor) -> Mapping[str, Any]:
+        return await self._health()
+
+
+def _decision_json(queue_id: str, decision: Decision) -> dict[str, Any]:
+    return {
+        "queue_id": queue_id,
+        "ending": decision.ending.value,
+        "at": iso(decision.at),
+        "changed": len(decision.changed),
+        "remaining": [{"rule": hold.rule, "until": list(hold.approvers) or ["sender"]} for hold in decision.remaining],
+    }
+
+
+def _peer(sock: socket.socket) -> Actor:
+    """The user at the other end (SO_PEERCRED)."""
+    size = struct.calcsize("3i")
+    _, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = "?"
+    return Actor(f"{name} uid={uid}", "cli")

@@ -1,0 +1,120 @@
+"""What the verbs share: where the configuration is, how problems and tables are shown, how a verb ends."""
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mailguard.config import Config
+from mailguard.config import load as load_config
+from mailguard.document.problem import Problem, render
+from mailguard.errors import ConfigError
+
+DEFAULT = Path("/etc/mailguard/mailguard.yaml")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Exit(IntEnum):
+    """Exit codes (surface: The command line)."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    FINDINGS = 3
+    UNREACHABLE = 69  # EX_UNAVAILABLE
+    CONFIG = 78  # EX_CONFIG
+
+
+@dataclass
+class Context:
+    """What `--config` said, before or after the verb."""
+
+    path: Path | None = None
+
+    @property
+    def config_path(self) -> Path:
+        """--config, then $MAILGUARD_CONFIG, then /etc/mailguard/mailguard.yaml."""
+        return self.path or Path(os.environ.get("MAILGUARD_CONFIG") or DEFAULT)
+
+
+def config_option(function: F) -> F:
+    """`--config FILE`, for the group and every verb."""
+
+    def keep(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
+        if value is not None:
+            ctx.ensure_object(Context).path = value
+
+    option = click.option(
+        "--config", type=click.Path(path_type=Path), callback=keep, expose_value=False, is_eager=True,
+        metavar="FILE", help=f"The configuration [default: $MAILGUARD_CONFIG, then {DEFAULT}].",
+    )  # fmt: skip
+    return option(function)
+
+
+def verb(name: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command with --config; ConfigError ends it with all problems shown and exit code 1."""
+
+    def make(function: Callable[..., Any]) -> click.Command:
+        @functools.wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return function(*args, **kwargs)
+            except ConfigError as error:
+                fail(error, Exit.FAILED)
+
+        return click.command(name)(config_option(run))
+
+    return make
+
+
+def configured(context: Context) -> Config:
+    """The configuration; its warnings go to stderr. Raises ConfigError."""
+    config = load_config(context.config_path, os.environ)
+    if config.warnings:
+        say(render(config.warnings))
+    return config
+
+
+def fail(error: ConfigError, code: Exit) -> NoReturn:
+    """Show everything that is wrong, and end."""
+    problems = [problem for problem in error.problems if isinstance(problem, Problem)]
+    say(render(problems) if problems else f"error: {error}")
+    sys.exit(code)
+
+
+def say(text: str) -> None:
+    """A message for a person, on stderr."""
+    click.echo(text, err=True)
+
+
+def emit(rows: Iterable[Mapping[str, Any]]) -> None:
+    """JSON Lines on stdout."""
+    for row in rows:
+        click.echo(json.dumps(row, ensure_ascii=False))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table on stdout. Cells are plain text: markup and terminal escapes of a subject stay letters."""
+    drawn = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(plain(cell)) for cell in row))
+    # a pipe has no width: don't cut what another program reads
+    Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=False).print(drawn)
+
+
+def plain(text: str) -> str:
+    """Without control characters (terminal escapes, CR LF)."""
+    return "".join(c if c.isprintable() else "�" for c in text)

@@ -1,0 +1,30 @@
+"""`mailguard healthcheck`: is the service ready? For containers and scripts."""
+
+import sys
+import time
+
+import click
+
+from mailguard.admin import client
+from mailguard.cli.common import Context, Exit, configured, say, verb
+
+
+@verb("healthcheck")
+@click.option("--wait", default=0.0, metavar="SECONDS", help="Go on asking for this long before giving up.")
+@click.pass_obj
+def command(context: Context, wait: float) -> None:
+    """Ask the running service whether it is ready; exit 0 if so, 69 if nobody answers."""
+    socket = configured(context).socket_path
+    end = time.monotonic() + wait
+    while True:
+        try:
+            health = client.ask(socket, "health", timeout=5)
+        except client.Unreachable as error:
+            if time.monotonic() >= end:
+                say(f"error: {error}")
+                sys.exit(Exit.UNREACHABLE)
+        else:
+            queue = ", ".join(f"{count} {state}" for state, count in health["queue"].items() if count)
+            click.echo(f"ready; {queue or 'nothing queued'}" if health["ready"] else "not ready")
+            sys.exit(Exit.OK if health["ready"] else Exit.FAILED)
+        time.sleep(0.1)

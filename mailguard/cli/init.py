@@ -1,0 +1,53 @@
+"""`mailguard init`: a folder to begin with: configuration, people, users and the default policy."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from mailguard.cli.common import Exit, say, verb
+from mailguard.cli.packaged import default_rules, example
+
+_USERS = """\
+# Who may log in from a mail client. Written by `mailguard user add NAME --send-as ADDRESS`; live at once.
+users: []
+"""
+
+
+@verb("init")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path("/etc/mailguard"))
+def command(folder: Path) -> None:
+    """Write a commented configuration and the default policy into FOLDER [default: /etc/mailguard].
+
+    Nothing that is there already is touched.
+    """
+    try:
+        written = _write(folder)
+    except OSError as error:
+        say(f"error: cannot write {error.filename or folder}: {error.strerror}")
+        sys.exit(Exit.FAILED)
+    for path in written:
+        click.echo(path)
+    say(
+        f"Next: edit {folder}/mailguard.yaml and people.yaml, then\n"
+        f"  mailguard --config {folder}/mailguard.yaml check\n"
+        f"  mailguard --config {folder}/mailguard.yaml user add ann --send-as ann@corp.example"
+    )
+
+
+def _write(folder: Path) -> list[Path]:
+    (folder / "rules").mkdir(parents=True, exist_ok=True)
+    wanted = {folder / name: example(name) for name in ("mailguard.yaml", "people.yaml")}
+    wanted |= {folder / "rules" / rule.name: rule for rule in sorted(default_rules().glob("*.yaml"))}
+    written = []
+    for path, source in wanted.items():
+        if not path.exists():
+            shutil.copyfile(source, path)
+            written.append(path)
+    users = folder / "users.yaml"
+    if not users.exists():
+        users.touch(mode=0o600)
+        users.write_text(_USERS, "utf-8")
+        written.append(users)
+    return written

@@ -1,0 +1,17 @@
+"""`mailguard reload`: rules, people, users and certificates, all or nothing."""
+
+import click
+
+from mailguard.admin import client
+from mailguard.cli.common import Context, configured, say, verb
+from mailguard.cli.service import asking
+
+
+@verb("reload")
+@click.pass_obj
+def command(context: Context) -> None:
+    """Make the running service read its rules, people, users and certificates again."""
+    socket = configured(context).socket_path
+    with asking():
+        answer = client.ask(socket, "reload")
+    say(f"reloaded; the live rules are {answer['rules'][:12]}")

@@ -1,0 +1,24 @@
+"""`mailguard serve`: run the service until SIGTERM."""
+
+import os
+import sys
+
+import click
+
+from mailguard.cli.common import Context, Exit, fail, verb
+from mailguard.errors import ConfigError, StoreBroken
+from mailguard.service import serve
+
+
+@verb("serve")
+@click.pass_obj
+def command(context: Context) -> None:
+    """Run the relay, the delay queue and the web pages; SIGHUP reloads, SIGTERM drains."""
+    try:
+        sys.exit(serve(context.config_path, os.environ))
+    except ConfigError as error:
+        fail(error, Exit.CONFIG)
+    except StoreBroken as error:
+        fail(ConfigError(str(error)), Exit.FAILED)
+    except OSError as error:  # a port in use, an address that isn't ours
+        fail(ConfigError(f"cannot start: {error.strerror or error}"), Exit.FAILED)

@@ -1,0 +1,21 @@
+"""Asking the running service, with the exit codes a script can rely on."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mailguard.admin.client import Refused, Unreachable
+from mailguard.cli.common import Exit, say
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """Unreachable → 69, refused → 1, each with its words."""
+    try:
+        yield
+    except Unreachable as error:
+        say(f"error: {error}")
+        sys.exit(Exit.UNREACHABLE)
+    except Refused as error:
+        say("\n".join([*error.problems, f"error: {error}"]))
+        sys.exit(Exit.FAILED)

@@ -1,0 +1,226 @@
+"""The composition root: builds every room from the configuration, starts, reloads, drains and stops them."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from mailguard import people as directory
+from mailguard import rules as policy
+from mailguard.admin.server import AdminServer
+from mailguard.clock import Clock, SystemClock
+from mailguard.config import Config
+from mailguard.config import load as load_config
+from mailguard.courier import Courier
+from mailguard.desk import Desk
+from mailguard.errors import ConfigError
+from mailguard.intake import Intake, IntakeSettings
+from mailguard.intake import queue_id as ids
+from mailguard.log import Log
+from mailguard.metrics import Metrics
+from mailguard.people import People
+from mailguard.postman import Postman
+from mailguard.records import State
+from mailguard.rules import RuleSet
+from mailguard.scheduler import Scheduler
+from mailguard.smtpd import SmtpServer
+from mailguard.store.base import Retention
+from mailguard.store.sqlite import SqliteStore
+from mailguard.watcher import Watcher
+from mailguard.web import WebServer, create_app, metrics_app
+
+DRAIN = 25.0  # seconds for what is on the wire; systemd and compose give 30
+MIN_FREE = 256 << 20  # bytes that stay free besides three times the mail (room for WAL and checkpoint)
+
+
+class Service:
+    """One mailguard process."""
+
+    def __init__(self, config: Config, clock: Clock | None = None, stream: TextIO | None = None) -> None:
+        self.config = config
+        self.clock = clock or SystemClock()
+        self.log = Log(config.log, stream)
+        self.metrics = Metrics()
+        self.people, self.rules = _load(config)
+        self.failed: BaseException | None = None
+        self._stopping = asyncio.Event()
+        hostname = config.smtp.hostname
+        self.store = SqliteStore(config.store_path, on_broken=self._broken)
+        self.courier = Courier(config.next_hop, self.clock, hostname)
+        self.postman = Postman(
+            self.store, self.courier, self.clock, self.log, config.notices, url=config.web.url,
+            zone=lambda: self.people.organization.zone, internal=lambda person: self.people.internal(person),
+            hostname=hostname, new_id=self._new_id, wake=lambda: self.scheduler.wake(),
+        )  # fmt: skip
+        self.scheduler = Scheduler(
+            self.store, self.courier, self.clock, self.log, self.metrics, hostname=hostname,
+            bounce_from=config.notices.sender, retry_settings=config.retry, retention=_retention(config),
+            new_id=self._new_id, post_notices=self.postman.post, broken=self._broken,
+        )  # fmt: skip
+        self.desk = Desk(self.store, lambda: self.people, self.clock, self.log, self.scheduler)
+        self.intake = Intake(
+            self.store, lambda: self.rules, lambda: self.people, self.courier.destination,
+            IntakeSettings(
+                hostname, config.holds, config.history.learn, config.notices, config.smtp.limits.decide
+            ),
+            self.clock, self.log, self.metrics, self.scheduler.wake,
+        )  # fmt: skip
+        self.smtp = SmtpServer(
+            config.smtp, self.intake, self.clock, internal=lambda person: self.people.internal(person),
+            notices_sender=config.notices.sender, watcher=Watcher(self.log, self.metrics), room=self._room,
+        )  # fmt: skip
+        self.web = WebServer(create_app(self.desk, config.web, self.clock, self._ready), config.web.bind)
+        self.scrape = WebServer(metrics_app(self._scrape), config.metrics.bind) if config.metrics.bind else None
+        self.admin = AdminServer(
+            config.socket_path,
+            self.desk,
+            self.store,
+            self.clock,
+            self.log,
+            reload=self.reload,
+            health=self.health,
+        )
+
+    # life
+    async def start(self) -> None:
+        """Open the store first and the doors last: nothing is accepted before it can be kept."""
+        await self.store.open()
+        await self.intake.resume()
+        await self.scheduler.start()
+        await self.web.start()
+        if self.scrape:
+            await self.scrape.start()
+        await self.admin.start()
+        await self.smtp.start()
+        self.log.ready(self.smtp.addresses, self.rules.hash, f"127.0.0.1:{self.web.port}")
+        _tell_systemd("READY=1")
+
+    async def stop(self, drain: float = DRAIN) -> None:
+        """Close the doors first; what was accepted stays safe in the store."""
+        _tell_systemd("STOPPING=1")
+        await self.smtp.stop(drain)
+        await self.intake.drain()
+        await self.admin.stop()
+        await self.web.stop()
+        if self.scrape:
+            await self.scrape.stop()
+        await self.scheduler.stop(drain)
+        await self.postman.stop(drain)
+        await self.courier.close()
+        await self.store.close()
+
+    async def run(self) -> int:
+        """Serve until SIGTERM or SIGINT, reload on SIGHUP. The exit code: 0, or 1 after the store broke."""
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(self._reload_quietly()))
+        await self.start()
+        try:
+            await self._stopping.wait()
+            self.log.stopping("the store is broken" if self.failed else "asked to")
+        finally:
+            await self.stop(0.0 if self.failed else DRAIN)
+        return 1 if self.failed else 0
+
+    def _broken(self, error: BaseException) -> None:
+        """The store can't be trusted: accept nothing more, keep the file, leave with an exit code."""
+        if self.failed is None:
+            self.failed = error
+            self.log.failure("store", error)
+            self._stopping.set()
+
+    def _new_id(self) -> str:
+        return ids.new(self.clock.now())
+
+    # reload
+    async def reload(self, actor: str) -> str:
+        """All or nothing: rules, people, users and certificates; the new rule set's hash. Raises ConfigError."""
+        try:
+            config = await asyncio.to_thread(load_config, self.config.path, os.environ)
+            people, rules = await asyncio.to_thread(_load, config)
+            await self.smtp.reload(config.smtp)
+        except ConfigError as error:
+            self.metrics.reload_ok.set(0)
+            self.log.reload_failed(str(error), actor)
+            raise
+        self.people, self.rules = people, rules
+        self.metrics.reload_ok.set(1)
+        self.log.reloaded(rules.hash, actor)
+        return rules.hash
+
+    async def _reload_quietly(self) -> None:
+        with contextlib.suppress(ConfigError):
+            await self.reload("SIGHUP")
+
+    # health
+    async def _ready(self) -> bool:
+        return self.failed is None and not self._stopping.is_set()
+
+    async def health(self) -> Mapping[str, Any]:
+        """What `healthcheck` and the admin socket say."""
+        counts = await self.store.counts(self.clock.now())
+        return {
+            "ready": await self._ready(),
+            "rules": self.rules.hash,
+            "listeners": list(self.smtp.addresses),
+            "queue": {state.value: counts.deliveries.get(state, 0) for state in State},
+            "notices_undelivered": counts.notices_undelivered,
+        }
+
+    async def _scrape(self) -> bytes:
+        now = self.clock.now()
+        counts = await self.store.counts(now)
+        for state in State:
+            self.metrics.queue.labels(state.value).set(counts.deliveries.get(state, 0))
+            oldest = counts.oldest.get(state)
+            self.metrics.oldest.labels(state.value).set((now - oldest).total_seconds() if oldest else 0)
+        self.metrics.notices_undelivered.set(counts.notices_undelivered)
+        self.metrics.connections.set(self.smtp.connections)
+        return self.metrics.render()
+
+    async def _room(self, size: int) -> bool:
+        free = await self.store.free_bytes()
+        return free is None or free > MIN_FREE + 3 * size
+
+
+def _load(config: Config) -> tuple[People, RuleSet]:
+    people = (
+        directory.load(config.people_path, config.organization)
+        if config.people_path
+        else directory.empty(config.organization)
+    )
+    return people, policy.load(config.rule_files(), people)
+
+
+def _retention(config: Config) -> Retention:
+    keep = config.retention
+    return Retention(bodies=keep.bodies, decisions=keep.decisions, facts=keep.facts)
+
+
+def _tell_systemd(state: str) -> None:
+    """sd_notify(3): one datagram to the socket that systemd named."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.connect("\0" + address[1:] if address.startswith("@") else address)
+        notify.send(state.encode())
+
+
+def serve(path: Path, environ: Mapping[str, str]) -> int:
+    """Run one service to its end; ConfigError when the configuration is wrong."""
+    config = load_config(path, environ)
+
+    async def main() -> int:
+        return await Service(config).run()
+
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main())
+    return uvloop.run(main())
