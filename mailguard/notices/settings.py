@@ -40,7 +40,5 @@ class NoticeSettings(Section):
     @classmethod
     def _is_address(cls, value: str) -> str:
         if _ADDRESS.fullmatch(value) is None or len(value) > 254:  # noqa: PLR2004 - RFC 5321 §4.5.3.1.3
-            raise ValueError(
-                f"{value!r} is not an address: write one of your own, like mailguard@corp.example"
-            )
+            raise ValueError(f"{value!r} is not an address: write one of your own, like mailguard@corp.example")
         return value
