@@ -3,19 +3,19 @@
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from mailguard.document.problem import Problem
 from mailguard.document.shape import Slot, example, slot_at
+from mailguard.document.tree import Document, Loc
 from mailguard.document.wording import Finding, shown, word
-from mailguard.document.yaml import Document, Loc
 
 M = TypeVar("M")
 Context = str | Callable[[Loc], str]
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
 
 # Errors about the kind of the value itself: in a union they only say "not this branch".
 _KIND = re.compile(
@@ -27,8 +27,14 @@ class BadValue(ValueError):
     """For validators that know more than a sentence: the fix, a code, the place below the value (`at`)."""
 
     def __init__(
-        self, text: str, help: str = "", *, code: str = "MG106", at: Loc = (), key: bool = False
-    ) -> None:  # noqa: A002
+        self,
+        text: str,
+        help: str = "",  # noqa: A002 - the word people see
+        *,
+        code: str = "MG106",
+        at: Loc = (),
+        key: bool = False,
+    ) -> None:
         super().__init__(text)
         self.help = help
         self.code = code
@@ -68,19 +74,18 @@ def validate(
     return None, [_problem(document, finding, tuple(at), context) for finding in findings]
 
 
-@lru_cache(maxsize=512)
 def adapter(model: type[M]) -> TypeAdapter[M]:
     """The validator of a type; making one is slow, so it is kept."""
-    return TypeAdapter(model)
+    if model not in _ADAPTERS:
+        _ADAPTERS[model] = TypeAdapter(model)
+    return cast("TypeAdapter[M]", _ADAPTERS[model])
 
 
 def findings_of(error: ValidationError, data: Any, model: Any) -> list[Finding]:
-    """pydantic's errors as findings about places in `data`, one for each mistake."""
+    """Pydantic's errors as findings about places in `data`, one for each mistake."""
     return [
         _finding(details, loc, model, data)
-        for loc, details in _best(
-            [(_in_data(details, data), details) for details in error.errors(include_url=False)]
-        )
+        for loc, details in _best([(_in_data(details, data), details) for details in error.errors(include_url=False)])
     ]
 
 
@@ -92,12 +97,14 @@ def _problem(document: Document, finding: Finding, at: tuple[str | int, ...], co
 
 def _in_data(details: ErrorDetails, data: Any) -> tuple[tuple[str | int, ...], tuple[str | int, ...]]:
     """The error's place in the data, and what pydantic put between (union branches, `[key]`)."""
-    loc, tags, here = [], [], data
+    loc: list[str | int] = []
+    tags: list[str | int] = []
+    here = data
     steps = details["loc"]
     for number, step in enumerate(steps):
-        if isinstance(here, Mapping) and step in here or isinstance(here, list) and _index(step, here):
+        if (isinstance(here, Mapping) and step in here) or _index(step, here):
             loc.append(step)
-            here = here[step]  # type: ignore[index]
+            here = here[step]
         elif number == len(steps) - 1 and details["type"].startswith("missing"):
             loc.append(step)
         else:
@@ -105,8 +112,8 @@ def _in_data(details: ErrorDetails, data: Any) -> tuple[tuple[str | int, ...], t
     return tuple(loc), tuple(tags)
 
 
-def _index(step: object, here: list[Any]) -> bool:
-    return isinstance(step, int) and 0 <= step < len(here)
+def _index(step: object, here: object) -> bool:
+    return isinstance(here, list | tuple) and isinstance(step, int) and 0 <= step < len(here)
 
 
 Placed = tuple[tuple[tuple[str | int, ...], tuple[str | int, ...]], ErrorDetails]
@@ -115,7 +122,7 @@ Placed = tuple[tuple[tuple[str | int, ...], tuple[str | int, ...]], ErrorDetails
 def _best(errors: list[Placed]) -> list[tuple[tuple[str | int, ...], ErrorDetails]]:
     """One error a mistake: of a union's branches the one that was probably meant.
 
-    A branch that failed only because the value is of another kind says nothing when another branch went deeper.
+    A branch that failed only because the value is of another kind says nothing when another went deeper.
     """
     branches: dict[tuple[str | int, ...], dict[object, list[Placed]]] = {}
     for placed in errors:

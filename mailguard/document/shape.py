@@ -20,7 +20,7 @@ def slot_at(model: Any, loc: Sequence[str | int], data: Any) -> Slot:
     """The keys allowed at `loc`; of several possible models, those that share a key with the data, if any."""
     found = [model]
     for step in loc:
-        data = data[step] if isinstance(data, Mapping | list) else None
+        data = data[step] if isinstance(data, Mapping) or isinstance(step, int) else None
         found = [inner for kind in found for inner in _inside(kind, step)]
     tables = [table for kind in found for table in _tables(kind)]
     fitting = [table for table in tables if isinstance(data, Mapping) and table.keys() & data.keys()]

@@ -22,9 +22,7 @@ def duration(value: object) -> timedelta:
         return value
     parts = re.findall(r"(\d+)([smhd])", value) if isinstance(value, str) else []
     if not parts or "".join(number + unit for number, unit in parts) != value:
-        raise ValueError(
-            f"{value!r} is not a duration: write a number and s, m, h or d, like 30s, 5m, 1h30m, 2d"
-        )
+        raise ValueError(f"{value!r} is not a duration: write a number and s, m, h or d, like 30s, 5m, 1h30m, 2d")
     if sum(len(number) for number, _ in parts) > 12:  # noqa: PLR2004 - far past any sensible wait, before overflow
         raise ValueError(f"{value!r} is too long")
     return timedelta(seconds=sum(int(number) * _SECONDS[unit] for number, unit in parts))

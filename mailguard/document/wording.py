@@ -1,4 +1,4 @@
-"""One readable sentence for each way a value can be wrong; nothing of the validator's own language gets out."""
+"""One readable sentence for each way a value can be wrong; the validator's own language stays inside."""
 
 import re
 from collections.abc import Callable, Mapping

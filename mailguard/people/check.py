@@ -5,7 +5,7 @@ from functools import partial
 
 from mailguard.document.model import did_you_mean
 from mailguard.document.problem import Problem
-from mailguard.document.yaml import Document, Loc
+from mailguard.document.tree import Document, Loc
 from mailguard.mail.address import key
 from mailguard.people.file import PeopleFile, PersonEntry
 from mailguard.people.people import People
@@ -51,32 +51,26 @@ def _person(report: Report, at: Loc, person: PersonEntry, people: People) -> Ite
         ("owner", person.owner, (*at, "owner")),
     ):
         if address is not None:
-            yield from _role(report, loc, role, address, person, people)
+            yield from _role(partial(report, loc), role, address, person, people)
     if not people.organization.owns(person.address):
         message = f"{person.address} is outside our domains and counts as external"
         how = "add the domain to organization.domains if it is ours"
         yield report((*at, "address"), "MG304", message, how, severity="warning")
-    yield from _service(report, at, person, people)
+    yield from _service(report, at, person)
 
 
-def _role(
-    report: Report, loc: Loc, role: str, address: str, person: PersonEntry, people: People
-) -> Iterator[Problem]:
+def _role(report: Report, role: str, address: str, person: PersonEntry, people: People) -> Iterator[Problem]:
     if people.canonical(address) == key(person.address):
-        yield report(
-            loc, "MG308", f"{address} is their own {role}", f"name another {role}, or remove the key"
-        )
+        yield report("MG308", f"{address} is their own {role}", f"name another {role}, or remove the key")
     elif people.external(address):
         message = f"the {role} {address} is outside the organization"
         own = ", ".join(people.organization.domains)
-        yield report(loc, "MG303", message, f"name someone in {own}: mail and links go to them")
+        yield report("MG303", message, f"name someone in {own}: mail and links go to them")
     elif role != "manager" and people.service(address):
-        yield report(
-            loc, "MG305", f"the {role} {address} is a service", "name a person, who reads the mailbox"
-        )
+        yield report("MG305", f"the {role} {address} is a service", "name a person, who reads the mailbox")
 
 
-def _service(report: Report, at: Loc, person: PersonEntry, people: People) -> Iterator[Problem]:
+def _service(report: Report, at: Loc, person: PersonEntry) -> Iterator[Problem]:
     if person.service and person.owner is None:
         how = "for example owner: it@corp.example"
         yield report((*at, "service"), "MG305", f"the service {person.address} has no owner", how, key=True)
@@ -100,9 +94,7 @@ def _lists(document: Document, file: PeopleFile, people: People) -> Iterator[Pro
             how = "only lists of ours are expanded for sure; check the address"
             yield warn(code="MG304", message=f"the list {name} is outside our domains", help=how)
         if not entry.members:
-            yield warn(
-                code="MG309", message=f"the list {name} has no members", help="add members, or remove it"
-            )
+            yield warn(code="MG309", message=f"the list {name} has no members", help="add members, or remove it")
     yield from _loops(document, file)
     for at, pattern in enumerate(file.list_patterns):
         if not people.organization.owns("x@" + pattern.rpartition("@")[2].replace("*", "x")):
@@ -112,10 +104,7 @@ def _lists(document: Document, file: PeopleFile, people: People) -> Iterator[Pro
 
 def _loops(document: Document, file: PeopleFile) -> Iterator[Problem]:
     """Lists that lead back to themselves, each loop once."""
-    inside = {
-        key(name): [key(member) for member in entry.members if key(member)]
-        for name, entry in file.lists.items()
-    }
+    inside = {key(name): [key(member) for member in entry.members if key(member)] for name, entry in file.lists.items()}
     written = {key(name): name for name in file.lists}
     done: set[str] = set()
     for start in inside:
@@ -128,9 +117,7 @@ def _loops(document: Document, file: PeopleFile) -> Iterator[Problem]:
                 loop = " → ".join([written[step] for step in trail[trail.index(name) :]] + [written[name]])
                 how = "it is expanded once; remove it from one of them"
                 message = f"a list contains itself: {loop}"
-                yield document.problem(
-                    ("lists", written[name]), "MG307", message, how, severity="warning", key=True
-                )
+                yield document.problem(("lists", written[name]), "MG307", message, how, severity="warning", key=True)
             elif name in inside and name not in done:
                 trail.append(name)
                 done.add(name)

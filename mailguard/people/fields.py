@@ -36,10 +36,8 @@ def _domain(value: str) -> str:
 
 
 def _pattern(value: str) -> str:
-    local, at, host = value.rpartition("@")
+    local, _, host = value.rpartition("@")
     try:
-        if not at:
-            raise BadValue("no @", code="MG301")
         addresses.check(f"{local.replace('*', 'x')}@x.example", smtputf8=True)
         _domain(host)
     except (BadValue, PermanentFailure):
@@ -53,11 +51,7 @@ def _zone(value: str) -> str:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         known = available_timezones()
-        how = (
-            did_you_mean(value, sorted(known))
-            if suggest(value, known)
-            else "write it like Europe/Warsaw or UTC"
-        )
+        how = did_you_mean(value, sorted(known)) if suggest(value, known) else "write it like Europe/Warsaw or UTC"
         raise BadValue(f"{shown(value)} is not a time zone", how) from None
     return value
 
@@ -79,7 +73,7 @@ Day = Annotated[str, AfterValidator(_day), Field(examples=["2027-01-31"])]
 
 
 class Pattern:
-    """`ann@corp.example`, `all-*@corp.example`, `*@*.client.example`: `*` in the local part stands for anything.
+    """`ann@corp.example`, `all-*@corp.example`, `*@*.client.example`: `*` before the @ stands for anything.
 
     The domain is exact, or `*.` for sub-domains: `*@client.example` is not `x@notclient.example`.
     """

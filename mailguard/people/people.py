@@ -35,7 +35,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class NoContact:
-    """An order not to write to `pattern`, `until` that day (inclusive, organization's zone; None = for good)."""
+    """An order not to write to `pattern`; `until` is its last day in the organization's zone, None = for good."""
 
     pattern: str
     until: date | None = None
@@ -116,7 +116,7 @@ class People:
         return person is not None and person.service
 
     def answers_for(self, address: str, fallback: str) -> str:
-        """Who is told and asked about this sender's mail: never an address outside, never a machine or list."""
+        """Who is told and asked about this sender's mail: never someone outside, never a machine or list."""
         person = self.person(address)
         if person is not None and person.service:
             return person.owner or fallback
@@ -154,9 +154,7 @@ class People:
         return not known and any(pattern.matches(name) for pattern in self._patterns)
 
     def _gather(self, said: Directory) -> dict[str, frozenset[str]]:
-        groups = {
-            name: {self.canonical(member) for member in members} for name, members in said.groups.items()
-        }
+        groups = {name: {self.canonical(member) for member in members} for name, members in said.groups.items()}
         for person in said.persons:
             for name in person.groups:
                 groups.setdefault(name, set()).add(key(person.address))
