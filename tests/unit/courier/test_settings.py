@@ -37,10 +37,7 @@ def test_a_next_hop_that_makes_no_sense_is_refused(given: dict[str, object], say
 
 
 def test_a_login_may_come_from_a_file_or_a_value() -> None:
-    assert (
-        NextHop.model_validate({"smarthost": "a:25", "username": "u", "password_file": "/run/p"}).password
-        is None
-    )
+    assert NextHop.model_validate({"smarthost": "a:25", "username": "u", "password_file": "/run/p"}).password is None
     hop = Hop(smarthost="a:25", username="u", password_file=Path("/run/p"), tls=Tls.IMPLICIT)
     assert hop.secured is Tls.IMPLICIT
 

@@ -1,0 +1,178 @@
+"""Carries mail to the next hop: picks the way, keeps connections, and says what became of each recipient."""
+
+import ssl
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+
+import dns.asyncresolver
+
+from mailguard.clock import Clock
+from mailguard.courier.content import PIECE
+from mailguard.courier.parcel import Parcel
+from mailguard.courier.pool import Budget, Pool
+from mailguard.courier.reply import crowded, outcome, own
+from mailguard.courier.route import Host, Route
+from mailguard.courier.settings import Hop, NextHop, Tls
+from mailguard.courier.smtp import LoginRefused, Manner, Session, Unreachable, dial
+from mailguard.courier.transaction import Stale, transact
+from mailguard.courier.ways import Ways
+from mailguard.courier.wire import Timeouts
+from mailguard.document.units import host_port
+from mailguard.errors import ConfigError, PermanentFailure, SmtpError
+from mailguard.records import Outcome, Result
+
+IN_FLIGHT = 64 << 20  # bytes of messages being written at once
+LOGIN_PAUSE = 60.0  # seconds without another try after a refused login
+
+
+class Courier:
+    """One for the service. `resolver`, `timeouts`, `mx_port` and `loops_allowed` are for tests and the demo."""
+
+    def __init__(
+        self,
+        settings: NextHop,
+        clock: Clock,
+        hostname: str,
+        resolver: dns.asyncresolver.Resolver | None = None,
+        *,
+        timeouts: Timeouts | None = None,
+        mx_port: int = 25,
+        loops_allowed: bool = False,
+        in_flight: int = IN_FLIGHT,
+    ) -> None:
+        self._ways = Ways(settings)
+        self._clock = clock
+        self._hostname = hostname
+        self._timeouts = timeouts or Timeouts()
+        self._route = Route(hostname, resolver, port=mx_port, loops_allowed=loops_allowed)
+        self._loops_allowed = loops_allowed
+        self._pool = Pool(clock)
+        self._budget = Budget(in_flight)
+        self._locked_out: dict[str, tuple[float, LoginRefused]] = {}
+        self._manners = [(hop, self._manner(hop)) for hop in self._ways.hops]
+
+    def destination(self, address: str) -> str:
+        """'host:port' of the smarthost for this recipient, or 'mx:domain'. Asks nobody."""
+        return self._ways.destination(address)
+
+    async def carry(self, parcel: Parcel) -> tuple[Outcome, ...]:
+        """One outcome per recipient, in order. Whatever the other side does is an outcome, never an exception."""
+        hop = self._ways.hop(parcel.destination)
+        if hop is None:
+            return await self._reroute(parcel)
+        size = 2 * PIECE if callable(parcel.body) else parcel.octets
+        try:
+            async with self._pool.slot(parcel.destination, hop.connections), self._budget.hold(size):
+                return await self._deliver(parcel, hop)
+        except SmtpError as error:
+            return (outcome(own(error)),) * len(parcel.recipients)
+
+    async def close(self) -> None:
+        """Take leave of the servers."""
+        await self._pool.close()
+
+    async def _reroute(self, parcel: Parcel) -> tuple[Outcome, ...]:
+        """The configuration has changed since the mail was accepted: each recipient goes today's way."""
+        found: dict[int, Outcome] = {}
+        groups: dict[str, list[int]] = {}
+        for index, recipient in enumerate(parcel.recipients):
+            groups.setdefault(self.destination(recipient.address), []).append(index)
+        for destination, indices in groups.items():
+            part = tuple(parcel.recipients[index] for index in indices)
+            outcomes = await self.carry(replace(parcel, destination=destination, recipients=part))
+            found.update(zip(indices, outcomes, strict=True))
+        return tuple(found[index] for index in range(len(parcel.recipients)))
+
+    async def _deliver(self, parcel: Parcel, hop: Hop) -> tuple[Outcome, ...]:
+        """As many transactions as it takes for a server that limits the recipients of one (452, 552)."""
+        results = list(await self._attempt(parcel, hop))
+        last = results
+        while any(result.result is Result.SENT for result in last):
+            left = [index for index, result in enumerate(results) if crowded(result)]
+            if not left:
+                break
+            part = replace(parcel, recipients=tuple(parcel.recipients[index] for index in left))
+            last = list(await self._attempt(part, hop))
+            for index, result in zip(left, last, strict=True):
+                results[index] = result
+        return tuple(results)
+
+    async def _attempt(self, parcel: Parcel, hop: Hop) -> tuple[Outcome, ...]:
+        kept = self._pool.take(parcel.destination)
+        if kept is not None:
+            try:
+                return await self._use(kept, parcel)
+            except Stale:
+                pass  # nothing happened yet: once more, with a fresh connection
+        return await self._use(await self._open(parcel.destination, hop), parcel)
+
+    async def _use(self, session: Session, parcel: Parcel) -> tuple[Outcome, ...]:
+        outcomes = await transact(session, parcel)
+        self._pool.give(parcel.destination, session)
+        return outcomes
+
+    async def _open(self, destination: str, hop: Hop) -> Session:
+        """A fresh session with the first host that has one; else the last one's reason."""
+        self._check_login(destination)
+        manner = next(manner for known, manner in self._manners if known is hop)
+        failure: SmtpError | None = None
+        try:
+            async with aclosing(self._hosts(destination, hop)) as hosts:
+                async for host in hosts:
+                    try:
+                        return await dial(host, manner)
+                    except Unreachable as error:
+                        failure = error
+        except LoginRefused as error:
+            self._locked_out[destination] = (self._clock.monotonic() + LOGIN_PAUSE, error)
+            raise
+        except SmtpError as error:  # a better host was there, but could not be reached: that decides
+            raise failure or error from error
+        raise failure or Unreachable(f"no host for {destination}", enhanced="4.4.1")
+
+    def _check_login(self, destination: str) -> None:
+        """A thousand waiting mails must not try a refused login a thousand times: that locks accounts."""
+        until, error = self._locked_out.get(destination, (0.0, None))
+        if error is not None:
+            if self._clock.monotonic() < until:
+                raise error
+            del self._locked_out[destination]
+
+    async def _hosts(self, destination: str, hop: Hop) -> AsyncGenerator[Host, None]:
+        if hop.smarthost is not None:
+            for host in await self._route.smarthost(*host_port(hop.smarthost)):
+                yield host
+            return
+        domain = destination.removeprefix("mx:")
+        if not domain:
+            raise PermanentFailure("the address has no domain", code=553, enhanced="5.1.3")
+        async with aclosing(self._route.exchangers(domain)) as hosts:
+            async for host in hosts:
+                yield host
+
+    def _manner(self, hop: Hop) -> Manner:
+        """How this hop is spoken to; certificates and the password are read here, once."""
+        tls = hop.tls if hop.mx else hop.secured
+        try:
+            context = None if tls is Tls.NONE else _context(hop, checked=tls is not None)
+            login = (hop.username, _password(hop)) if hop.username else None
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            name = hop.smarthost or "mx"
+            raise ConfigError(f"next_hop ({name}): {error}") from error
+        refuse_myself = hop.mx and not self._loops_allowed
+        return Manner(self._hostname, tls, context, login, refuse_myself, self._timeouts)
+
+
+def _context(hop: Hop, *, checked: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(hop.ca_file) if hop.ca_file else None)
+    if not checked:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _password(hop: Hop) -> str:
+    if hop.password is not None:
+        return hop.password.get_secret_value()
+    return hop.password_file.read_text("utf-8").strip("\r\n") if hop.password_file else ""

@@ -1,0 +1,128 @@
+"""Open sessions kept for the next mail, and the limits on how much is under way at once."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from mailguard.clock import Clock
+from mailguard.courier.smtp import Session
+
+IDLE = 30.0  # seconds a session is kept without work; servers hang up later than that
+MOST_MAILS = 500  # transactions on one connection, so that a new preference of hosts is seen in time
+
+
+class Pool:
+    """Idle sessions by destination, the last used first. `slot` bounds the connections of a destination."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._idle: dict[str, deque[tuple[float, Session]]] = {}
+        self._slots: dict[str, tuple[asyncio.Semaphore, list[None]]] = {}
+        self._sweeper: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def slot(self, destination: str, limit: int) -> AsyncIterator[None]:
+        """Wait for one of `limit` places at this destination."""
+        free, users = self._slots.setdefault(destination, (asyncio.Semaphore(limit), []))
+        users.append(None)
+        try:
+            async with free:
+                yield
+        finally:
+            users.pop()
+            if not users:
+                self._slots.pop(destination, None)
+
+    def take(self, destination: str) -> Session | None:
+        """A session that was kept and still looks alive."""
+        self._expire()
+        kept = self._idle.get(destination, deque())
+        while kept:
+            _, session = kept.pop()
+            if not kept:
+                del self._idle[destination]
+            if session.wire.silent:
+                return session
+            session.wire.quit()
+        return None
+
+    def give(self, destination: str, session: Session) -> None:
+        """Keep the session if it may be used again, else take leave."""
+        if not session.clean or session.used >= MOST_MAILS or not session.wire.silent:
+            session.wire.quit()
+            return
+        self._idle.setdefault(destination, deque()).append((self._clock.monotonic(), session))
+        if self._sweeper is None or self._sweeper.done():
+            self._sweeper = asyncio.create_task(self._sweep())
+
+    async def _sweep(self) -> None:
+        """Take leave of idle sessions even when no other mail comes by."""
+        while self._idle:
+            oldest = min(kept[0][0] for kept in self._idle.values())
+            await self._clock.sleep(max(0.0, oldest + IDLE - self._clock.monotonic()))
+            self._expire()
+
+    def _expire(self) -> None:
+        ended = self._clock.monotonic() - IDLE
+        for destination in list(self._idle):
+            kept = self._idle[destination]
+            while kept and kept[0][0] <= ended:
+                kept.popleft()[1].wire.quit()
+            if not kept:
+                del self._idle[destination]
+
+    async def close(self) -> None:
+        """Take leave of all that is idle."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._sweeper
+        for kept in self._idle.values():
+            for _, session in kept:
+                session.wire.quit()
+        self._idle.clear()
+
+
+class Budget:
+    """A semaphore that counts bytes, first come first served, so that memory stays bounded.
+
+    What is larger than the whole budget waits until it has the budget to itself.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = self._free = limit
+        self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()
+
+    @asynccontextmanager
+    async def hold(self, size: int) -> AsyncIterator[None]:
+        """Wait until `size` bytes fit, and give them back at the end."""
+        need = min(size, self._limit)
+        await self._acquire(need)
+        try:
+            yield
+        finally:
+            self._free += need
+            self._admit()
+
+    async def _acquire(self, need: int) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((turn, need))
+        self._admit()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._free += need  # it was our turn in the same moment
+            else:
+                with suppress(ValueError):
+                    self._waiting.remove((turn, need))
+            self._admit()
+            raise
+
+    def _admit(self) -> None:
+        while self._waiting and self._waiting[0][1] <= self._free:
+            turn, need = self._waiting.popleft()
+            if not turn.done():  # else it was cancelled and has not noticed yet
+                self._free -= need
+                turn.set_result(None)

@@ -1,0 +1,57 @@
+"""What a server's answer means for a recipient, and how it is written down."""
+
+import re
+from dataclasses import replace
+
+from mailguard.errors import SmtpError
+from mailguard.records import Outcome, Reply, Result
+
+TEXT_LIMIT = 500  # characters kept of what a server says: it ends in logs, pages and reports
+
+_ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?=\s|$)")
+_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+
+TOO_BIG = 552  # RFC 5321 §4.5.3.1.10: on RCPT it means too many recipients, like 452
+CLOSING = 421
+
+
+def heard(code: int, text: str, remote: str) -> Reply:
+    """A server's words made harmless: one line, no control characters, capped; enhanced code taken out."""
+    lines, enhanced = [], ""
+    for line in text.split("\n"):
+        found = _ENHANCED.match(line)
+        if found and found[1][0] == str(code)[0]:  # a code of another class contradicts the reply: just text
+            enhanced = enhanced or found[1]
+            line = line[found.end() :]  # noqa: PLW2901 - every line may repeat it (RFC 2034 §4)
+        lines.append(line)
+    words = _SPACE.sub(" ", " ".join(lines)).strip()
+    return Reply(code, enhanced, words[:TEXT_LIMIT], remote)
+
+
+def own(error: SmtpError) -> Reply:
+    """A failure that we state ourselves, as a reply."""
+    words = _SPACE.sub(" ", error.text).strip()
+    return Reply(error.code, error.enhanced, words[:TEXT_LIMIT])
+
+
+def outcome(reply: Reply) -> Outcome:
+    """2xx is sent (251 too), 5xx is failed for good, anything else is tried again."""
+    kinds = {2: Result.SENT, 5: Result.FAILED}
+    return Outcome(kinds.get(reply.code // 100, Result.DEFERRED), reply)
+
+
+def rcpt_outcome(reply: Reply) -> Outcome:
+    """As `outcome`, for an answer to RCPT; SENT means accepted so far."""
+    judged = outcome(reply)
+    return replace(judged, result=Result.DEFERRED) if reply.code == TOO_BIG else judged
+
+
+def crowded(result: Outcome) -> bool:
+    """Refused only because the transaction has too many recipients: another one may take it at once."""
+    reply = result.reply
+    return (
+        result.result is Result.DEFERRED
+        and reply.code in (452, TOO_BIG)
+        and reply.enhanced in ("", "4.5.3", "5.5.3")
+        and reply.remote != ""
+    )

@@ -1,0 +1,214 @@
+"""Opening a connection to a mail server: greeting, EHLO, TLS, login. The only importer of aiosmtplib."""
+
+import asyncio
+import ipaddress
+import os
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+import aiosmtplib
+from aiosmtplib.email import quote_address
+
+from mailguard.courier.reply import heard
+from mailguard.courier.route import Host
+from mailguard.courier.settings import Tls
+from mailguard.courier.wire import Timeouts, Wire
+from mailguard.errors import PermanentFailure, TemporaryFailure
+
+_REFUSED = 5  # 5xx to EHLO: a server older than RFC 1869
+
+
+class Unreachable(TemporaryFailure):
+    """No working session with this host; another one of the destination may do.
+
+    A 5xx greeting is among these: it is about our address or that server's state, not about the mail, so the
+    mail is kept until it is given up (RFC 5321 §3.1 leaves the choice to us).
+    """
+
+
+class TlsFailed(Unreachable):
+    """The server answers, but no TLS that can be trusted came about."""
+
+
+class LoginRefused(TemporaryFailure):
+    """Our own account is the trouble, so the mail waits until somebody has put it right."""
+
+    code = 454
+    enhanced = "4.7.0"
+
+
+class Myself(PermanentFailure):
+    """The mail would come back to us for ever."""
+
+    code = 554
+    enhanced = "5.4.6"
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a destination is spoken to. `tls` None: TLS if it is offered, whoever signed the certificate."""
+
+    hello: str
+    tls: Tls | None
+    context: ssl.SSLContext | None
+    login: tuple[str, str] | None = None
+    refuse_myself: bool = False
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+
+@dataclass(slots=True)
+class Session:
+    """An open connection that is ready for a transaction."""
+
+    wire: Wire
+    offers: Mapping[str, str]  # EHLO keywords, lower case, with their parameters
+    timeouts: Timeouts
+    used: int = 0  # transactions begun
+    clean: bool = True  # False: not fit for another transaction
+
+
+def mailbox(address: str) -> str:
+    """`<address>` as it may stand in MAIL and RCPT; '' is the null sender. 553 5.1.3 when it can't be written."""
+    try:
+        written = quote_address(address)
+    except ValueError:
+        written = ""
+    # aiosmtplib makes <a> of "a,b@c.d" without a word: what it would not write unchanged is not sent
+    if written != f"<{address}>" or any(c < " " or c == "\x7f" for c in address):
+        raise PermanentFailure(f"{address!r} can't be written as an address", code=553, enhanced="5.1.3")
+    return written
+
+
+async def dial(host: Host, manner: Manner) -> Session:
+    """A session with this host. Errors: Unreachable (try the next one), LoginRefused, Myself."""
+    try:
+        return await _dial(host, manner)
+    except TlsFailed:
+        if manner.tls is not None:
+            raise
+        plain = Manner(manner.hello, Tls.NONE, None, None, manner.refuse_myself, manner.timeouts)
+        return await _dial(host, plain)  # opportunistic: broken TLS must not be worse than none (RFC 7435)
+
+
+async def _dial(host: Host, manner: Manner) -> Session:
+    sock = await _connect(host, manner)
+    client = aiosmtplib.SMTP(
+        hostname=host.name,
+        sock=sock,
+        local_hostname=manner.hello,
+        use_tls=manner.tls is Tls.IMPLICIT,
+        start_tls=False,  # never by itself: aiosmtplib's default logs in over cleartext
+        tls_context=manner.context,
+        timeout=manner.timeouts.greeting,
+    )
+    try:
+        await _greet(client, manner, host)
+        if manner.login is not None:
+            await _login(client, manner.login, host)
+        wire = Wire(cast(asyncio.Transport, client.transport), str(host))
+    except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        client.close()
+        raise _unreachable(host, error) from error
+    except BaseException:
+        client.close()
+        raise
+    return Session(wire, dict(client.esmtp_extensions), manner.timeouts)
+
+
+async def _connect(host: Host, manner: Manner) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host.address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        async with asyncio.timeout(manner.timeouts.connect):
+            await asyncio.get_running_loop().sock_connect(sock, (host.address, host.port))
+    except TimeoutError:
+        sock.close()
+        words = f"{host} did not answer within {manner.timeouts.connect:g} s"
+        raise Unreachable(words, enhanced="4.4.1") from None
+    except OSError as error:
+        sock.close()
+        words = f"no connection to {host}: {os.strerror(error.errno) if error.errno else error}"
+        raise Unreachable(words, enhanced="4.4.1") from error
+    except BaseException:
+        sock.close()
+        raise
+    if manner.refuse_myself and _same(sock):
+        sock.close()
+        raise Myself(f"mail loops back to myself: {host} is this machine")
+    return sock
+
+
+def _same(sock: socket.socket) -> bool:
+    """Both ends on one address: that is only so when we have connected to this machine."""
+    here, there = (ipaddress.ip_address(end[0].partition("%")[0]) for end in (sock.getsockname(), sock.getpeername()))
+    return here == there
+
+
+async def _greet(client: aiosmtplib.SMTP, manner: Manner, host: Host) -> None:
+    await client.connect()
+    await _hello(client)
+    if manner.tls in (Tls.NONE, Tls.IMPLICIT):
+        return
+    if not client.supports_extension("starttls"):
+        if manner.tls is Tls.STARTTLS:
+            words = f"{host} does not offer STARTTLS, which is required here: nothing was sent"
+            raise TlsFailed(words, enhanced="4.7.4")
+        return
+    try:
+        await client.starttls(tls_context=manner.context)
+    except aiosmtplib.SMTPResponseException as error:
+        raise TlsFailed(f"{host} refused STARTTLS: {_words(error, host)}", enhanced="4.7.4") from error
+    except (aiosmtplib.SMTPException, OSError) as error:  # ssl.SSLError is an OSError and comes unwrapped
+        raise _tls_failed(host, error) from error
+    await _hello(client)
+
+
+async def _hello(client: aiosmtplib.SMTP) -> None:
+    try:
+        await client.ehlo()
+    except aiosmtplib.SMTPHeloError as error:
+        if error.code // 100 != _REFUSED or not client.is_connected:
+            raise
+        await client.helo()
+
+
+async def _login(client: aiosmtplib.SMTP, login: tuple[str, str], host: Host) -> None:
+    """One try with one mechanism: a client that tries them all after a refusal locks the account."""
+    if client.get_transport_info("sslcontext") is None:
+        raise LoginRefused(f"no login at {host} without TLS")
+    methods = {"plain": client.auth_plain, "login": client.auth_login, "cram-md5": client.auth_crammd5}
+    method = next((call for name, call in methods.items() if name in client.server_auth_methods), None)
+    if method is None:
+        raise LoginRefused(f"{host} offers no login that we know: check the port, or take username out of next_hop")
+    try:
+        await method(*login)
+    except aiosmtplib.SMTPAuthenticationError as error:
+        words = f"{host} refused our login (check username and password of next_hop): {_words(error, host)}"
+        raise LoginRefused(words) from error
+
+
+def _words(error: aiosmtplib.SMTPResponseException, host: Host) -> str:
+    return str(heard(error.code, error.message, str(host)))
+
+
+def _unreachable(host: Host, error: Exception) -> Unreachable:
+    """What went wrong, in words for the log and the report."""
+    if isinstance(error.__cause__, ssl.SSLError):  # implicit TLS: aiosmtplib wraps it in a connect error
+        return _tls_failed(host, error.__cause__)
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return Unreachable(f"{host} does not take mail now: {_words(error, host)}", enhanced="4.3.2")
+    if isinstance(error, TimeoutError):
+        return Unreachable(f"{host} took the connection, but then was silent", enhanced="4.4.2")
+    return Unreachable(f"no session with {host}: {error}", enhanced="4.4.2")
+
+
+def _tls_failed(host: Host, error: Exception) -> TlsFailed:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        words = f"the certificate of {host} can't be trusted: {error.verify_message}"
+        return TlsFailed(words, enhanced="4.7.5")
+    reason = error.reason if isinstance(error, ssl.SSLError) else None
+    return TlsFailed(f"TLS with {host} failed: {reason or error}", enhanced="4.7.5")
