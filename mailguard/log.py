@@ -115,12 +115,10 @@ class Log:
     def accepted(self, mail: NewMail, seconds: float) -> None:
         self._log.info("smtp.accepted", **self._mail(mail), duration_ms=round(seconds * 1000, 1))
 
-    def rejected(
-        self, reply: str, *, session_id: str = "", sender: str = "", peer: str = "", rules: Iterable[str] = ()
-    ) -> None:
-        code, enhanced, _ = (reply.split(" ", 2) + ["", ""])[:3]
+    def rejected(self, reply: str, *, session_id: str, peer: str, listener: str, sender: str) -> None:
+        code, enhanced, _ = [*reply.split(" ", 2), "", ""][:3]
         self._log.info(
-            "smtp.rejected", session_id=session_id, sender=self.address(sender), remote=peer, rules=list(rules),
+            "smtp.rejected", session_id=session_id, sender=self.address(sender), remote=peer, listener=listener,
             smtp_code=code, enhanced_code=enhanced, error=reply,
         )  # fmt: skip
 

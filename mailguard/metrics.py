@@ -59,6 +59,9 @@ class Metrics:
             buckets=_FAST,
             registry=registry,
         )
+        self.answered = Histogram(
+            "mailguard_smtp_answer_seconds", "From the final dot to the 250", buckets=_FAST, registry=registry
+        )
         self.commit = Histogram(
             "mailguard_storage_commit_seconds", "From put to durable", buckets=_FAST, registry=registry
         )

@@ -24,13 +24,13 @@ from mailguard.log import Log
 from mailguard.metrics import Metrics
 from mailguard.people import People
 from mailguard.postman import Postman
-from mailguard.records import State
+from mailguard.mail.envelope import Envelope, Session
+from mailguard.records import Accepted, State
 from mailguard.rules import RuleSet
 from mailguard.scheduler import Scheduler
 from mailguard.smtpd import SmtpServer
 from mailguard.store.base import Retention
 from mailguard.store.sqlite import SqliteStore
-from mailguard.watcher import Watcher
 from mailguard.web import WebServer, create_app, metrics_app
 
 DRAIN = 25.0  # seconds for what is on the wire; systemd and compose give 30
@@ -71,7 +71,7 @@ class Service:
         )  # fmt: skip
         self.smtp = SmtpServer(
             config.smtp, self.intake, self.clock, internal=lambda person: self.people.internal(person),
-            notices_sender=config.notices.sender, watcher=Watcher(self.log, self.metrics), room=self._room,
+            notices_sender=config.notices.sender, watcher=_Watch(self.log, self.metrics), room=self._room,
         )  # fmt: skip
         self.web = WebServer(create_app(self.desk, config.web, self.clock, self._ready), config.web.bind)
         self.scrape = WebServer(metrics_app(self._scrape), config.metrics.bind) if config.metrics.bind else None
@@ -186,6 +186,27 @@ class Service:
     async def _room(self, size: int) -> bool:
         free = await self.store.free_bytes()
         return free is None or free > MIN_FREE + 3 * size
+
+
+class _Watch:
+    """What the SMTP server sees goes to log and metrics; accepted mail is logged by intake, which knows more."""
+
+    def __init__(self, log: Log, metrics: Metrics) -> None:
+        self._log, self._metrics = log, metrics
+
+    def smtp_accepted(self, session: Session, envelope: Envelope, size: int, accepted: Accepted, seconds: float) -> None:
+        self._metrics.answered.observe(seconds)
+
+    def smtp_rejected(self, reply: str, *, session_id: str, peer: str, listener: str, sender: str) -> None:
+        self._metrics.rejected.labels(reply[:3]).inc()
+        self._log.rejected(reply, session_id=session_id, peer=peer, listener=listener, sender=sender)
+
+    def auth_failed(self, name: str, peer: str, session_id: str) -> None:
+        self._metrics.auth_failures.inc()
+        self._log.auth_failed(name, peer, session_id)
+
+    def failure(self, where: str, error: BaseException) -> None:
+        self._log.failure(where, error)
 
 
 def _load(config: Config) -> tuple[People, RuleSet]:

@@ -92,9 +92,7 @@ class Stage:
         """The mail with this subject in this mailbox outside, as soon as it is there."""
         try:
             return await self.world.wait_for(
-                lambda mail: (
-                    not mail.is_notice and mail.subject == subject and key(recipient) in map(key, mail.recipients)
-                )
+                lambda mail: mail in self.world.to(recipient) and mail.subject == subject and not mail.is_notice
             )
         except TimeoutError:
             raise StoryError(f"“{subject}” never reached {recipient}") from None
