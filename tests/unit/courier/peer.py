@@ -54,6 +54,8 @@ class Peer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+        await asyncio.sleep(0)  # transports close in the next turn of the loop
 
     @property
     def verbs(self) -> list[str]:
