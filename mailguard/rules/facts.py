@@ -1,14 +1,17 @@
 """What conditions may ask about one mail. Gathered beforehand (intake), so that a condition stays pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, TypeVar
 
 from mailguard.mail.attachments import Attachment
 from mailguard.mail.envelope import Envelope, Identity
 from mailguard.mail.message import Message
 from mailguard.mail.text import Text
 from mailguard.people import People
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,14 @@ class Facts:
     confidential: bool = False  # marked: Sensitivity or a label header, or a tag in the subject
     unexpected: Mapping[str, str] | None = None
     first_contact: Mapping[str, str] | None = None
+    _memo: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, what: Hashable, make: Callable[[], T]) -> T:
+        """What several conditions ask for is made for the first of them: folded text, who is external."""
+        if what not in self._memo:
+            self._memo[what] = make()
+        made: T = self._memo[what]
+        return made
 
     @property
     def recipients(self) -> tuple[str, ...]:

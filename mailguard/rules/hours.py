@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import BeforeValidator
@@ -41,10 +42,10 @@ class Hours:
         """The UTC instant by which `amount` of these hours has passed since `start`; only they are counted."""
         left, begin = amount, start.astimezone(UTC)
         for opens, closes in self._intervals(begin.astimezone(zone).date(), zone):
-            opens = max(opens, begin)
-            if closes - opens >= left:
-                return opens + left
-            left -= max(closes - opens, timedelta())
+            counted = max(opens, begin)
+            if closes - counted >= left:
+                return counted + left
+            left -= max(closes - counted, timedelta())
         raise AssertionError("a week has hours: the intervals never end")
 
     def _intervals(self, day: date, zone: tzinfo) -> Iterator[tuple[datetime, datetime]]:
@@ -77,7 +78,7 @@ def parse(value: object) -> Hours:
     if not spans:
         raise ValueError(f"{value!r} is not a time of the week: {_HELP}")
     ordered = sorted((day, span.start, span.end) for span in spans for day in span.days)
-    for (day, _, end), (next_day, start, _) in zip(ordered, ordered[1:], strict=False):
+    for (day, _, end), (next_day, start, _) in pairwise(ordered):
         if day == next_day and start < end:
             raise ValueError(f"{value!r} names some hours twice: let the times of a day not overlap")
     return Hours(str(value), tuple(spans))

@@ -1,0 +1,111 @@
+"""What a rule may name (lists, groups, people), and where in its file we are when a name is wrong."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import re2
+
+from mailguard.document.model import did_you_mean
+from mailguard.document.problem import Problem
+from mailguard.document.yaml import Document, Loc
+from mailguard.mail import address
+from mailguard.people import People
+from mailguard.rules.codes import Code
+from mailguard.rules.finder import Finder
+
+WELL_KNOWN_GROUPS = frozenset({"executives"})  # the default policy names it; it may have no members
+
+
+@dataclass(slots=True)
+class Names:
+    """One name space over all files of a run."""
+
+    people: People
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    finders: dict[tuple[str, ...], Finder] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Binder:
+    """A place in a file (`at`) that belongs to something (`context`), and what can be named there."""
+
+    document: Document
+    at: tuple[str | int, ...]
+    context: str
+    names: Names
+    problems: list[Problem]
+
+    def below(self, *steps: str | int) -> "Binder":
+        """The binder of a place below this one."""
+        return Binder(self.document, self.at + steps, self.context, self.names, self.problems)
+
+    def value(self) -> Any:
+        """What is written at this place."""
+        here: Any = self.document.data
+        for step in self.at:
+            here = here.get(step) if isinstance(here, dict) else here[step]
+        return here
+
+    def wrong(self, loc: Loc, code: Code, message: str, help: str = "", *, key: bool = False) -> None:  # noqa: A002
+        """Note a problem at `loc` below this place."""
+        place = self.at + tuple(loc)
+        self.problems.append(self.document.problem(place, code, message, help, self.context, key=key))
+
+    def list_of(self, name: str, *loc: str | int) -> tuple[str, ...]:
+        """The entries of a list by its name; none, and a problem, when there is no such list."""
+        self.names.used.add(name)
+        if name not in self.names.lists:
+            self.wrong(loc, Code.LIST, f'there is no list "{name}"', _hint(name, self.names.lists, "lists:"))
+        return self.names.lists.get(name, ())
+
+    def group(self, name: object, *loc: str | int) -> str:
+        """A group's name, checked."""
+        known = set(self.names.people.groups) | WELL_KNOWN_GROUPS
+        if not isinstance(name, str):
+            self.wrong(loc, Code.SHAPE, "a group is a name, like {group: executives}")
+        elif name not in known:
+            self.wrong(loc, Code.GROUP, f'there is no group "{name}" in people.yaml', _hint(name, known, "people.yaml"))
+        return str(name)
+
+    def pattern(self, text: object, *loc: str | int, fold: bool = False) -> Any:
+        """A compiled RE2, or None and a problem; `fold` ignores case."""
+        options = re2.Options()
+        options.log_errors = False
+        options.case_sensitive = not fold
+        if not isinstance(text, str) or not text:
+            self.wrong(loc, Code.PATTERN, "a pattern is text, and not empty", "put it in single quotes")
+            return None
+        try:
+            return re2.compile(text, options)
+        except re2.error as error:
+            why = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
+            fix = "patterns are RE2: no look-around, no back-references; in YAML, single quotes keep \\ as it is"
+            self.wrong(loc, Code.PATTERN, f"RE2 does not accept this pattern: {why}", fix)
+            return None
+
+    def address(self, text: object, *loc: str | int) -> str:
+        """The key of an address written in the file."""
+        if not isinstance(text, str) or not _is_address(text):
+            self.wrong(loc, Code.ADDRESS, f"{_said(text)} is not an address", "write it like ann@corp.example")
+            return ""
+        return address.key(text)
+
+    def finder(self, words: Iterable[str]) -> Finder:
+        """A compiled set of words; the same words are compiled once in a rule set."""
+        wanted = tuple(dict.fromkeys(words))
+        return self.names.finders.setdefault(wanted, Finder(wanted))
+
+
+def _is_address(text: str) -> bool:
+    local, at, domain = text.rpartition("@")
+    return bool(local and at and domain) and not any(c.isspace() or c in "<>," for c in text)
+
+
+def _said(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else "this"
+
+
+def _hint(wrong: str, known: Iterable[str], where: str) -> str:
+    return did_you_mean(wrong, sorted(known)) or f"name it first under {where}"

@@ -1,0 +1,169 @@
+"""One rule of a file: its conditions as a tree, its actions, and what does not go together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mailguard.document.model import did_you_mean, validate
+from mailguard.document.yaml import Loc
+from mailguard.rules import actions, logic, template
+from mailguard.rules import condition as conditions
+from mailguard.rules.actions import ACTIONS, ASSISTANT, ActionSpec, Copies
+from mailguard.rules.binder import Binder
+from mailguard.rules.codes import Code
+from mailguard.rules.file import Head
+from mailguard.rules.logic import Node
+from mailguard.rules.rule import Rule
+
+_GROUPS = ("all", "any", "not")
+_EMPTY_FIX = "write always: true to mean every mail"
+
+
+def build_rule(head: Head | None, binder: Binder) -> Rule | None:
+    """The rule at the binder's place, or None; problems go to the binder. `head` is None when it was wrong already."""
+    data = binder.value()
+    if not isinstance(data, dict):
+        return None
+    when = _when(data, binder)
+    unless = build_node(data["unless"], binder.below("unless")) if data.get("unless") is not None else None
+    then = _then(data, binder)
+    if isinstance(data.get("explain"), str):
+        template.check(data["explain"], binder, "explain")
+    if when is not None and then is not None:
+        _check_copies(when, then, binder)
+    if head is None or when is None or then is None:
+        return None
+    return Rule(
+        id=head.id, when=when, then=then, unless=unless, description=head.description, explain=head.explain,
+        severity=head.severity, mode=head.mode, stop=head.stop, on_error=head.on_error,
+        path=binder.document.path, line=binder.document.mark((*binder.at, "id"))[0],
+    )  # fmt: skip
+
+
+def _when(data: dict[str, Any], binder: Binder) -> Node | None:
+    if data.get("when") is None:
+        message = "the rule has no when" if "when" not in data else "an empty when"
+        binder.wrong(("when",) if "when" in data else (), Code.EMPTY_WHEN, message, _EMPTY_FIX, key="when" in data)
+        return None
+    return build_node(data["when"], binder.below("when"))
+
+
+def build_node(data: Any, binder: Binder) -> Node | None:
+    """A mapping is AND, a list is OR; None and a problem when something in it is wrong."""
+    if data in ({}, []):
+        binder.wrong((), Code.EMPTY_WHEN, f"an empty {binder.at[-1]}", _EMPTY_FIX, key=True)
+        return None
+    if isinstance(data, list):
+        return _group(logic.Any, [build_node(part, binder.below(n)) for n, part in enumerate(data)])
+    if not isinstance(data, dict):
+        fix = "write conditions as keys, like {recipients: {any: external}}"
+        binder.wrong((), Code.SHAPE, "a mapping of conditions is expected here", fix)
+        return None
+    return _group(logic.All, [_part(key, value, binder) for key, value in data.items()])
+
+
+def _part(key: str, value: Any, binder: Binder) -> Node | None:
+    below = binder.below(key)
+    if key == "not":
+        inner = build_node(value, below)
+        return logic.Not(inner) if inner is not None else None
+    if key in _GROUPS:
+        if not isinstance(value, list) or not value:
+            code = Code.SHAPE if value else Code.EMPTY_WHEN
+            below.wrong((), code, f"{key} needs a list of conditions", f"write {key}: [{{…}}, {{…}}]", key=True)
+            return None
+        kind = logic.All if key == "all" else logic.Any
+        return _group(kind, [build_node(part, below.below(n)) for n, part in enumerate(value)])
+    return _condition(key, value, below)
+
+
+def _condition(key: str, value: Any, binder: Binder) -> Node | None:
+    if key in conditions.LATER:
+        message = f"{key} ({conditions.LATER[key]}) is not available yet in this version"
+        binder.wrong((), Code.LATER, message, "leave it out until then", key=True)
+        return None
+    if key not in conditions.REGISTER:
+        known = (*conditions.REGISTER, *_GROUPS)
+        binder.wrong((), Code.CONDITION, f'there is no condition "{key}"', did_you_mean(key, known), key=True)
+        return None
+    if isinstance(value, list) and value and key not in ("sender", "always"):
+        return _group(logic.Any, [_leaf(key, binder.below(n)) for n, _ in enumerate(value)])
+    return _leaf(key, binder)
+
+
+def _leaf(key: str, binder: Binder) -> Node | None:
+    found, problems = validate(binder.document, conditions.REGISTER[key], binder.at, context=binder.context)
+    binder.problems.extend(problems)
+    if found is None:
+        return None
+    found.bind(binder)
+    return logic.Leaf(found)
+
+
+def _group(kind: type[logic.All] | type[logic.Any], parts: Sequence[Node | None]) -> Node | None:
+    sound = [part for part in parts if part is not None]
+    if len(sound) < len(parts):
+        return None
+    return sound[0] if len(sound) == 1 else kind(sound)
+
+
+def _then(data: dict[str, Any], binder: Binder) -> tuple[ActionSpec, ...] | None:
+    then = data.get("then")
+    if not then and data.get("stop") is True:
+        return ()
+    if not then:
+        fix = "write then: [{delay: 5m}], or stop: true to end with this rule"
+        binder.wrong(("then",) if "then" in data else (), Code.NO_ACTION, "the rule does nothing", fix)
+        return None
+    if not isinstance(then, list):
+        binder.wrong(("then",), Code.SHAPE, "then needs a list of actions", "write then: [{delay: 5m}]")
+        return None
+    made = [_action(entry, binder.below("then", number)) for number, entry in enumerate(then)]
+    sound = tuple(spec for spec in made if spec is not None)
+    _once(sound, then, binder)
+    return sound if len(sound) == len(made) else None
+
+
+def _action(entry: Any, binder: Binder) -> ActionSpec | None:
+    if not isinstance(entry, dict) or len(entry) != 1:
+        fix = "begin every action with its own dash: - delay: 5m"
+        binder.wrong((), Code.ONE_ACTION, "each entry of then is one action", fix)
+        return None
+    ((key, _),) = entry.items()
+    if key in actions.LATER:
+        binder.wrong(
+            (key,), Code.LATER, f"{key} is not available yet in this version", "leave it out until then", key=True
+        )
+        return None
+    if key not in ACTIONS:
+        binder.wrong((key,), Code.ACTION, f'there is no action "{key}"', did_you_mean(key, tuple(ACTIONS)), key=True)
+        return None
+    spec, problems = validate(binder.document, ACTIONS[key], (*binder.at, key), context=binder.context)
+    binder.problems.extend(problems)
+    if spec is None:
+        return None
+    spec.bind(binder.below(key))
+    if isinstance(spec, actions.Reject) and spec.message:
+        template.check(spec.message, binder, key)
+    return spec
+
+
+def _once(sound: Sequence[ActionSpec], then: list[Any], binder: Binder) -> None:
+    for kind in (actions.Hold, actions.Reject):
+        if sum(isinstance(spec, kind) for spec in sound) > 1:
+            places = [number for number, entry in enumerate(then) if kind.called in entry]
+            fix = "one rule holds or rejects once: write a second rule"
+            loc: Loc = ("then", places[-1], kind.called)
+            binder.wrong(loc, Code.CONTRADICTION, f"two {kind.called} actions in one rule", fix, key=True)
+
+
+def _check_copies(when: Node, then: Sequence[ActionSpec], binder: Binder) -> None:
+    if any(leaf.names_recipients for leaf in when.leaves()):
+        return
+    fix = "ask for recipients in when, like recipients: {any: external}"
+    for number, spec in enumerate(then):
+        if isinstance(spec, actions.Delay) and spec.copies is Copies.MATCHING:
+            loc: Loc = ("then", number, "delay", "copies")
+            binder.wrong(loc, Code.COPIES, "copies: matching, but no condition says which recipients", fix)
+        if isinstance(spec, actions.Copy) and ASSISTANT in spec.add:
+            loc = ("then", number, spec.called, "add")
+            binder.wrong(loc, Code.COPIES, f"{ASSISTANT}, but no condition says which recipients", fix)

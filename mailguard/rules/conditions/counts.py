@@ -1,0 +1,93 @@
+"""How many get the mail: people, or organizations. A list counts as its members."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, PrivateAttr
+
+from mailguard.mail import address
+from mailguard.records import Match
+from mailguard.rules import who
+from mailguard.rules.binder import Binder
+from mailguard.rules.condition import Condition, condition, filled
+from mailguard.rules.facts import Facts
+from mailguard.rules.who import Who
+
+
+class Header(StrEnum):
+    """Where the header places a recipient."""
+
+    TO = "to"
+    CC = "cc"
+    BCC = "bcc"
+
+
+EVERYWHERE = (Header.TO, Header.CC, Header.BCC)
+
+
+@condition("recipient_count")
+class RecipientCount(Condition):
+    """At least so many people get the mail."""
+
+    at_least: int = Field(ge=1, le=1_000_000, examples=[10])
+    """How many."""
+    of: Any = Field(None, json_schema_extra=who.SCHEMA)
+    """Only these count; everyone when left out."""
+    in_: Annotated[tuple[Header, ...], AfterValidator(filled)] = Field(EVERYWHERE, alias="in")
+    """Only these headers count: to, cc, bcc; all when left out."""
+    _of: Who | None = PrivateAttr(None)
+
+    def bind(self, binder: Binder) -> None:
+        if self.of is not None:
+            self._of = who.bind(self.of, binder.below("of"))
+
+    def match(self, facts: Facts) -> Match | None:
+        keys = self._keys(facts)
+        count = len(self._counted(facts, keys))
+        if count < self.at_least:
+            return None
+        return Match(self._sentence(count), frozenset(keys))
+
+    def miss(self, facts: Facts) -> str:
+        count = len(self._counted(facts, self._keys(facts)))
+        return f"only {self._sentence(count)}, not {self.at_least}"
+
+    def _keys(self, facts: Facts) -> tuple[str, ...]:
+        keys = tuple(key for header in self.in_ for key in getattr(facts, header.value))
+        return keys if self._of is None else self._of.select(facts, keys)
+
+    def _counted(self, facts: Facts, keys: tuple[str, ...]) -> frozenset[str]:
+        reached = frozenset(one for key in keys for one in self._reached(facts, key))
+        if self._of is None:
+            return reached
+        return frozenset(self._of.select(facts, sorted(reached)))
+
+    def _reached(self, facts: Facts, key: str) -> frozenset[str]:
+        return facts.people.expand(key) or frozenset({key})
+
+    def _sentence(self, count: int) -> str:
+        return self._said(count, "recipient", "recipients")
+
+    def _said(self, count: int, one: str, many: str) -> str:
+        kind = f" {self._of.said}" if self._of is not None else ""
+        where = "" if self.in_ == EVERYWHERE else f" in {' and '.join(header.value.title() for header in self.in_)}"
+        return f"{count} {one if count == 1 else many}{kind}{where}"
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({"past"} if self._of is not None and self._of.past else ())
+
+    @property
+    def names_recipients(self) -> bool:
+        return True
+
+
+@condition("domain_count")
+class DomainCount(RecipientCount):
+    """The mail goes to at least so many different domains."""
+
+    def _counted(self, facts: Facts, keys: tuple[str, ...]) -> frozenset[str]:
+        return frozenset(map(address.domain, super()._counted(facts, keys)))
+
+    def _sentence(self, count: int) -> str:
+        return f"recipients at {self._said(count, 'domain', 'domains')}"

@@ -1,0 +1,62 @@
+"""A header field of the mail, decoded and unfolded."""
+
+from typing import Any
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from mailguard.document.model import BadValue
+from mailguard.records import Match
+from mailguard.rules.binder import Binder
+from mailguard.rules.condition import Condition, condition
+from mailguard.rules.facts import Facts
+
+_ASKS = ("is", "contains", "pattern", "present")
+_SHOWN = 80
+
+
+@condition("header")
+class Header(Condition):
+    """A field says something, or is there at all. Anyone can type a header: never let one excuse a mail."""
+
+    name: str = Field(pattern=r"^[!-9;-~]+$", max_length=200)
+    """The field's name, like X-Project."""
+    is_: str | None = Field(None, alias="is")
+    """It is exactly this text; case does not count."""
+    contains: str | None = Field(None, min_length=1)
+    """It contains this text; case does not count."""
+    pattern: str | None = None
+    """It contains a match of this RE2."""
+    present: bool | None = None
+    """true: the mail has such a field; false: it has none."""
+    _re: Any = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _asks(self) -> "Header":
+        if len(self.model_fields_set - {"name"}) != 1:
+            raise BadValue("a header needs exactly one question", f"write one of {', '.join(_ASKS)}", code="MG217")
+        return self
+
+    def bind(self, binder: Binder) -> None:
+        if self.pattern is not None:
+            self._re = binder.pattern(self.pattern, "pattern")
+
+    def match(self, facts: Facts) -> Match | None:
+        values = facts.message.all(self.name)
+        if self.present is not None:
+            said = "has a" if self.present else "has no"
+            return Match(f"the mail {said} {self.name} header") if bool(values) == self.present else None
+        found = next((value for value in values if self._says(value)), None)
+        if found is None:
+            return None
+        return Match(f"the header {self.name} is “{found[:_SHOWN]}”", evidence=((self.name, found[:_SHOWN]),))
+
+    def _says(self, value: str) -> bool:
+        if self.is_ is not None:
+            return value.strip().casefold() == self.is_.strip().casefold()
+        if self.contains is not None:
+            return self.contains.casefold() in value.casefold()
+        return self._re.search(value) is not None
+
+    def miss(self, facts: Facts) -> str:
+        values = facts.message.all(self.name)
+        return f"the header {self.name} is “{values[0][:_SHOWN]}”" if values else f"the mail has no {self.name} header"

@@ -1,0 +1,67 @@
+"""What kind of mail it is."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from mailguard.records import Match
+from mailguard.rules.condition import Condition, condition, filled
+from mailguard.rules.facts import Facts
+
+Kind = Literal[
+    "reply", "reply_all", "forward", "automatic", "invitation", "calendar_reply", "signed", "encrypted",
+    "confidential",
+]  # fmt: skip
+_SAID = {
+    "reply": "a reply",
+    "reply_all": "a reply to all",
+    "forward": "forwarded",
+    "automatic": "automatic",
+    "invitation": "an invitation",
+    "calendar_reply": "an answer to an invitation",
+    "signed": "signed",
+    "encrypted": "encrypted",
+    "confidential": "marked confidential",
+}
+_METHOD = re.compile(rb"^METHOD[^:\r\n]*:[ \t]*REPLY\s*$", re.IGNORECASE | re.MULTILINE)
+_HEAD = 4096  # METHOD stands among the first lines of a calendar object (RFC 5546 §3)
+
+
+@condition("message")
+class Message(Condition):
+    """It is one of these kinds."""
+
+    is_: Annotated[tuple[Kind, ...], AfterValidator(filled)] = Field(alias="is", examples=["[reply_all]"])
+    """reply, reply_all, forward, automatic, invitation, calendar_reply, signed, encrypted, confidential."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("is"), str):
+            return {**value, "is": [value["is"]]}
+        return value
+
+    def match(self, facts: Facts) -> Match | None:
+        found = [kind for kind in self.is_ if _is(facts, kind)]
+        return Match(f"the mail is {' and '.join(_SAID[kind] for kind in found)}") if found else None
+
+    def miss(self, facts: Facts) -> str:  # noqa: ARG002
+        return f"the mail is not {' or '.join(_SAID[kind] for kind in self.is_)}"
+
+
+def _is(facts: Facts, kind: str) -> bool:
+    if kind == "calendar_reply":
+        return facts.once("calendar_reply", lambda: calendar_reply(facts))
+    return bool(getattr(facts, kind))
+
+
+def calendar_reply(facts: Facts) -> bool:
+    """Accepting, declining: a calendar part that says METHOD:REPLY (RFC 5546 §3.2.3), itself and not only its label."""
+    if b"text/calendar" not in bytes(facts.message.raw[:_HEAD]).lower() and not facts.invitation:
+        return False
+    return any(
+        _METHOD.search(facts.message.decode(part, _HEAD)) is not None
+        for part in facts.message.parts()
+        if part.content_type == "text/calendar"
+    )

@@ -1,0 +1,111 @@
+"""Who gets the mail: `recipients`, and `to`, `cc`, `bcc` apart. The envelope decides, Bcc too."""
+
+from typing import Any, ClassVar
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from mailguard.document.model import BadValue
+from mailguard.records import Match
+from mailguard.rules import who
+from mailguard.rules.binder import Binder
+from mailguard.rules.condition import Condition, condition
+from mailguard.rules.facts import Facts
+from mailguard.rules.who import Who
+
+
+@condition("recipients")
+class Recipients(Condition):
+    """The mail's recipients in To, Cc and Bcc. Several keys must all be true."""
+
+    header: ClassVar[str] = "recipients"
+    place: ClassVar[str] = "among the recipients"
+
+    any_: Any = Field(None, alias="any", json_schema_extra=who.SCHEMA)
+    """One of them is …; the rule is about those that are."""
+    all_: Any = Field(None, alias="all", json_schema_extra=who.SCHEMA)
+    """All of them are …; false when there are none."""
+    none: Any = Field(None, json_schema_extra=who.SCHEMA)
+    """None of them is …; true when there are none."""
+    _any: Who | None = PrivateAttr(None)
+    _all: Who | None = PrivateAttr(None)
+    _none: Who | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _asks(self) -> "Recipients":
+        if not self.model_fields_set:
+            raise BadValue("it asks nothing", "write any, all or none, like {any: external}")
+        return self
+
+    def bind(self, binder: Binder) -> None:
+        for key, attribute in (("any", "any_"), ("all", "all_"), ("none", "none")):
+            if attribute in self.model_fields_set:
+                setattr(self, f"_{key}", who.bind(getattr(self, attribute), binder.below(key)))
+
+    def match(self, facts: Facts) -> Match | None:
+        keys = self._keys(facts)
+        reasons: list[str] = []
+        named: tuple[str, ...] = ()
+        if self._any is not None:
+            named = self._any.select(facts, keys)
+            if not named:
+                return None
+            reasons.append(self._any.sentence(facts, named))
+        if self._all is not None:
+            if not keys or self._all.select(facts, keys) != keys:
+                return None
+            named = named or keys
+            reasons.append(f"everyone {self.place} is {self._all.said}")
+        if self._none is not None:
+            if self._none.select(facts, keys):
+                return None
+            reasons.append(f"nobody {self.place} is {self._none.said}")
+        return Match("; ".join(reasons), frozenset(named))
+
+    def _keys(self, facts: Facts) -> tuple[str, ...]:
+        keys: tuple[str, ...] = getattr(facts, self.header)
+        return keys
+
+    def miss(self, facts: Facts) -> str:
+        if "past" in self.needs and facts.unexpected is None and facts.first_contact is None:
+            return "not known: too little of the sender's mail has been seen"
+        keys = self._keys(facts)
+        if self._any is not None and not self._any.select(facts, keys):
+            return f"nobody {self.place} is {self._any.said}"
+        if self._all is not None and self._all.select(facts, keys) != keys:
+            others = [key for key in keys if not self._all.test(facts, key)]
+            return f"not {self._all.said}: {who.listed(others)}"
+        found = self._none.select(facts, keys) if self._none is not None else ()
+        return f"{who.listed(found)} {'is' if len(found) == 1 else 'are'} {self._none.said if self._none else ''}"
+
+    @property
+    def needs(self) -> frozenset[str]:
+        asked = (self._any, self._all, self._none)
+        return frozenset({"past"} if any(one is not None and one.past for one in asked) else ())
+
+    @property
+    def names_recipients(self) -> bool:
+        return self._any is not None or self._all is not None
+
+
+@condition("to")
+class To(Recipients):
+    """As recipients, of those in To."""
+
+    header = "to"
+    place = "in To"
+
+
+@condition("cc")
+class Cc(Recipients):
+    """As recipients, of those in Cc."""
+
+    header = "cc"
+    place = "in Cc"
+
+
+@condition("bcc")
+class Bcc(Recipients):
+    """As recipients, of those in Bcc: on the envelope, in neither To nor Cc."""
+
+    header = "bcc"
+    place = "in Bcc"

@@ -1,0 +1,54 @@
+"""The texts of `explain` and `reject`: plain words with fields in braces."""
+
+import re
+from collections.abc import Mapping
+
+from mailguard.document.model import did_you_mean
+from mailguard.mail import address
+from mailguard.records import Match
+from mailguard.rules.binder import Binder
+from mailguard.rules.codes import Code
+from mailguard.rules.facts import Facts
+from mailguard.rules.who import external, listed
+
+FIELDS = {
+    "matched": "the words, file names or header that were found",
+    "where": "where they were found",
+    "recipients": "the recipients it is about",
+    "external_domains": "the domains outside the organization the mail goes to",
+    "sender": "the sender's address",
+    "reason": "what the conditions say",
+}
+_FIELD = re.compile(r"\{([^{}]*)\}")
+_MOST = 5
+
+
+def check(text: str, binder: Binder, *loc: str | int) -> None:
+    """Report fields there are not, and stray braces."""
+    for name in _FIELD.findall(text):
+        if name not in FIELDS:
+            message = f"there is no field {{{name}}} for this text"
+            binder.wrong(loc, Code.EXPLAIN, message, did_you_mean(name, tuple(FIELDS)))
+    if set("{}") & set(_FIELD.sub("", text)):
+        binder.wrong(loc, Code.EXPLAIN, "a brace without its other half", f"fields are {{{'}, {'.join(FIELDS)}}}")
+
+
+def fill(text: str, match: Match, facts: Facts) -> str:
+    """The text with its fields filled in; '' stays ''."""
+    if "{" not in text:
+        return text
+    values = _values(match, facts)
+    return _FIELD.sub(lambda found: values.get(found[1], found[0]), text)
+
+
+def _values(match: Match, facts: Facts) -> Mapping[str, str]:
+    about = [key for key in facts.recipients if not match.recipients or key in match.recipients]
+    domains = dict.fromkeys(address.domain(key) for key in facts.recipients if external(facts, key))
+    return {
+        "matched": ", ".join(list(dict.fromkeys(said for _, said in match.evidence))[:_MOST]),
+        "where": " and ".join(dict.fromkeys(place for place, _ in match.evidence)),
+        "recipients": listed(about),
+        "external_domains": listed(domains),
+        "sender": facts.sender,
+        "reason": match.reason,
+    }
