@@ -1,0 +1,1 @@
+"""What `make bench` runs: mailguard beside Postfix, on the same machine, at the same time, into the same sink."""

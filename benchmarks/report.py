@@ -1,0 +1,154 @@
+"""From runs to ratios: every figure of mailguard stands beside its peer's, or is a ratio to it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.measures import MB, Memory, Run, Stall
+
+# At least so much of Postfix's throughput, by size of mail; at most so many bytes of memory for each byte in
+# flight; at most so many milliseconds of everyone's time for one mail.
+THROUGHPUT = {4096: 1.3, 102400: 0.8, 5 * MB: 0.5}
+MEMORY = 2.0
+STALL = 50.0
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """mailguard ÷ Postfix, the median over the pairs of runs; `low` and `high` are the worst and the best pair."""
+
+    size: int
+    reuse: bool
+    pairs: int
+    throughput: float
+    low: float
+    high: float
+    cpu: float  # of the whole machine, for each mail
+    own_cpu: float  # of the relay's own processes
+    seconds: tuple[float, float]  # median run, mailguard and Postfix
+    mails: int
+
+    @property
+    def met(self) -> bool:
+        return self.throughput >= THROUGHPUT.get(self.size, 0)
+
+
+def ratios(runs: Sequence[Run]) -> list[Ratio]:
+    kinds = dict.fromkeys((run.size, run.reuse) for run in runs)
+    return [_ratio([run for run in runs if (run.size, run.reuse) == kind]) for kind in kinds]
+
+
+def _ratio(runs: Sequence[Run]) -> Ratio:
+    ours = [run for run in runs if run.relay == "mailguard"]
+    peers = [run for run in runs if run.relay == "postfix"]
+
+    def each(value: Callable[[Run], float]) -> list[float]:
+        return [value(our) / max(value(peer), 1e-9) for our, peer in zip(ours, peers, strict=True)]
+
+    speeds = each(lambda run: 1 / run.seconds)
+    return Ratio(
+        size=runs[0].size,
+        reuse=runs[0].reuse,
+        pairs=len(ours),
+        throughput=median(speeds),
+        low=min(speeds),
+        high=max(speeds),
+        cpu=median(each(lambda run: run.cpu)),
+        own_cpu=median(each(lambda run: run.own_cpu)),
+        seconds=(median(run.seconds for run in ours), median(run.seconds for run in peers)),
+        mails=runs[0].mails,
+    )
+
+
+@dataclass(frozen=True)
+class Report:
+    machine: dict[str, str]
+    runs: Sequence[Run]
+    stalls: Sequence[Stall]  # idle first, then with large mails
+    memory: Sequence[Memory]
+
+    def missed(self) -> list[str]:
+        """The targets of this form of the benchmark that were not reached."""
+        slow = [f"throughput at {shown(ratio.size)}" for ratio in ratios(self.runs) if not ratio.met]
+        fat = [f"memory with {used.mails} in flight" for used in self.memory if used.per_byte > MEMORY]
+        stuck = [f"event loop blocked {wait.worst:.0f} ms" for wait in self._ours() if wait.worst > STALL]
+        return slow + fat + stuck
+
+    def _ours(self) -> list[Stall]:
+        return [wait for wait in self.stalls if wait.relay == "mailguard"]
+
+    def asdict(self) -> dict[str, object]:
+        return {
+            "machine": self.machine,
+            "runs": [asdict(run) for run in self.runs],
+            "ratios": [asdict(ratio) | {"met": ratio.met} for ratio in ratios(self.runs)],
+            "stalls": [asdict(wait) for wait in self.stalls],
+            "memory": [asdict(used) | {"per_byte": used.per_byte} for used in self.memory],
+            "missed": self.missed(),
+        }
+
+    def show(self, console: Console) -> None:
+        console.print(", ".join(f"{name}: {value}" for name, value in self.machine.items()), highlight=False)
+        console.print(_speeds(ratios(self.runs)))
+        if self.stalls:
+            console.print(_stalls(self.stalls))
+        if self.memory:
+            console.print(_memory(self.memory))
+        missed = self.missed()
+        console.print("missed: " + "; ".join(missed) if missed else "every target met", highlight=False)
+
+
+def shown(size: int) -> str:
+    return f"{size // MB} MB" if size >= MB else f"{size // 1024} KB"
+
+
+def _speeds(found: Sequence[Ratio]) -> Table:
+    table = Table(title="mailguard ÷ Postfix (above 1: mailguard is faster; CPU below 1: it needs less)")
+    for heading in (
+        "mail",
+        "sessions",
+        "throughput",
+        "of the pairs",
+        "target",
+        "",
+        "CPU/mail",
+        "own CPU/mail",
+        "seconds",
+    ):
+        table.add_column(heading, justify="right")
+    for ratio in found:
+        table.add_row(
+            f"{ratio.mails} × {shown(ratio.size)}",
+            "reused" if ratio.reuse else "one a mail",
+            f"{ratio.throughput:.2f}",
+            f"{ratio.low:.2f}-{ratio.high:.2f}",
+            f"{THROUGHPUT.get(ratio.size, 0):g}",
+            "met" if ratio.met else "missed",
+            f"{ratio.cpu:.2f}",
+            f"{ratio.own_cpu:.2f}",
+            f"{ratio.seconds[0]:.2f} : {ratio.seconds[1]:.2f}",
+        )
+    return table
+
+
+def _stalls(waits: Sequence[Stall]) -> Table:
+    table = Table(title=f"another client's NOOP while large mails come in, ms (target: at most {STALL:g})")
+    for heading in ("relay", "probes", "median", "99 %", "worst"):
+        table.add_column(heading, justify="left" if heading == "relay" else "right")
+    for wait in waits:
+        table.add_row(wait.relay, f"{wait.probes}", f"{wait.median:.2f}", f"{wait.p99:.1f}", f"{wait.worst:.1f}")
+    return table
+
+
+def _memory(found: Sequence[Memory]) -> Table:
+    table = Table(
+        title=f"mailguard's memory above idle, as a multiple of the mail in flight (target: at most {MEMORY:g})"
+    )
+    table.add_column("in flight", justify="right")
+    table.add_column("multiple", justify="right")
+    for used in found:
+        table.add_row(f"{used.mails} × {shown(used.size)}", f"{used.per_byte:.2f}")
+    return table

@@ -1,0 +1,50 @@
+"""What the benchmark concludes from its runs."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from benchmarks import processes
+from benchmarks.measures import MB, Memory, Run, Stall
+from benchmarks.report import Report, ratios
+from benchmarks.sink import Load, Sink
+
+
+def run(relay: str, seconds: float, size: int = 4096, cpu: float = 1.0) -> Run:
+    return Run(relay, size, reuse=False, mails=100, seconds=seconds, accepted=seconds, cpu=cpu, own_cpu=cpu / 2)
+
+
+def test_twice_as_fast_is_a_ratio_of_two_and_the_median_pair_counts() -> None:
+    runs = [run("mailguard", 1), run("postfix", 2), run("mailguard", 1), run("postfix", 9)]
+    runs += [run("postfix", 2), run("mailguard", 1, cpu=0.5)]
+    (ratio,) = ratios(runs)
+    assert (ratio.throughput, ratio.low, ratio.high, ratio.pairs) == (2.0, 2.0, 9.0, 3)
+    assert ratio.met
+
+
+def test_what_was_missed_is_named() -> None:
+    slow = [run("mailguard", 2, 5 * MB), run("postfix", 0.9, 5 * MB)]
+    stuck = [Stall("mailguard", 100, 0.1, 5, 51), Stall("postfix", 100, 0.1, 5, 80)]
+    fat = [Memory(1, 5 * MB, 11 * MB), Memory(10, 5 * MB, 90 * MB)]
+    report = Report({}, slow, stuck, fat)
+    assert report.missed() == ["throughput at 5 MB", "memory with 1 in flight", "event loop blocked 51 ms"]
+
+
+def test_a_process_is_measured_with_its_children() -> None:
+    assert os.getpid() in processes.tree(os.getppid())
+    assert processes.resident(os.getppid(), "VmRSS") > processes.resident(os.getpid(), "VmRSS") > MB
+    assert processes.tree_cpu(os.getpid()) > 0
+    assert processes.machine_cpu() > processes.tree_cpu(os.getpid())
+
+
+@pytest.mark.clients("smtp-sink", "smtp-source")
+def test_the_sink_counts_every_mail(tmp_path: Path) -> None:
+    sink = Sink(tmp_path)
+    try:
+        assert sink.count() == 0
+        Load(4096, 25, sessions=5).send(sink.port, timeout=20)
+        Load(4096, 25, sessions=5, reuse=True).send(sink.port, timeout=20)
+        assert sink.count() == 50
+    finally:
+        sink.stop()
