@@ -21,10 +21,10 @@ from mailguard.errors import ConfigError
 from mailguard.intake import Intake, IntakeSettings
 from mailguard.intake import queue_id as ids
 from mailguard.log import Log
+from mailguard.mail.envelope import Envelope, Session
 from mailguard.metrics import Metrics
 from mailguard.people import People
 from mailguard.postman import Postman
-from mailguard.mail.envelope import Envelope, Session
 from mailguard.records import Accepted, State
 from mailguard.rules import RuleSet
 from mailguard.scheduler import Scheduler
@@ -194,7 +194,9 @@ class _Watch:
     def __init__(self, log: Log, metrics: Metrics) -> None:
         self._log, self._metrics = log, metrics
 
-    def smtp_accepted(self, session: Session, envelope: Envelope, size: int, accepted: Accepted, seconds: float) -> None:
+    def smtp_accepted(
+        self, session: Session, envelope: Envelope, size: int, accepted: Accepted, seconds: float
+    ) -> None:
         self._metrics.answered.observe(seconds)
 
     def smtp_rejected(self, reply: str, *, session_id: str, peer: str, listener: str, sender: str) -> None:
@@ -210,11 +212,7 @@ class _Watch:
 
 
 def _load(config: Config) -> tuple[People, RuleSet]:
-    people = (
-        directory.load(config.people_path, config.organization)
-        if config.people_path
-        else directory.empty(config.organization)
-    )
+    people = directory.load(config.people_path, config.organization)
     return people, policy.load(config.rule_files(), people)
 
 

@@ -1,0 +1,138 @@
+"""`mailguard user`: who may log in. What is written is live at the next login."""
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from mailguard.cli.common import Context, Exit, config_option, configured, say, table
+from mailguard.mail import address
+from mailguard.smtpd.users import UserEntry, hash_password, load_users
+
+_HEAD = """\
+# Who may log in from a mail client. Written by `mailguard user`; changes are live at the next login.
+# Comments of your own are lost when a user is added or changed.
+version: 1
+"""
+
+
+@click.group("user")
+@config_option
+def command() -> None:
+    """Logins of users.yaml."""
+
+
+def _file(context: Context) -> Path:
+    path = configured(context).users_path
+    if path is None:
+        say("error: this configuration has no users file: set smtp.users to {file: users.yaml}")
+        sys.exit(Exit.FAILED)
+    return path
+
+
+def _load(path: Path) -> dict[str, UserEntry]:
+    return load_users(path) if path.exists() else {}
+
+
+def _save(path: Path, users: dict[str, UserEntry]) -> None:
+    """The whole file at once, by rename: a reader never sees half of it. JSON strings are YAML."""
+    lines = [
+        "  - " + json.dumps(user.model_dump(mode="json", exclude_defaults=True) | {"send_as": user.send_as})
+        for user in users.values()
+    ]
+    text = _HEAD + ("users:\n" + "\n".join(lines) + "\n" if lines else "users: []\n")
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as new:
+        new.write(text)
+        new.flush()
+        os.fsync(new.fileno())
+    fresh = Path(new.name)
+    fresh.chmod(mode)
+    if path.exists() and os.geteuid() == 0:
+        os.chown(fresh, path.stat().st_uid, path.stat().st_gid)
+    fresh.replace(path)
+
+
+def _password(from_stdin: bool) -> str:
+    if from_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    if not password:
+        raise click.UsageError("the password is empty")
+    return hash_password(str(password))
+
+
+def _known(users: dict[str, UserEntry], name: str) -> UserEntry:
+    user = users.get(address.key(name))
+    if user is None:
+        say(f"error: there is no user {name!r}; there are: {', '.join(u.name for u in users.values()) or 'none'}")
+        sys.exit(Exit.FAILED)
+    return user
+
+
+@command.command("add")
+@click.argument("name")
+@click.option("--send-as", multiple=True, required=True, metavar="ADDRESS", help="Repeatable; the first is theirs.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from stdin.")
+@config_option
+@click.pass_obj
+def add(context: Context, name: str, send_as: tuple[str, ...], password_stdin: bool) -> None:
+    """Add a user who may send as these addresses ("*@corp.example" is all of a domain)."""
+    path = _file(context)
+    users = _load(path)
+    if address.key(name) in users:
+        say(f"error: {name!r} is there already; change the password with `mailguard user passwd {name}`")
+        sys.exit(Exit.FAILED)
+    try:
+        user = UserEntry(name=name, password=_password(password_stdin), send_as=send_as)
+    except ValidationError as error:
+        say(f"error: {error.errors()[0]['msg'].removeprefix('Value error, ')}")
+        sys.exit(Exit.USAGE)
+    _save(path, users | {address.key(name): user})
+    say(f"{name} may now log in and send as {', '.join(send_as)}")
+
+
+@command.command("passwd")
+@click.argument("name")
+@click.option("--password-stdin", is_flag=True, help="Read the password from stdin.")
+@config_option
+@click.pass_obj
+def passwd(context: Context, name: str, password_stdin: bool) -> None:
+    """Set a new password."""
+    path = _file(context)
+    users = _load(path)
+    user = _known(users, name)
+    changed = user.model_copy(update={"password": _password(password_stdin)})
+    _save(path, users | {address.key(name): changed})
+    say(f"the password of {user.name} is changed")
+
+
+@command.command("disable")
+@click.argument("name")
+@click.option("--again", is_flag=True, help="Let a disabled user log in again.")
+@config_option
+@click.pass_obj
+def disable(context: Context, name: str, again: bool) -> None:
+    """Let a user log in no more; mail that waits already goes on as decided."""
+    path = _file(context)
+    users = _load(path)
+    user = _known(users, name)
+    _save(path, users | {address.key(name): user.model_copy(update={"disabled": not again})})
+    say(f"{user.name} {'may log in again' if again else 'can log in no more'}")
+
+
+@command.command("list")
+@config_option
+@click.pass_obj
+def list_(context: Context) -> None:
+    """List the users; no password is ever shown."""
+    users = _load(_file(context))
+    table(
+        ("NAME", "SENDS AS", ""),
+        [(user.name, ", ".join(user.send_as), "disabled" if user.disabled else "") for user in users.values()],
+    )
