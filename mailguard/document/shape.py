@@ -18,16 +18,22 @@ class Slot:
 
 def slot_at(model: Any, loc: Sequence[str | int], data: Any) -> Slot:
     """The keys allowed at `loc`; of several possible models, those that share a key with the data, if any."""
-    found = [model]
     for step in loc:
         data = data[step] if isinstance(data, Mapping) or isinstance(step, int) else None
-        found = [inner for kind in found for inner in _inside(kind, step)]
-    tables = [table for kind in found for table in _tables(kind)]
+    tables = [table for kind in kinds_at(model, loc) for table in _tables(kind)]
     fitting = [table for table in tables if isinstance(data, Mapping) and table.keys() & data.keys()]
     merged: dict[str, FieldInfo | None] = {}
     for table in fitting or tables:
         merged.update(table)
     return Slot(merged)
+
+
+def kinds_at(model: Any, loc: Sequence[str | int]) -> list[Any]:
+    """The types allowed at `loc`, unwrapped; none when there is no such place."""
+    found = [model]
+    for step in loc:
+        found = [inner for kind in found for inner in _inside(kind, step)]
+    return [option for kind in found for option in _options(kind)]
 
 
 def example(name: str, info: FieldInfo | None) -> str:

@@ -10,7 +10,11 @@ from mailguard.document.problem import Problem, Severity
 Loc: TypeAlias = Sequence[str | int]
 Place: TypeAlias = tuple[int, int, int]  # line, column (both from 1), length
 
-_SECRET = re.compile(r"(?<=password: )\s*(\"[^\"]*\"?|'[^']*'?|[^,}\s]+)|\$argon2[^\s\"',}]+")
+_SECRET = re.compile(
+    r"(?<=password: )\s*(\"[^\"]*\"?|'[^']*'?|[^,}\s]+)"  # password: …
+    r"|\$argon2[^\s\"',}]+"  # a hash that could be tried against
+    r"|(?<=://)[^\s/@]+:[^\s/@]+(?=@)"  # user:password@ of a URL
+)
 
 
 @dataclass(slots=True)

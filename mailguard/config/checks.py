@@ -1,0 +1,198 @@
+"""What no room can see alone: sections that contradict each other, files that are missing, doubtful set-ups."""
+
+import glob
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from mailguard.config.files import Loc, inline_secrets, open_to_others
+from mailguard.config.settings import Settings
+from mailguard.courier.settings import Hop
+from mailguard.courier.settings import Tls as HopTls
+from mailguard.document.units import host_port
+from mailguard.document.wording import Finding
+from mailguard.mail.address import key
+from mailguard.smtpd.settings import Auth
+
+_SOCKET_PATH = 107  # bytes that fit into sockaddr_un (unix(7))
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A finding and how serious it is."""
+
+    finding: Finding
+    severity: Literal["error", "warning"] = "error"
+
+
+def check(settings: Settings, path: Path) -> Iterator[Remark]:
+    """Everything about settings whose paths are absolute already; `path` is their file."""
+    parts: tuple[Callable[[Settings], Iterator[Remark]], ...] = (
+        _addresses, _listeners, _ports, _web, _ways, _files, _rules, _limits,
+    )  # fmt: skip
+    for part in parts:
+        yield from part(settings)
+    if open_to_others(path):
+        for loc in inline_secrets(settings):
+            how = f"chmod o-r {path}, or keep the secret in a file of its own with {loc[-1]}_file"
+            yield _warn(loc, "every user of this machine can read this secret", how, code="MG403")
+
+
+def loopback(host: str) -> bool:
+    """Whether only this machine can be meant."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _addresses(settings: Settings) -> Iterator[Remark]:
+    owns, own = settings.organization.owns, ", ".join(settings.organization.domains)
+    sender, fallback = settings.notices.sender, settings.holds.fallback
+    for loc, address in ((("notices", "sender"), sender), (("holds", "fallback"), fallback)):
+        if not owns(address):
+            how = f"use an address in {own}: what mailguard says stays inside"
+            yield _error(loc, f"{address} is outside organization.domains", how)
+    if key(sender) == key(fallback):
+        how = "name a person's mailbox: notices would be sent to the address they come from"
+        yield _error(("holds", "fallback"), f"{fallback} is notices.sender too", how)
+
+
+def _listeners(settings: Settings) -> Iterator[Remark]:
+    for number, listener in enumerate(settings.smtp.listeners):
+        loc: Loc = ("smtp", "listeners", number)
+        here = loopback(host_port(listener.bind)[0])
+        if listener.auth is Auth.REQUIRED or here:
+            continue
+        if not listener.networks:
+            how = "add networks: [10.0.0.0/8] with the machines that may send here"
+            yield _warn(loc, f"{listener.bind} asks for no login and trusts only this machine", how)
+        for at, network in enumerate(listener.networks):
+            if network.prefixlen == 0:
+                how = "name the networks of your own machines"
+                message = f"everybody could send mail through {listener.bind}: {network} is the whole internet"
+                yield _error((*loc, "networks", at), message, how)
+    if settings.smtp.hostname == "localhost" and not _all_local(settings):
+        how = "write the server's own name, like mail.corp.example"
+        yield _warn(("smtp", "hostname"), "smtp.hostname is localhost, which other servers may refuse", how)
+
+
+def _all_local(settings: Settings) -> bool:
+    binds = [listener.bind for listener in settings.smtp.listeners]
+    hops = [settings.next_hop.smarthost or "mx:25"]
+    return all(loopback(host_port(place)[0]) for place in binds + hops)
+
+
+def _ports(settings: Settings) -> Iterator[Remark]:
+    taken: dict[str, str] = {}
+    places: list[tuple[Loc, str | None]] = [
+        (("smtp", "listeners", number, "bind"), listener.bind)
+        for number, listener in enumerate(settings.smtp.listeners)
+    ]
+    places += [(("web", "bind"), settings.web.bind), (("metrics", "bind"), settings.metrics.bind)]
+    for loc, bind in places:
+        if bind is None or bind.endswith(":0"):
+            continue
+        name = ".".join(str(step) for step in loc if isinstance(step, str))
+        other = taken.setdefault(bind, name)
+        if other != name:
+            yield _error(loc, f"{name} and {other} both listen on {bind}", "give each a port of its own")
+
+
+def _web(settings: Settings) -> Iterator[Remark]:
+    host = urlsplit(settings.web.url).hostname or ""
+    local_mail = all(loopback(host_port(listener.bind)[0]) for listener in settings.smtp.listeners)
+    if not loopback(host) and not settings.web.secure:
+        how = "put a TLS proxy in front and write https://…"
+        yield _warn(("web", "url"), "links and codes would cross the network in cleartext", how)
+    if loopback(host) and not local_mail:
+        how = "write what people's browsers can open, like https://mailguard.corp.example"
+        yield _warn(("web", "url"), f"{settings.web.url} opens on this machine only, but mail comes from others", how)
+
+
+def _ways(settings: Settings) -> Iterator[Remark]:
+    own = {host_port(listener.bind) for listener in settings.smtp.listeners}
+    for loc, hop in _hops(settings):
+        if hop.smarthost is None:
+            continue
+        host, port = host_port(hop.smarthost)
+        local = loopback(host)
+        if port and any(port == mine and (host == bind or (local and _everywhere_or_here(bind))) for bind, mine in own):
+            how = "name the server that mail goes to next"
+            yield _error((*loc, "smarthost"), f"{hop.smarthost} is mailguard itself: mail would go in circles", how)
+        if hop.tls is HopTls.NONE and not local:
+            how = "use tls: starttls or tls: implicit where the server can"
+            yield _warn((*loc, "tls"), f"mail to {hop.smarthost} crosses the network in cleartext", how)
+
+
+def _hops(settings: Settings) -> Iterator[tuple[Loc, Hop]]:
+    yield ("next_hop",), settings.next_hop
+    for name, hop in settings.next_hop.routes.items():
+        yield ("next_hop", "routes", name), hop
+
+
+def _everywhere_or_here(bind: str) -> bool:
+    return bind in {"0.0.0.0", "::"} or loopback(bind)  # noqa: S104 - compared, not bound
+
+
+def _files(settings: Settings) -> Iterator[Remark]:
+    tls, users = settings.smtp.tls, settings.smtp.users
+    wanted: list[tuple[Loc, Path | None]] = [(("people",), settings.people)]
+    if tls is not None:
+        wanted += [(("smtp", "tls", "certificate"), tls.certificate), (("smtp", "tls", "key"), tls.key)]
+    wanted += [((*loc, "ca_file"), hop.ca_file) for loc, hop in _hops(settings)]
+    for loc, path in wanted:
+        if path is not None and not os.access(path, os.R_OK):
+            message = f"there is no file {path}" if not path.exists() else f"{path} cannot be read"
+            yield Remark(Finding(loc, "MG405", message, "check the path, and who may read it"))
+    secrets = [((*loc, "password_file"), hop.password_file) for loc, hop in _hops(settings)]
+    secrets += [(("smtp", "tls", "key"), tls.key)] if tls is not None else []
+    for loc, path in secrets:
+        if path is not None and open_to_others(path):
+            yield _warn(loc, f"every user of this machine can read {path}", f"chmod o-r {path}", code="MG403")
+    if users is not None and users.file is not None and not users.file.is_file():
+        how = "mailguard user add NAME --send-as ADDRESS writes it"
+        yield _warn(("smtp", "users", "file"), f"{users.file} is not there: nobody can log in", how, code="MG405")
+
+
+def _rules(settings: Settings) -> Iterator[Remark]:
+    """No rules because `rules: []` says so is a choice; no rules because of a path is a mistake."""
+    if not settings.rules:
+        yield _warn(("rules",), "no rules: all mail passes at once", "for example rules: [rules/*.yaml]")
+    empty = [number for number, pattern in enumerate(settings.rules) if not glob.glob(pattern, recursive=True)]  # noqa: PTH207
+    for number in empty:
+        pattern, loc = settings.rules[number], ("rules", number)
+        if len(empty) == len(settings.rules) or not glob.has_magic(pattern):
+            message = f"there is no rule file {pattern}"
+            yield Remark(Finding(loc, "MG405", message, "check the path; rules: [] says that none are wanted"))
+        else:
+            yield _warn(loc, f"{pattern} matches no file", "check the path, or remove it")
+
+
+def _limits(settings: Settings) -> Iterator[Remark]:
+    socket = settings.admin.socket
+    if len(os.fsencode(socket)) > _SOCKET_PATH:
+        how = "choose a shorter one, like /run/mailguard/admin.sock"
+        yield _error(("admin", "socket"), f"the socket's path is longer than {_SOCKET_PATH} bytes", how)
+    zero = {
+        ("holds", "expires"): settings.holds.expires,
+        ("retry", "give_up"): settings.retry.give_up,
+        ("smtp", "limits", "decide"): settings.smtp.limits.decide,
+    }
+    for loc, span in zero.items():
+        if not span:
+            yield _error(loc, f"{'.'.join(loc)} can't be nothing", "write a time like 10s or 72h")
+
+
+def _error(loc: Loc, message: str, how: str) -> Remark:
+    return Remark(Finding(loc, "MG404", message, how))
+
+
+def _warn(loc: Loc, message: str, how: str, *, code: str = "MG406") -> Remark:
+    return Remark(Finding(loc, code, message, how), "warning")
