@@ -156,7 +156,8 @@ def _files(settings: Settings) -> Iterator[Remark]:
     for loc, path in secrets:
         if path is not None and open_to_others(path):
             yield _warn(loc, f"every user of this machine can read {path}", f"chmod o-r {path}", code="MG403")
-    if users is not None and users.file is not None and not users.file.is_file():
+    logins = any(listener.auth is Auth.REQUIRED for listener in settings.smtp.listeners)
+    if logins and users is not None and users.file is not None and not users.file.is_file():
         how = "mailguard user add NAME --send-as ADDRESS writes it"
         yield _warn(("smtp", "users", "file"), f"{users.file} is not there: nobody can log in", how, code="MG405")
 
