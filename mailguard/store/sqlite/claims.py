@@ -1,0 +1,190 @@
+"""Mail out: what is due is claimed, carried, settled; what nobody settled is given back."""
+
+import heapq
+from collections.abc import Generator, Mapping, Sequence
+from datetime import datetime, timedelta
+from sqlite3 import Connection, Row
+
+from mailguard.errors import ClaimLost
+from mailguard.records import (
+    Claim,
+    Delivery,
+    Hold,
+    HoldKind,
+    Kind,
+    NewMail,
+    NewNotice,
+    NoticeKind,
+    Outcome,
+    Result,
+    State,
+)
+from mailguard.store.sqlite import mails, past
+from mailguard.store.sqlite.codec import clean, dump, instant, micros
+from mailguard.store.sqlite.connection import SQL
+
+_CRASHES = 3  # attempts in a row without any outcome, then a mail is set aside
+_FOR_EVER = 1 << 62
+_ENDED = {Result.SENT: State.SENT, Result.FAILED: State.FAILED}
+
+
+def claim(
+    db: Connection,
+    worker: str,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+    per_destination: int,
+    skip: Mapping[str, int],
+) -> list[Claim]:
+    """As `Store.claim`: two statements a claim, and four to read all their mails."""
+    at, until = micros(now), micros(now + lease)
+    picked = _pick(db, at, limit, per_destination, skip)
+    if not picked:
+        return []
+    last = int(db.execute(SQL["next_fences"], (len(picked),)).fetchone()[0])
+    taken = []
+    for fence, (number, place) in enumerate(picked, last - len(picked) + 1):
+        row = (fence, worker, at, until, at, number, place, at)
+        taken.append((number, place, fence, {row[0] for row in db.execute(SQL["claim"], row).fetchall()}))
+    return _claims(db, taken, until)
+
+
+def _pick(db: Connection, at: int, limit: int, per_destination: int, skip: Mapping[str, int]) -> list[tuple[int, str]]:
+    """(mail, destination) of the oldest due, as many as there is room for, fair over the destinations."""
+    room = {row["destination"]: per_destination for row in db.execute(SQL["due_destinations"], (at,)).fetchall()}
+    for place in skip.keys() & room.keys():
+        room[place] -= skip[place]
+    waiting = {place: _due(db, place, at) for place in [p for p in room if room[p] > 0][:limit]}
+    picked: dict[tuple[int, str], None] = {}
+    for _, place, number in heapq.merge(*waiting.values()):
+        if (number, place) in picked or room[place] == 0:
+            continue
+        picked[number, place] = None
+        room[place] -= 1
+        if room[place] == 0:
+            waiting[place].close()
+        if len(picked) == limit:
+            break
+    for rest in waiting.values():
+        rest.close()  # an open cursor would go on reading while its rows change
+    return list(picked)
+
+
+def _due(db: Connection, place: str, at: int) -> Generator[tuple[int, str, int], None, None]:
+    for row in db.execute(SQL["due_at_destination"], (place, at)):
+        yield row[0], row[1], row[2]
+
+
+def _claims(db: Connection, taken: Sequence[tuple[int, str, int, set[int]]], until: int) -> list[Claim]:
+    found = mails.load(db, {number for number, *_ in taken})
+    small = dump([number for number, mail in found.items() if mail.size <= mails.CHUNK])
+    raw = {row["mail"]: row["data"] for row in db.execute(SQL["first_chunks"], {"mails": small})}
+    return [
+        Claim(
+            mail=found[number],
+            destination=place,
+            deliveries=tuple(d for d in found[number].deliveries if d.id in ids),
+            fence=fence,
+            lease_until=instant(until),
+            raw=raw.get(number, None if found[number].size else b""),
+        )
+        for number, place, fence, ids in taken
+    ]
+
+
+def renew(db: Connection, claim: Claim, now: datetime, lease: timedelta) -> None:
+    if not db.execute(SQL["renew"], (micros(now + lease), claim.mail.queue_id, claim.fence)).rowcount:
+        raise ClaimLost(f"{claim.mail.queue_id}: another attempt has it")
+
+
+def settle(db: Connection, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, dsn: NewMail | None) -> None:
+    """As `Store.settle`; the whole of it is undone when one delivery belongs to another attempt by now."""
+    mine = {d.id: d for d in claim.deliveries}
+    row = _row(db, claim)
+    for number, outcome in outcomes.items():
+        _write(db, number, claim.fence, outcome, now)
+        _tell(db, row["id"], mine[number], outcome, now)
+    if row["on_hold"]:
+        db.execute(SQL["cover"], {"mail": row["id"]}).fetchall()
+    gone = [mine[number] for number, outcome in outcomes.items() if outcome.result is Result.SENT]
+    if gone and row["kind"] == Kind.MAIL:
+        past.sent(db, row["thread"], gone, micros(now))
+        if row["sender_key"] and not row["automatic"]:
+            past.learn(db, row["id"], row["sender_key"], gone, micros(now))
+    if dsn is not None:
+        mails.put(db, dsn, now)
+
+
+def _row(db: Connection, claim: Claim) -> Row:
+    row: Row | None = db.execute(SQL["mail_of_claim"], (claim.mail.queue_id,)).fetchone()
+    if row is None:
+        raise ClaimLost(f"{claim.mail.queue_id}: it is not kept any more")
+    return row
+
+
+def _write(db: Connection, number: int, fence: int, outcome: Outcome, now: datetime) -> None:
+    at, reply = micros(now), clean(str(outcome.reply))
+    if outcome.result is Result.DEFERRED:
+        due = micros(outcome.due_at or now)
+        asked = {"due": due, "now": at, "reply": reply, "id": number, "fence": fence}
+        changed = db.execute(SQL["defer"], asked).rowcount
+    else:
+        changed = db.execute(SQL["end"], (_ENDED[outcome.result], at, reply, number, fence)).rowcount
+    if not changed:
+        raise ClaimLost(f"delivery {number}: another attempt has it")
+
+
+def _tell(db: Connection, mail: int, delivery: Delivery, outcome: Outcome, now: datetime) -> None:
+    reply = outcome.reply
+    data = {
+        "address": delivery.address,
+        "attempt": delivery.attempts,
+        "smtp_code": reply.code,
+        "enhanced_code": reply.enhanced,
+        "reply": reply.text,
+        "remote": reply.remote,
+    }
+    kind = "delivery.ambiguous" if outcome.ambiguous else f"delivery.{outcome.result}"
+    mails.event(db, mail, now, kind, "courier", data)
+
+
+def quarantine(db: Connection, claim: Claim, hold: Hold, now: datetime) -> None:
+    """Set a claimed mail aside, with whatever of it still waits, and say so to whoever answers for it."""
+    row = _row(db, claim)
+    if not db.execute(SQL["set_aside"], (micros(now), row["id"], claim.fence)).rowcount:
+        raise ClaimLost(f"{claim.mail.queue_id}: another attempt has it")
+    _hold_back(db, row["id"], hold, now)
+
+
+def _hold_back(db: Connection, number: int, hold: Hold, now: datetime) -> None:
+    mails.add_holds(db, number, [hold], now)
+    if hold.kind in mails.TIMELESS:
+        db.execute(SQL["freeze"], (number,))
+    db.execute(SQL["cover"], {"mail": number}).fetchall()
+    db.execute(SQL["revise"], (number,))
+    queue_id, answers = db.execute(SQL["one_id"], (number,)).fetchone()
+    if answers:
+        notice = NewNotice(NoticeKind.HELD, answers, queue_id, data={"reason": hold.reason})
+        mails.add_notices(db, [notice], now, {queue_id: number})
+    kind = "message.damaged" if hold.kind is HoldKind.DAMAGED else "message.held"
+    mails.event(db, number, now, kind, "courier", {"reason": hold.reason, "kind": hold.kind})
+
+
+def reclaim(db: Connection, now: datetime, *, everything: bool) -> int:
+    """As `Store.reclaim`. What ended three times without an outcome is set aside as POISON."""
+    at = micros(now)
+    overdue = db.execute(SQL["overdue"], (_FOR_EVER if everything else at,)).fetchall()
+    poison: set[int] = set()
+    for row in overdue:
+        (crashes,) = db.execute(SQL["overdue_back"], {"now": at, "id": row["id"]}).fetchall()[0]
+        mails.event(db, row["mail"], now, "delivery.interrupted", "timer", {"times": crashes})
+        if crashes >= _CRASHES:
+            poison.add(row["mail"])
+    for number in {row["mail"] for row in overdue}:
+        db.execute(SQL["cover"], {"mail": number}).fetchall()
+    for number in poison:
+        reason = "Carrying it ended three times without a result"
+        db.execute(SQL["uncrash"], (number,))
+        _hold_back(db, number, Hold(rule="", reason=reason, kind=HoldKind.POISON), now)
+    return len(overdue)

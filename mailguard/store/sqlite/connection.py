@@ -1,0 +1,152 @@
+"""Opening a database file: settings that durability hangs on are read back, and doubt is a refusal."""
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+
+from mailguard.errors import ConfigError
+from mailguard.store.statements import load, migrations
+
+SQL = load("sqlite")
+
+APPLICATION = 0x6D677264  # 'mgrd': marks the file as ours
+_BUSY_SECONDS = 5.0
+# FULL, not NORMAL: acknowledged mail must survive a power cut. secure_delete: what is purged is overwritten.
+# temp_store: nothing of a mail spills into a temporary file. The automatic checkpoint is at 16 MB.
+_PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "secure_delete": 1,
+    "temp_store": 2,
+    "wal_autocheckpoint": 4000,
+    "journal_size_limit": 64 << 20,
+}
+_NEW_FILE = ("PRAGMA page_size = 4096",)
+
+
+def lock(path: Path) -> int:
+    """Take the lock file beside the database; ConfigError names the process that has it. Returns its descriptor."""
+    beside = path.with_name(path.name + ".lock")
+    descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        os.close(descriptor)
+        raise ConfigError(
+            f"{path} is in use by process {holder}: stop that one first, or give this one its own `store:`"
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return descriptor
+
+
+def prepare(path: Path) -> None:
+    """Check folder and file, and make the file readable by its owner only."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise ConfigError(f"the folder {folder} of `store:` does not exist: create it, or change `store:`")
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder: `store:` names a file in a folder, like sqlite:///{path}/mail.db")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(f"the folder {folder} of `store:` is not writable for this user: change its owner or mode")
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        path.chmod(0o600)
+    except OSError as error:
+        raise ConfigError(f"{path} can't be opened for writing ({error.strerror}): change its owner or mode") from None
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """The one connection that writes and checkpoints; the schema is made or brought up to date."""
+    db = _connect(path)
+    try:
+        _check_ours(db, path)
+        for statement in _NEW_FILE:
+            db.execute(statement)
+        _set_pragmas(db, path)
+        _migrate(db, path)
+    except sqlite3.Error as error:
+        db.close()
+        raise _refusal(path, error) from error
+    except ConfigError:
+        db.close()
+        raise
+    return db
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """A connection that can only look. It never checkpoints: only the writer does."""
+    db = _connect(path)
+    db.execute("PRAGMA query_only = 1")
+    db.execute("PRAGMA temp_store = 2")
+    return db
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(
+        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    db.row_factory = sqlite3.Row
+    return db
+
+
+def _pragma(db: sqlite3.Connection, name: str) -> object:
+    return db.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+def _set_pragmas(db: sqlite3.Connection, path: Path) -> None:
+    for name, value in _PRAGMAS.items():
+        db.execute(f"PRAGMA {name} = {value}").fetchall()
+        if (now := _pragma(db, name)) != value:
+            raise ConfigError(
+                f"{path}: SQLite refused {name}={value} (it says {now}): mail would not be safe here. "
+                "Put the store on a local disk with ordinary file locking"
+            )
+
+
+def _check_ours(db: sqlite3.Connection, path: Path) -> None:
+    tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if tables and _pragma(db, "application_id") != APPLICATION:
+        raise ConfigError(f"{path} is a database of another program: `store:` must name a file of mailguard's own")
+
+
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
+    """Run the migrations this file has not seen, each with its number in one transaction."""
+    known = migrations("sqlite")
+    there = int(str(_pragma(db, "user_version")))
+    if there > known[-1][0]:
+        raise ConfigError(
+            f"{path} was written by a newer mailguard (schema {there}, this one knows {known[-1][0]}): "
+            "install that version again, or start with a copy made before the upgrade"
+        )
+    for number, script in known:
+        if number > there:
+            db.execute("BEGIN IMMEDIATE")
+            for statement in _statements(script):
+                db.execute(statement)
+            db.execute(f"PRAGMA application_id = {APPLICATION}")
+            db.execute(f"PRAGMA user_version = {number}")
+            db.execute("COMMIT")
+
+
+def _statements(script: str) -> list[str]:
+    found, piece = [], ""
+    for line in script.splitlines(keepends=True):
+        piece += line
+        if sqlite3.complete_statement(piece):
+            found.append(piece)
+            piece = ""
+    return found
+
+
+def _refusal(path: Path, error: sqlite3.Error) -> ConfigError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        return ConfigError(
+            f"{path} is damaged or not a database ({error}). It was left as it is: keep a copy of it, "
+            "then restore a backup, or move it away to start with an empty store"
+        )
+    return ConfigError(f"{path} can't be opened: {error}")

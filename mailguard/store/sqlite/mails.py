@@ -1,0 +1,222 @@
+"""One mail: put in, decided, read back."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from sqlite3 import Connection
+
+from mailguard.mail.address import key
+from mailguard.mail.headers import Drop
+from mailguard.mail.headers import dump as dump_edits
+from mailguard.mail.headers import load as load_edits
+from mailguard.records import (
+    Decision,
+    Delivery,
+    Ending,
+    Hold,
+    HoldKind,
+    Kind,
+    Mail,
+    NewMail,
+    NewNotice,
+    State,
+)
+from mailguard.store.sqlite import codec, past
+from mailguard.store.sqlite.codec import clean, dump, dump_set, maybe_micros, micros
+from mailguard.store.sqlite.connection import SQL
+
+CHUNK = 256 << 10  # bytes bound at once; a mail of at most this size comes inline with its claim
+TIMELESS = frozenset({HoldKind.UNDECIDED, HoldKind.DAMAGED})  # holds that no time ends
+
+
+def put(db: Connection, mail: NewMail, now: datetime) -> None:
+    """Envelope, bytes, verdict, deliveries, notices, thread and event: all or nothing."""
+    thread = past.record(db, mail, micros(now)) if mail.kind is Kind.MAIL else None
+    number = _add_mail(db, mail, thread)
+    _add_chunks(db, number, mail.raw)
+    _add_envelope(db, number, mail)
+    _add_version(db, number, 1, mail, now)
+    add_holds(db, number, mail.verdict.holds, now)
+    _add_deliveries(db, number, mail.deliveries, mail.verdict.holds, now)
+    add_notices(db, mail.notices, now, {mail.queue_id: number})
+    event(db, number, now, "smtp.accepted" if mail.kind is Kind.MAIL else "dsn.made", _who(mail), _facts(mail))
+    _tell_waiting(db, number, mail, now)
+
+
+def decide(db: Connection, mail: NewMail, now: datetime) -> Decision:
+    """The verdict of a mail that was put as UNDECIDED. What people dropped or stopped meanwhile stays so."""
+    number = mail_id(db, mail.queue_id)
+    if number is None:
+        return Decision(Ending.UNKNOWN)
+    found = load(db, [number])[number]
+    undecided = [hold for hold in found.holds if hold.kind is HoldKind.UNDECIDED]
+    if not any(hold.open for hold in undecided):
+        return Decision(Ending.ALREADY, at=max((h.resolved_at for h in undecided if h.resolved_at), default=None))
+    db.execute(SQL["resolve_kind"], ("rules", micros(now), number, HoldKind.UNDECIDED))
+    db.execute(SQL["thaw"], (number,))
+    _next_version(db, number, mail, now)
+    add_holds(db, number, mail.verdict.holds, now)
+    _replace_deliveries(db, number, found, mail, now)
+    db.execute(SQL["revise"], (number,))
+    add_notices(db, mail.notices, now, {mail.queue_id: number})
+    event(db, number, now, "message.evaluated", "rules", _facts(mail))
+    _tell_waiting(db, number, mail, now)
+    return Decision(Ending.DONE, remaining=tuple(hold for hold in load_holds(db, number) if hold.open))
+
+
+def load(db: Connection, numbers: Iterable[int]) -> dict[int, Mail]:
+    """Mails by their numbers; four statements, however many they are."""
+    asked = {"mails": dump(list(numbers))}
+    deliveries: dict[int, list[Delivery]] = {}
+    for row in db.execute(SQL["deliveries_of"], asked):
+        deliveries.setdefault(row["mail"], []).append(codec.delivery(row))
+    holds: dict[int, list[Hold]] = {}
+    for row in db.execute(SQL["holds_of"], asked):
+        holds.setdefault(row["mail"], []).append(codec.hold(row))
+    return {
+        row["id"]: codec.mail(row, deliveries.get(row["id"], ()), holds.get(row["id"], ()))
+        for row in db.execute(SQL["mails"], asked)
+    }
+
+
+def load_holds(db: Connection, number: int) -> list[Hold]:
+    return [codec.hold(row) for row in db.execute(SQL["holds_of"], {"mails": dump([number])})]
+
+
+def mail_id(db: Connection, queue_id: str) -> int | None:
+    row = db.execute(SQL["mail_id"], (queue_id,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def event(
+    db: Connection, number: int | None, now: datetime, kind: str, actor: object, data: Mapping[str, object]
+) -> None:
+    """One line of the mail's history; `kind` is noun.verb as in the log."""
+    text = dump({name: str(value) for name, value in data.items() if value not in ("", None)})
+    db.execute(SQL["add_event"], (number, micros(now), kind, clean(str(actor)), text))
+
+
+def add_notices(
+    db: Connection, notices: Iterable[NewNotice], now: datetime, known: Mapping[str, int] | None = None
+) -> None:
+    """Store what people are to be told. A notice about a mail that is not there is left out."""
+    at = micros(now)
+    for notice in notices:
+        number = (known or {}).get(notice.queue_id) or mail_id(db, notice.queue_id)
+        if number is None and notice.queue_id:
+            continue
+        due = maybe_micros(notice.due_at) or at
+        data = dump({name: clean(value) for name, value in notice.data.items()})
+        scope = dump_set(notice.scope)
+        row = (number, notice.kind, notice.person, key(notice.person), notice.power, scope, data, at, due)
+        db.execute(SQL["add_notice"], row)
+
+
+def add_holds(db: Connection, number: int, holds: Iterable[Hold], now: datetime, *, frozen: bool = False) -> None:
+    for hold in holds:
+        expires = None if hold.kind in TIMELESS else maybe_micros(hold.expires_at)
+        made = micros(now)
+        remind = None if expires is None else made + (expires - made) // 2
+        asks = (dump(hold.approvers), hold.needed, hold.requires, expires, hold.on_expiry, dump_set(hold.scope))
+        times = (made, remind, frozen or hold.kind in TIMELESS)
+        db.execute(SQL["add_hold"], (number, hold.rule, clean(hold.reason), hold.kind, *asks, *times))
+
+
+def add_edits(db: Connection, number: int, edits: Sequence[Drop], by: object, now: datetime) -> None:
+    """A new version: the present one's edits and these."""
+    row = db.execute(SQL["present_edits"], (number,)).fetchone()
+    text = dump_edits((*load_edits(row["edits"]), *edits))
+    db.execute(SQL["edit_version"], {"mail": number, "now": micros(now), "by": str(by), "edits": text})
+    db.execute(SQL["use_version"], (row["number"] + 1, number))
+
+
+# --- the parts of a put ---------------------------------------------------------------------------------------
+
+
+def _add_mail(db: Connection, mail: NewMail, thread: int | None) -> int:
+    attachments = [[clean(a.name), clean(a.content_type), a.size] for a in mail.attachments]
+    row = {
+        "queue_id": mail.queue_id,
+        "kind": mail.kind,
+        "sender_key": key(mail.identity.address),
+        "address": mail.identity.address,
+        "proof": mail.identity.proof,
+        "login": mail.identity.login,
+        "answers": mail.answers or mail.identity.address,
+        "size": len(mail.raw),
+        "digest": mail.digest,
+        "received_at": micros(mail.received_at),
+        "message_id": clean(mail.message_id),
+        "subject": clean(mail.subject),
+        "attachments": dump(attachments),
+        "automatic": mail.automatic,
+        "thread": thread,
+    }
+    return int(db.execute(SQL["add_mail"], row).fetchone()[0])
+
+
+def _add_chunks(db: Connection, number: int, raw: bytes | bytearray) -> None:
+    with memoryview(raw) as view:
+        for piece, start in enumerate(range(0, len(raw), CHUNK)):
+            db.execute(SQL["add_chunk"], (number << 16 | piece, view[start : start + CHUNK]))
+
+
+def _add_envelope(db: Connection, number: int, mail: NewMail) -> None:
+    e = mail.envelope
+    recipients = codec.dump_recipients(e.recipients)
+    asked = (e.smtputf8, e.eightbit, e.ret, e.envid, maybe_micros(e.hold_until))
+    db.execute(SQL["add_envelope"], (number, mail.session_id, micros(mail.received_at), e.sender, recipients, *asked))
+
+
+def _add_version(db: Connection, mail: int, number: int, new: NewMail, now: datetime) -> None:
+    hits, evidence = codec.dump_hits(new.verdict.hits)
+    verdict = (int(new.verdict.action), hits, evidence, dump(new.verdict.tags), new.verdict.rules_hash)
+    edits = dump_edits(new.edits) if new.edits else "[]"
+    db.execute(SQL["add_version"], (mail, number, micros(now), "rules", edits, *verdict))
+
+
+def _add_deliveries(
+    db: Connection, number: int, deliveries: Iterable[Delivery], holds: Sequence[Hold], now: datetime
+) -> None:
+    """What an open hold covers is held; what none covers waits for its instant."""
+    rows = []
+    for d in deliveries:
+        address = key(d.address)
+        held = any(hold.open and hold.covers(address) for hold in holds)
+        state, due = (State.HELD, None) if held else (State.QUEUED, micros(d.due_at or now))
+        about = (d.shorten, clean(d.flagged), d.added, d.visible, d.external)
+        dsn = (",".join(d.recipient.notify), d.recipient.orcpt)
+        rows.append((number, d.address, address, *dsn, d.destination, state, due, *about))
+    db.executemany(SQL["add_delivery"], rows)
+
+
+def _next_version(db: Connection, number: int, mail: NewMail, now: datetime) -> None:
+    row = db.execute(SQL["present_edits"], (number,)).fetchone()
+    dropped = [edit for edit in load_edits(row["edits"]) if isinstance(edit, Drop)]
+    _add_version(db, number, row["number"] + 1, mail, now)
+    db.execute(SQL["use_version"], (row["number"] + 1, number))
+    if missing := [edit for edit in dropped if edit not in mail.edits]:
+        add_edits(db, number, missing, "rules", now)
+
+
+def _replace_deliveries(db: Connection, number: int, found: Mail, mail: NewMail, now: datetime) -> None:
+    ended = {key(d.address) for d in found.deliveries if not d.state.waiting}
+    db.execute(SQL["remove_waiting"], (number,))
+    fresh = [d for d in mail.deliveries if key(d.address) not in ended]
+    _add_deliveries(db, number, fresh, [hold for hold in load_holds(db, number) if hold.open], now)
+
+
+def _who(mail: NewMail) -> str:
+    return mail.identity.login or mail.identity.address or "<>"
+
+
+def _facts(mail: NewMail) -> dict[str, object]:
+    verdict = mail.verdict
+    return {"action": verdict.action.name.lower(), "rules": ",".join(verdict.rules), "rules_hash": verdict.rules_hash}
+
+
+def _tell_waiting(db: Connection, number: int, mail: NewMail, now: datetime) -> None:
+    for hold in mail.verdict.holds:
+        event(db, number, now, "message.held", hold.rule or hold.kind, {"reason": hold.reason, "kind": hold.kind})
+    if mail.verdict.waits and not mail.verdict.holds:
+        last = max(wait.due_at for wait in mail.verdict.waits.values())
+        event(db, number, now, "message.delayed", "rules", {"due": last.isoformat()})

@@ -1,0 +1,74 @@
+"""Notices on their way: one by one, and gathered when there are many for one person."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from sqlite3 import Connection, Row
+
+from mailguard.errors import ClaimLost
+from mailguard.records import NoticeClaim, NoticeKind, Outcome, Result
+from mailguard.store.sqlite import codec, mails
+from mailguard.store.sqlite.codec import clean, micros
+from mailguard.store.sqlite.connection import SQL
+
+# A code is waited for; these carry a mail back, which has its own place in the mailbox.
+_ALONE = frozenset({NoticeKind.CODE, NoticeKind.RETURNED, NoticeKind.EXPIRED})
+
+
+def claim(
+    db: Connection, now: datetime, lease: timedelta, limit: int, digest_over: int, digest_within: timedelta
+) -> list[NoticeClaim]:
+    """As `Store.claim_notices`: nobody gets more than `digest_over` mails of us in `digest_within`."""
+    groups: list[list[Row]] = []
+    for person in db.execute(SQL["due_people"], (micros(now), limit)).fetchall():
+        due = db.execute(SQL["due_notices"], {"now": micros(now), "person": person["person_key"]}).fetchall()
+        groups += [[row] for row in due if row["kind"] in _ALONE]
+        usual = [row for row in due if row["kind"] not in _ALONE]
+        groups += _gather(db, usual, now, digest_over, digest_within)
+    return _take(db, groups[:limit], now, lease)
+
+
+def _gather(db: Connection, rows: Sequence[Row], now: datetime, over: int, within: timedelta) -> list[list[Row]]:
+    """One by one while they are few; together when they come together; later when they trickle."""
+    if not rows:
+        return []
+    since = micros(now - within)
+    lately = db.execute(SQL["told_lately"], {"person": rows[0]["person_key"], "since": since}).fetchone()
+    if lately["many"] >= over > 0:
+        later = lately["last"] + micros(now) - since
+        db.executemany(SQL["postpone_notice"], [(later, row["id"]) for row in rows])
+        return []
+    return [list(rows)] if lately["many"] + len(rows) > over else [[row] for row in rows]
+
+
+def _take(db: Connection, groups: Sequence[Sequence[Row]], now: datetime, lease: timedelta) -> list[NoticeClaim]:
+    if not groups:
+        return []
+    last = int(db.execute(SQL["next_fences"], (len(groups),)).fetchone()[0])
+    found = mails.load(db, {row["mail"] for group in groups for row in group if row["mail"] is not None})
+    claims = []
+    for fence, group in enumerate(groups, last - len(groups) + 1):
+        taken = [(fence, micros(now), micros(now + lease), row["id"]) for row in group]
+        db.executemany(SQL["claim_notice"], taken)
+        about = {row["queue_id"]: found[row["mail"]] for row in group if row["mail"] is not None}
+        notices = tuple(codec.notice(row) for row in group)
+        claims.append(NoticeClaim(group[0]["person"], notices, about, fence))
+    return claims
+
+
+def settle(db: Connection, claim: NoticeClaim, outcome: Outcome, now: datetime) -> None:
+    """As `Store.settle_notice`."""
+    asked = {
+        "now": micros(now),
+        "due": micros(outcome.due_at or now),
+        "reply": clean(str(outcome.reply)),
+        "state": outcome.result,
+        "fence": claim.fence,
+    }
+    statement = SQL["defer_notice" if outcome.result is Result.DEFERRED else "end_notice"]
+    for notice in claim.notices:
+        if not db.execute(statement, asked | {"id": notice.id}).rowcount:
+            raise ClaimLost(f"notice {notice.id}: another attempt has it")
+        about = notice.notice
+        number = mails.mail_id(db, about.queue_id) if about.queue_id else None
+        data = {"kind": about.kind, "person": about.person, "reply": outcome.reply}
+        mails.event(db, number, now, f"notice.{outcome.result}", "mailguard", data)

@@ -1,0 +1,178 @@
+"""What people do to a mail that waits: compare-and-set, one winner, and the losers hear when it happened."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from sqlite3 import Connection
+
+from mailguard.mail.address import key
+from mailguard.mail.headers import Drop
+from mailguard.records import Actor, Decision, Ending, Hold, HoldKind, NewNotice
+from mailguard.store.sqlite import mails, waits
+from mailguard.store.sqlite.codec import dump, dump_set, micros
+from mailguard.store.sqlite.connection import SQL
+
+_UNKNOWN = Decision(Ending.UNKNOWN)
+
+
+def _done(db: Connection, number: int, now: datetime, changed: Sequence[int], notices: Sequence[NewNotice]) -> Decision:
+    db.execute(SQL["revise"], (number,))
+    mails.add_notices(db, notices, now)
+    return Decision(Ending.DONE, changed=tuple(changed), remaining=tuple(waits.open_holds(db, number)))
+
+
+def send_now(
+    db: Connection, queue_id: str, by: Actor, now: datetime, scope: Collection[str], notices: Sequence[NewNotice]
+) -> Decision:
+    number = mails.mail_id(db, queue_id)
+    if number is None:
+        return _UNKNOWN
+    at = waits.standing(db, number, scope)
+    if not at.waiting:
+        return at.gone()
+    held = waits.open_holds(db, number)
+    mine = [hold for hold in held if _senders(hold) and _within(hold, scope)]
+    waits.resolve(db, number, mine, by, now)
+    changed = waits.release(db, number, now) if mine else []
+    # Only delayed: the client's own time is dropped too. After a hold it stays.
+    due = waits.client_due(db, number, now) if held else micros(now)
+    asked = {"mail": number, "due": due, "now": micros(now), "scope": dump_set(scope)}
+    changed += [row["id"] for row in db.execute(SQL["hasten"], asked).fetchall()]
+    if not changed and not mine:
+        return Decision(Ending.ALREADY, at=_freed(db, number), remaining=tuple(held))
+    mails.event(db, number, now, "message.sent_now", by, {"scope": ",".join(sorted(scope))})
+    return _done(db, number, now, changed, notices)
+
+
+def _senders(hold: Hold) -> bool:
+    """Whether the sender's word is enough for this hold."""
+    return not hold.approvers and hold.kind not in mails.TIMELESS
+
+
+def _within(hold: Hold, scope: Collection[str]) -> bool:
+    """Who may speak for some copies only answers the holds on nothing but these."""
+    return not scope or (bool(hold.scope) and hold.scope <= set(scope))
+
+
+def _freed(db: Connection, number: int) -> datetime | None:
+    """When an earlier press let the mail go."""
+    found = mails.load(db, [number])[number]
+    return max((d.released_at for d in found.deliveries if d.released_at), default=None)
+
+
+def approve(
+    db: Connection, queue_id: str, by: Actor, person: str, now: datetime, notices: Sequence[NewNotice]
+) -> Decision:
+    number = mails.mail_id(db, queue_id)
+    if number is None:
+        return _UNKNOWN
+    at, who = waits.standing(db, number), key(person)
+    asked = [hold for hold in mails.load_holds(db, number) if who in {key(a) for a in hold.approvers}]
+    if not asked:
+        return _UNKNOWN
+    fresh = [hold for hold in asked if hold.open and who not in hold.approved_by]
+    if not fresh or not at.waiting:
+        return _approved_before(at, asked, waits.open_holds(db, number))
+    enough = []
+    for hold in fresh:
+        approved = (*hold.approved_by, who)
+        db.execute(SQL["approved"], (dump(approved), hold.id))
+        mails.event(db, number, now, "hold.approved", by, {"rule": hold.rule, "person": person})
+        enough += [hold] if len(approved) >= hold.needed else []
+    waits.resolve(db, number, enough, by, now)
+    return _done(db, number, now, waits.release(db, number, now) if enough else [], notices)
+
+
+def _approved_before(at: waits.Standing, asked: Sequence[Hold], left: Sequence[Hold]) -> Decision:
+    if not at.waiting:
+        return at.gone()
+    resolved = max((hold.resolved_at for hold in asked if hold.resolved_at), default=None)
+    return Decision(Ending.ALREADY, at=resolved, remaining=tuple(left))
+
+
+def stop(db: Connection, queue_id: str, by: Actor, hold: Hold, now: datetime, notices: Sequence[NewNotice]) -> Decision:
+    number = mails.mail_id(db, queue_id)
+    if number is None:
+        return _UNKNOWN
+    at = waits.standing(db, number, hold.scope)
+    if not at.waiting:
+        return at.too_late()
+    held = waits.open_holds(db, number)
+    if any(h.kind is HoldKind.STOPPED and (not h.scope or (hold.scope and hold.scope <= h.scope)) for h in held):
+        return Decision(Ending.ALREADY, remaining=tuple(held))
+    frozen = any(h.kind in mails.TIMELESS for h in held)
+    mails.add_holds(db, number, [hold], now, frozen=frozen)
+    rows = db.execute(SQL["hold_back"], {"mail": number, "scope": dump_set(hold.scope)}).fetchall()
+    mails.event(db, number, now, "message.stopped", by, {"scope": ",".join(sorted(hold.scope))})
+    return _done(db, number, now, [row["id"] for row in rows], notices)
+
+
+def cancel(
+    db: Connection, queue_id: str, by: Actor, now: datetime, reason: str, notices: Sequence[NewNotice]
+) -> Decision:
+    number = mails.mail_id(db, queue_id)
+    if number is None:
+        return _UNKNOWN
+    at = waits.standing(db, number)
+    if not at.waiting:
+        return at.too_late()
+    ended = waits.call_off(db, number, now, reason, by)
+    mails.event(db, number, now, "message.cancelled", by, {"reason": reason})
+    return _done(db, number, now, [one for one, _ in ended], notices)
+
+
+def drop(
+    db: Connection,
+    queue_id: str,
+    addresses: Collection[str],
+    by: Actor,
+    now: datetime,
+    edit_headers: bool,
+    notices: Sequence[NewNotice],
+) -> Decision:
+    number = mails.mail_id(db, queue_id)
+    if number is None or not addresses:
+        return _UNKNOWN
+    at = waits.standing(db, number, addresses)
+    if not at.waiting:
+        return at.too_late()
+    ended = waits.call_off(db, number, now, "dropped", by, addresses)
+    for _, address in ended:
+        mails.event(db, number, now, "recipient.dropped", by, {"address": address})
+    if not waits.standing(db, number).waiting:
+        mails.event(db, number, now, "message.cancelled", by, {"reason": "every recipient was dropped"})
+    elif edit_headers:
+        mails.add_edits(db, number, [Drop(address) for _, address in ended], by, now)
+    return _done(db, number, now, [one for one, _ in ended], notices)
+
+
+def extend(db: Connection, queue_id: str, by: Actor, until: datetime, now: datetime) -> Decision:
+    number = mails.mail_id(db, queue_id)
+    if number is None:
+        return _UNKNOWN
+    at = waits.standing(db, number)
+    if not at.waiting:
+        return at.too_late()
+    asked = {"mail": number, "until": micros(until), "now": micros(now)}
+    if not db.execute(SQL["extend"], asked).rowcount:
+        return Decision(Ending.ALREADY, remaining=tuple(waits.open_holds(db, number)))
+    mails.event(db, number, now, "hold.extended", by, {"until": until.isoformat()})
+    return _done(db, number, now, [], [])
+
+
+def requeue(db: Connection, queue_id: str, by: Actor, now: datetime) -> Decision:
+    """Delays that have not run out stay: this is for what the network refused, and for what was set aside."""
+    number = mails.mail_id(db, queue_id)
+    if number is None:
+        return _UNKNOWN
+    at = waits.standing(db, number)
+    if not at.waiting:
+        return at.gone()
+    poison = [hold for hold in waits.open_holds(db, number) if hold.kind is HoldKind.POISON]
+    waits.resolve(db, number, poison, by, now)
+    changed = waits.release(db, number, now) if poison else []
+    rows = db.execute(SQL["retry"], {"mail": number, "now": micros(now)}).fetchall()
+    changed += [row["id"] for row in rows if row["id"] not in changed]
+    if not changed and not poison:
+        return Decision(Ending.ALREADY, remaining=tuple(waits.open_holds(db, number)))
+    mails.event(db, number, now, "message.requeued", by, {})
+    return _done(db, number, now, changed, [])

@@ -1,0 +1,53 @@
+"""Looking does not wait for writing: a few threads with their own connections, which see what was committed last."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from mailguard.errors import TemporaryFailure
+from mailguard.store.sqlite.connection import connect_reader
+
+T = TypeVar("T")
+_THREADS = 2
+
+
+class Readers:
+    """A small pool of query-only connections."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._open: list[sqlite3.Connection] = []
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="mailguard-look")
+
+    async def run(self, look: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `look(db)` on one snapshot of the database."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._look, look)
+
+    def _look(self, look: Callable[[sqlite3.Connection], T]) -> T:
+        db = self._connection()
+        try:
+            db.execute("BEGIN")
+            try:
+                return look(db)
+            finally:
+                db.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise TemporaryFailure("the store could not be read, try again later") from error
+
+    def _connection(self) -> sqlite3.Connection:
+        db: sqlite3.Connection | None = getattr(self._local, "db", None)
+        if db is None:
+            db = self._local.db = connect_reader(self._path)
+            self._open.append(db)
+        return db
+
+    def close(self) -> None:
+        """Blocks until the last look is over."""
+        self._pool.shutdown()
+        for db in self._open:
+            db.close()

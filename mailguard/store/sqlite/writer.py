@@ -1,0 +1,214 @@
+"""One thread owns the one connection that writes. What waits for it goes into one transaction (group commit).
+
+A caller's result is delivered after the COMMIT returned, so after its fsync. One that fails spoils no other: each
+has its savepoint. Cancelling a caller cancels nothing here.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mailguard.clock import Clock
+from mailguard.errors import StoreBroken, StoreFull, TemporaryFailure
+
+Work = Callable[[sqlite3.Connection], Any]
+
+_TOGETHER = 256  # at most so many in one transaction, so that the first does not wait for ever
+_BROKEN = frozenset(
+    {
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_NOMEM})
+_CHECKPOINT_SECONDS = 60.0
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    work: Work
+    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """Runs work on the write connection, in order. `on_broken` is called once, in the writer's thread."""
+
+    def __init__(self, db: sqlite3.Connection, clock: Clock, on_broken: Callable[[BaseException], None]) -> None:
+        self._db = db
+        self._clock = clock
+        self._on_broken = on_broken
+        self._broken: BaseException | None = None
+        self._waiting: deque[_Job] = deque()
+        self._wake = threading.Condition()
+        self._closing = False
+        self._truncate_wanted = False
+        self._truncated_at = float("-inf")
+        self._truncate_askers: list[_Job] = []
+        self._thread = threading.Thread(target=self._run, name="mailguard-store", daemon=True)
+        self._thread.start()
+
+    async def run(self, work: Work) -> Any:
+        """Run `work(db)` in a transaction; return once it is on disk. Errors as the store's protocol says."""
+        loop = asyncio.get_running_loop()
+        job = _Job(work, loop.create_future(), loop)
+        with self._wake:
+            if self._broken is not None:
+                raise StoreBroken(f"the store stopped working: {self._broken}")
+            if self._closing:
+                raise TemporaryFailure("the store is closing")
+            self._waiting.append(job)
+            self._wake.notify()
+        return await job.future
+
+    async def truncate(self) -> None:
+        """Empty the write-ahead log: it still has what was deleted. At most once a minute, else it is done later."""
+        loop = asyncio.get_running_loop()
+        job = _Job(_nothing, loop.create_future(), loop)
+        with self._wake:
+            self._truncate_wanted = True
+            if self._closing or not self._may_truncate():
+                return
+            self._truncate_askers.append(job)
+            self._wake.notify()
+        await job.future
+
+    def close(self) -> None:
+        """Finish what waits, then close the connection (its last checkpoint empties the log). Blocks."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join()
+        self._db.close()
+
+    # --- in the thread ---
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not (self._waiting or self._closing or self._may_truncate()):
+                    self._wake.wait(timeout=_CHECKPOINT_SECONDS if self._truncate_wanted else None)
+                jobs = [self._waiting.popleft() for _ in range(min(_TOGETHER, len(self._waiting)))]
+            if jobs:
+                self._commit(jobs)
+                _deliver(jobs)
+            elif self._closing:
+                return
+            if self._may_truncate():
+                self._truncate()
+
+    def _commit(self, jobs: Sequence[_Job]) -> None:
+        if self._broken is not None:
+            self._fail(jobs, StoreBroken(f"the store stopped working: {self._broken}"))
+        elif not self._together(jobs):
+            for job in jobs:  # the transaction as a whole was lost: see which of them fit by themselves
+                self._together([job], last=True)
+
+    def _together(self, jobs: Sequence[_Job], *, last: bool = False) -> bool:
+        """One transaction of all jobs. False: it was lost and none of them happened (never when `last`)."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            for job in jobs:
+                self._one(job)
+            self._db.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - whatever it is, this thread goes on and the callers are told
+            with contextlib.suppress(sqlite3.Error):
+                self._db.rollback()
+            told = self._translate(error)
+            if not last and self._broken is None:
+                return False
+            self._fail(jobs, told)
+        return True
+
+    def _one(self, job: _Job) -> None:
+        self._db.execute("SAVEPOINT one")
+        job.error = None
+        try:
+            job.result = job.work(self._db)
+            self._db.execute("RELEASE one")
+        except Exception as error:
+            if not self._db.in_transaction or self._breaks(error):
+                raise  # SQLite took the whole transaction back, or can't be trusted with the others
+            self._db.execute("ROLLBACK TO one")
+            self._db.execute("RELEASE one")
+            job.error = self._translate(error)
+
+    @staticmethod
+    def _breaks(error: BaseException) -> bool:
+        return isinstance(error, sqlite3.Error) and _code(error) in _BROKEN
+
+    def _translate(self, error: Exception) -> Exception:
+        if not isinstance(error, sqlite3.Error):
+            return error
+        code = _code(error)
+        if code in _BROKEN:
+            self._break(error)
+            return StoreBroken(f"the store stopped working: {error}")
+        if code == sqlite3.SQLITE_FULL:
+            told: Exception = StoreFull("no room to keep this mail, try again later")
+        elif code in _BUSY:
+            told = TemporaryFailure("the store is busy, try again later")
+        else:
+            told = TemporaryFailure("the store could not do this, try again later")
+        told.__cause__ = error
+        return told
+
+    def _break(self, error: BaseException) -> None:
+        if self._broken is None:
+            self._broken = error
+            self._on_broken(error)
+
+    @staticmethod
+    def _fail(jobs: Sequence[_Job], error: Exception) -> None:
+        for job in jobs:
+            job.error = error
+
+    def _may_truncate(self) -> bool:
+        rested = self._clock.monotonic() - self._truncated_at >= _CHECKPOINT_SECONDS
+        return self._truncate_wanted and rested and self._broken is None
+
+    def _truncate(self) -> None:
+        self._truncated_at = self._clock.monotonic()
+        try:
+            busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            self._truncate_wanted = bool(busy)  # a reader was looking: again in a minute
+        except sqlite3.Error as error:
+            self._translate(error)
+        with self._wake:
+            askers, self._truncate_askers = self._truncate_askers, []
+        _deliver(askers)
+
+
+def _nothing(db: sqlite3.Connection) -> None:
+    """What is asked for when only the log is to be emptied."""
+
+
+def _code(error: BaseException) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+
+
+def _deliver(jobs: Sequence[_Job]) -> None:
+    """Wake the callers: one call a loop, however many they are."""
+    for loop in {job.loop for job in jobs}:
+        with contextlib.suppress(RuntimeError):  # that loop was closed: nobody listens
+            loop.call_soon_threadsafe(_finish, [job for job in jobs if job.loop is loop])
+
+
+def _finish(jobs: Sequence[_Job]) -> None:
+    for job in jobs:
+        if job.future.done():  # the caller was cancelled; what it asked for happened all the same
+            continue
+        if job.error is None:
+            job.future.set_result(job.result)
+        else:
+            job.future.set_exception(job.error)

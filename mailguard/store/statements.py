@@ -1,0 +1,33 @@
+"""Named SQL: every statement of a database stands in `sql/<db>/*.sql`, with a name and a sentence what it does."""
+
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+_BLOCK = re.compile(r"^-- name: (?P<name>\w+)\n(?P<about>(?:--.*\n)+)(?P<sql>(?:(?!-- name:).*\n)+)", re.MULTILINE)
+
+
+def folder(database: str) -> Traversable:
+    """Where the statements of `database` (`sqlite`) are kept, in the installed package too."""
+    return files("mailguard.store").joinpath("sql", database)
+
+
+def parse(text: str) -> dict[str, str]:
+    """Blocks of `-- name: NAME`, at least one comment line saying what it does, and the statement."""
+    found = {block["name"]: block["sql"].strip().removesuffix(";") for block in _BLOCK.finditer(text)}
+    if len(found) != len(re.findall(r"^-- name:", text, re.MULTILINE)):
+        raise ValueError("a statement has no description, no text, or the name of another one")
+    return found
+
+
+def load(database: str) -> Mapping[str, str]:
+    """Every named statement of `database`; a name stands for one statement in all its files."""
+    texts = [item.read_text("utf-8") for item in folder(database).iterdir() if item.name.endswith(".sql")]
+    return parse("\n".join(texts))
+
+
+def migrations(database: str) -> list[tuple[int, str]]:
+    """(number, script), in order."""
+    found = [item for item in folder(database).joinpath("migrations").iterdir() if item.name.endswith(".sql")]
+    return sorted((int(item.name.partition("_")[0]), item.read_text("utf-8")) for item in found)
