@@ -1,0 +1,121 @@
+"""The web application: its routes, and what it answers when something is wrong."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from mailguard.clock import Clock
+from mailguard.desk import Desk, View
+from mailguard.errors import TemporaryFailure
+from mailguard.web.guard import SafeHeaders
+from mailguard.web.outbox import Outbox
+from mailguard.web.pages import MailPages
+from mailguard.web.settings import WebSettings
+from mailguard.web.site import Site
+from mailguard.web.words import Words
+
+Ready = Callable[[], Awaitable[bool]]
+
+_STATIC = {"mailguard.css": "text/css", "icon.svg": "image/svg+xml"}
+_STATIC_AGE = timedelta(hours=1)
+_NOTES = {404: "not_found", 405: "not_found"}
+
+
+class _Verb(Convertor[str]):
+    """What can be done to a mail; any other word in that place is not found."""
+
+    regex = "stop|send|drop|cancel"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("verb", _Verb())
+
+
+async def _always() -> bool:
+    return True
+
+
+def create_app(
+    desk: Desk,
+    settings: WebSettings,
+    clock: Clock,
+    ready: Ready = _always,
+    *,
+    zone: Callable[[], str] = lambda: "UTC",
+    language: str = "en",
+) -> Starlette:
+    """The pages. `zone` is asked anew for every page; `ready` answers /readyz; `language` is 'en' or 'pl'."""
+    site = Site(desk, settings, clock, Words(language), zone)
+
+    async def by_link(request: Request) -> View | None:
+        return await desk.view(request.path_params["key"])
+
+    return Starlette(
+        routes=[
+            Route("/livez", _live),
+            Route("/readyz", _readiness(ready)),
+            Route("/static/{name}", _static),
+            *MailPages(site, "/m", by_link).routes(),
+            *Outbox(site).routes(),
+        ],
+        middleware=[Middleware(SafeHeaders)],
+        exception_handlers=_handlers(site),
+    )
+
+
+def metrics_app(scrape: Callable[[], Awaitable[bytes]]) -> Starlette:
+    """/metrics, on a listener of its own; `scrape` makes the text."""
+
+    async def metrics(_: Request) -> Response:
+        return Response(await scrape(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return Starlette(routes=[Route("/metrics", metrics)])
+
+
+async def _live(_: Request) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+def _readiness(ready: Ready) -> Callable[[Request], Awaitable[Response]]:
+    async def readyz(_: Request) -> Response:
+        return PlainTextResponse("ok\n") if await ready() else PlainTextResponse("not ready\n", 503)
+
+    return readyz
+
+
+_FILES = {name: (Path(__file__).parent / "static" / name).read_bytes() for name in _STATIC}
+
+
+async def _static(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in _FILES:
+        raise HTTPException(404)
+    age = {"Cache-Control": f"public, max-age={int(_STATIC_AGE.total_seconds())}"}
+    return Response(_FILES[name], media_type=_STATIC[name], headers=age)
+
+
+def _handlers(site: Site) -> dict[object, Callable[[Request, Exception], Awaitable[Response]]]:
+    async def http(_: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        return site.note(_NOTES.get(status, "refused"), status)
+
+    async def busy(_: Request, __: Exception) -> Response:
+        return site.note("busy", 503)
+
+    async def broken(_: Request, __: Exception) -> Response:
+        return site.note("busy", 500)
+
+    return {HTTPException: http, TemporaryFailure: busy, Exception: broken}

@@ -1,0 +1,135 @@
+"""One mail's page: GET shows, POST acts. The same for a link's holder and for a signed-in sender."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mailguard.desk import CodeNeeded, CodeWrong, NotAllowed, NotConfirmed, View
+from mailguard.mail.address import key
+from mailguard.notices.fate import Stage, fate
+from mailguard.records import Decision, Ending, OnExpiry, Power
+from mailguard.web import forms
+from mailguard.web.forms import Form
+from mailguard.web.show import concerned, needs_code, needs_login
+from mailguard.web.site import Site, see
+
+POWERS = {
+    Power.SENDER: frozenset({"stop", "send", "drop", "cancel"}),
+    Power.APPROVER: frozenset({"stop", "send"}),
+    Power.ASSISTANT: frozenset({"stop", "send"}),
+}
+
+Find = Callable[[Request], Awaitable[View | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class MailPages:
+    """The pages under `prefix`/KEY, where `find` knows whose mail KEY is."""
+
+    site: Site
+    prefix: str
+    find: Find
+
+    def routes(self) -> list[Route]:
+        """GET of an action's address leads back to the page: reloading after a refusal, or a machine that looks."""
+        page = self.prefix + "/{key}"
+        return [
+            Route(page, self.show, methods=["GET"]),
+            Route(page + "/{verb:verb}", self.act, methods=["POST"]),
+            Route(page + "/{verb:verb}", self.back, methods=["GET"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        return self._page(request, await self._view(request))
+
+    async def back(self, request: Request) -> Response:
+        return see(self._path(request))
+
+    async def act(self, request: Request) -> Response:
+        """Do it and show what is so now, or say on the page why nothing was done."""
+        if not self.site.trusts(request):
+            return self.site.note("refused", 403)
+        view, form, verb = await self._view(request), await forms.read(request), request.path_params["verb"]
+        try:
+            decision = await self._do(verb, view, form)
+        except NotConfirmed as error:
+            return self._page(request, view, 422, self.site.reason(error, "not_confirmed"))
+        except CodeNeeded:
+            return self._code(request, view)
+        except CodeWrong as error:
+            return self._code(request, view, self.site.reason(error, "code_wrong"))
+        except NotAllowed as error:
+            return self._not_allowed(request, view, verb, error)
+        if decision.ending is Ending.UNKNOWN:
+            raise HTTPException(404)
+        return see(self._path(request))
+
+    async def _view(self, request: Request) -> View:
+        view = await self.find(request)
+        if view is None:
+            raise HTTPException(404)
+        return view
+
+    async def _do(self, verb: str, view: View, form: Form) -> Decision:
+        desk, seen = self.site.desk, forms.one(form, "seen")
+        match verb:
+            case "stop":
+                return await desk.stop(view)
+            case "send":
+                return await desk.send(view, form.get("confirm", []), seen, forms.one(form, "code").replace(" ", ""))
+            case "drop":
+                return await desk.drop(view, form.get("recipient", []), seen)
+            case _:
+                return await desk.cancel(view, form.get("confirm", []), seen)
+
+    def _not_allowed(self, request: Request, view: View, verb: str, error: Exception) -> Response:
+        if overtaken(view, verb):
+            return see(self._path(request))
+        return self._page(request, view, 403, self.site.reason(error, "not_allowed"))
+
+    def _path(self, request: Request) -> str:
+        return f"{self.prefix}/{request.path_params['key']}"
+
+    def _page(self, request: Request, view: View, status: int = 200, error: str = "") -> Response:
+        return self.site.page(
+            "mail.html",
+            status,
+            path=self._path(request),
+            view=view,
+            shown=self.site.teller().mail(view),
+            error=error,
+            stoppable=_offers_stop(view),
+            held=fate(view.mail, concerned(view)).stage is Stage.HELD,
+            power=view.power.value,
+            code=needs_code(view),
+            login=needs_login(view),
+            outbox=self.prefix == "/outbox",
+        )
+
+    def _code(self, request: Request, view: View, error: str = "") -> Response:
+        """The next step after the ticks, which stand in hidden fields now: the code is what a person adds."""
+        return self.site.page("code.html", 422, path=self._path(request), view=view, error=error)
+
+
+def overtaken(view: View, verb: str) -> bool:
+    """Whether the holder has this power and only events were faster: nothing waits, or it is done already."""
+    if verb not in POWERS[view.power]:
+        return False
+    if verb == "stop" or not any(d.state.waiting for d in concerned(view)):
+        return True
+    mine = key(view.person)
+    return verb == "send" and any(
+        mine in map(key, h.approved_by) or h.resolved_by.startswith(view.person) for h in view.mail.holds
+    )
+
+
+def _offers_stop(view: View) -> bool:
+    """On a mail that is held anyway, stop is no use to its sender, unless time would send it."""
+    if "stop" not in view.allowed:
+        return False
+    now = fate(view.mail, concerned(view))
+    return now.stage is not Stage.HELD or view.power is not Power.SENDER or now.on_expiry is OnExpiry.SEND

@@ -1,0 +1,78 @@
+"""uvicorn inside our own event loop: it takes no signals, logs no address of a page, and stops when told."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from mailguard.document.units import host_port
+from mailguard.errors import ConfigError
+
+_GRACE = 5  # seconds for the requests under way when stopping
+
+
+class WebServer:
+    """One application on one address; port 0 takes any free one, `port` says which."""
+
+    def __init__(self, app: ASGIApp, bind: str) -> None:
+        self._app, self._bind = app, bind
+        self._server: _Embedded | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listening when it returns. ConfigError when the address can't be bound."""
+        listener = _listen(self._bind)
+        self.port = int(listener.getsockname()[1])
+        server = _Embedded(
+            uvicorn.Config(
+                self._app, log_config=None, access_log=False, lifespan="off", http="h11", ws="none",
+                server_header=False, proxy_headers=True, forwarded_allow_ips="127.0.0.1,::1",
+                timeout_graceful_shutdown=_GRACE,
+            )
+        )  # fmt: skip
+        self._server, self._task = server, asyncio.create_task(server.serve(sockets=[listener]))
+        await server.listening.wait()
+
+    async def stop(self) -> None:
+        """Let the requests under way end, then close."""
+        if self._server and self._task:
+            self._server.should_exit = True
+            await self._task
+            self._server = self._task = None
+
+
+class _Embedded(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM drains the whole service, not this server alone: leave the signals to whom they belong."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        finally:
+            self.listening.set()
+
+
+def _listen(bind: str) -> socket.socket:
+    host, port = host_port(bind)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"can't listen on {bind}: {error.strerror}. Choose another address, or stop what uses it."
+        ) from error
+    listener.setblocking(False)
+    return listener
