@@ -27,7 +27,7 @@ from mailguard.people import People
 from mailguard.postman import Postman
 from mailguard.records import Accepted, State
 from mailguard.rules import RuleSet
-from mailguard.scheduler import Scheduler
+from mailguard.scheduler import Attempts, Reports, Scheduler
 from mailguard.smtpd import SmtpServer
 from mailguard.store.base import Retention
 from mailguard.store.sqlite import SqliteStore
@@ -56,10 +56,11 @@ class Service:
             zone=lambda: self.people.organization.zone, internal=lambda person: self.people.internal(person),
             hostname=hostname, new_id=self._new_id, wake=lambda: self.scheduler.wake(),
         )  # fmt: skip
+        reports = Reports(hostname, config.notices.sender, config.retry, self._new_id, self.courier.destination)
+        attempts = Attempts(self.store, self.courier, self.clock, self.log, self.metrics, config.retry, reports)
         self.scheduler = Scheduler(
-            self.store, self.courier, self.clock, self.log, self.metrics, hostname=hostname,
-            bounce_from=config.notices.sender, retry_settings=config.retry, retention=_retention(config),
-            new_id=self._new_id, post_notices=self.postman.post, broken=self._broken,
+            self.store, attempts, self.clock, self.log, self.metrics, worker=hostname, retention=_retention(config),
+            post_notices=self.postman.post, broken=self._broken,
         )  # fmt: skip
         self.desk = Desk(self.store, lambda: self.people, self.clock, self.log, self.scheduler)
         self.intake = Intake(
@@ -73,7 +74,17 @@ class Service:
             config.smtp, self.intake, self.clock, internal=lambda person: self.people.internal(person),
             notices_sender=config.notices.sender, watcher=_Watch(self.log, self.metrics), room=self._room,
         )  # fmt: skip
-        self.web = WebServer(create_app(self.desk, config.web, self.clock, self._ready), config.web.bind)
+        self.web = WebServer(
+            create_app(
+                self.desk,
+                config.web,
+                self.clock,
+                self._ready,
+                zone=lambda: self.people.organization.zone,
+                language=config.notices.language,
+            ),
+            config.web.bind,
+        )
         self.scrape = WebServer(metrics_app(self._scrape), config.metrics.bind) if config.metrics.bind else None
         self.admin = AdminServer(
             config.socket_path,

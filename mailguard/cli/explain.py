@@ -52,7 +52,7 @@ def command(
     if as_json:
         emit([_json(verdict, reports, envelope, now)])
     else:
-        _show(verdict, reports, envelope, around, now)
+        _show(verdict, reports, envelope, around)
 
 
 def _envelope(mail: Message, sender: str | None, recipients: tuple[str, ...]) -> Envelope:

@@ -1,0 +1,7 @@
+"""Wakes exactly when something is due, claims it, lets the courier carry it, and settles the outcome."""
+
+from mailguard.scheduler.attempt import Attempts
+from mailguard.scheduler.loop import Limits, Scheduler
+from mailguard.scheduler.reports import Reports
+
+__all__ = ["Attempts", "Limits", "Reports", "Scheduler"]

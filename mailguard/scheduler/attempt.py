@@ -1,0 +1,143 @@
+"""One claim from its bytes to its settled outcome."""
+
+import asyncio
+import hashlib
+import random
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from mailguard import retry
+from mailguard.clock import Clock
+from mailguard.courier import Parcel
+from mailguard.log import Log
+from mailguard.mail import headers
+from mailguard.metrics import Metrics
+from mailguard.records import Claim, Delivery, Hold, HoldKind, Outcome, Reply, Result
+from mailguard.retry import RetrySettings
+from mailguard.scheduler.reports import Reports
+from mailguard.store.base import Store
+
+WHOLE = 8 << 20  # bytes: up to this a mail is read into memory once; a larger one is read twice, in chunks
+LARGE_AT_ONCE = 8  # how many mails too large for a claim are carried at the same time: bounds memory
+
+
+class Carrier(Protocol):
+    """What attempts need of the courier."""
+
+    async def carry(self, parcel: Parcel) -> tuple[Outcome, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """A claimed mail's bytes: all of them, or the first chunk of a mail too large for that."""
+
+    raw: bytes | bytearray
+    whole: bool
+
+
+class Attempts:
+    """Carries claims; the lease gives back what ends here without an outcome."""
+
+    def __init__(
+        self, store: Store, courier: Carrier, clock: Clock, log: Log, metrics: Metrics, settings: RetrySettings,
+        reports: Reports,
+    ) -> None:  # fmt: skip
+        self._store, self._courier, self._clock = store, courier, clock
+        self._log, self._metrics = log, metrics
+        self._retry, self._reports = settings, reports
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+
+    async def carry(self, claim: Claim) -> None:
+        """Raises ClaimLost when another attempt owns the mail by now."""
+        if claim.raw is not None:
+            intact = hashlib.sha256(claim.raw).digest() == claim.mail.digest
+            await self._carry(claim, _Content(claim.raw, whole=True), intact)
+            return
+        async with self._large:
+            content, intact = await self._read(claim)
+            await self._carry(claim, content, intact)
+
+    async def _carry(self, claim: Claim, content: _Content, intact: bool) -> None:
+        if not intact:
+            await self._set_aside(claim)
+            return
+        started = self._clock.monotonic()
+        self._note_lag(claim)
+        results = await self._courier.carry(self._parcel(claim, content))
+        now = self._clock.now()
+        outcomes = {
+            delivery.id: self._scheduled(delivery, outcome, now)
+            for delivery, outcome in zip(claim.deliveries, results, strict=True)
+        }
+        reports = self._reports.of(claim, outcomes, bytes(content.raw), now) if _news(outcomes.values()) else []
+        await self._store.settle(claim, outcomes, now, reports)
+        seconds = self._clock.monotonic() - started
+        for delivery in claim.deliveries:
+            self._note(claim, delivery, outcomes[delivery.id], seconds)
+
+    async def _read(self, claim: Claim) -> tuple[_Content, bool]:
+        """The stored bytes, checked against their digest before anything is sent."""
+        seen, kept = hashlib.sha256(), bytearray()
+        whole = claim.mail.size <= WHOLE
+        async for chunk in self._store.body(claim.mail.queue_id):
+            seen.update(chunk)
+            if whole or not kept:
+                kept += chunk
+        return _Content(kept, whole), seen.digest() == claim.mail.digest
+
+    async def _set_aside(self, claim: Claim) -> None:
+        queue_id = claim.mail.queue_id
+        self._log.damaged(queue_id, "stored bytes do not match their digest")
+        reason = "The stored mail does not match its checksum; it was not sent."
+        await self._store.quarantine(claim, Hold("damaged", reason, HoldKind.DAMAGED), self._clock.now())
+
+    def _parcel(self, claim: Claim, content: _Content) -> Parcel:
+        mail, envelope, cut = claim.mail, claim.mail.envelope, headers.split(content.raw)
+        head = headers.apply(bytes(content.raw[:cut]), mail.edits)
+        body = memoryview(content.raw)[cut:] if content.whole else _rest(self._store, mail.queue_id, cut)
+        return Parcel(
+            destination=claim.destination, sender=envelope.sender,
+            recipients=tuple(delivery.recipient for delivery in claim.deliveries), head=head, body=body,
+            size=mail.size - cut + len(head), smtputf8=envelope.smtputf8, eightbit=envelope.eightbit,
+            ret=envelope.ret, envid=envelope.envid,
+        )  # fmt: skip
+
+    def _scheduled(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Outcome:
+        """A deferred outcome with its next attempt, or failed when there is none."""
+        if outcome.result is not Result.DEFERRED:
+            return outcome
+        since = delivery.released_at or now
+        due = retry.next_attempt(delivery.attempts, since, now, self._retry, random.uniform(-1, 1))
+        if due is None:
+            text = f"given up after {delivery.attempts} attempts; the last answer was: {outcome.reply}"
+            return replace(outcome, result=Result.FAILED, reply=Reply(550, "5.4.7", text))
+        return replace(outcome, due_at=due)
+
+    def _note_lag(self, claim: Claim) -> None:
+        due = min((d.due_at for d in claim.deliveries if d.due_at and d.attempts == 1), default=None)
+        if due:
+            self._metrics.lag.observe(max(0.0, (self._clock.now() - due).total_seconds()))
+
+    def _note(self, claim: Claim, delivery: Delivery, outcome: Outcome, seconds: float) -> None:
+        self._metrics.attempts.labels(outcome.result.value).inc()
+        if outcome.ambiguous:
+            self._metrics.ambiguous.inc()
+        self._log.attempted(claim.mail, delivery, outcome, outcome.reply.remote or claim.destination, seconds)
+
+
+def _news(outcomes: Iterable[Outcome]) -> bool:
+    return any(outcome.result is not Result.SENT or outcome.relayed_without_dsn for outcome in outcomes)
+
+
+def _rest(store: Store, queue_id: str, skip: int) -> Callable[[], AsyncIterator[bytes]]:
+    """A large mail's bytes after its header; called again for every attempt at another host."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        left = skip
+        async for chunk in store.body(queue_id):
+            yield chunk[left:]
+            left = 0
+
+    return chunks

@@ -1,0 +1,162 @@
+"""The loop: one task that sleeps until something is due, and one task a claim."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from mailguard.clock import Clock
+from mailguard.errors import ClaimLost, StoreBroken
+from mailguard.log import Log
+from mailguard.metrics import Metrics
+from mailguard.records import Claim
+from mailguard.scheduler.attempt import Attempts
+from mailguard.store.base import Retention, Store
+
+LEASE = timedelta(minutes=30)  # longer than the slowest phase of a courier (ten minutes at the final dot)
+BATCH = 100
+LONGEST_NAP = 60.0  # seconds: bounds what a missed wake-up or a jumping wall clock can cost
+HOUSEKEEPING = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is on the wire at once."""
+
+    total: int = 100
+    per_destination: int = 20
+
+
+class Scheduler:
+    """One task that sleeps until `store.next_due()`, and one task a claim."""
+
+    def __init__(
+        self,
+        store: Store,
+        attempts: Attempts,
+        clock: Clock,
+        log: Log,
+        metrics: Metrics,
+        *,
+        worker: str,
+        retention: Retention,
+        post_notices: Callable[[], Awaitable[int]],
+        broken: Callable[[BaseException], None],
+        limits: Limits | None = None,
+    ) -> None:
+        self._store, self._attempts, self._clock = store, attempts, clock
+        self._log, self._metrics = log, metrics
+        self._retention, self._post_notices, self._broken = retention, post_notices, broken
+        self._limits = limits or Limits()
+        self._woken = asyncio.Event()
+        self._busy: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop_task: asyncio.Task[None] | None = None
+        self._swept: datetime | None = None
+        self._worker = f"{worker}:{random.getrandbits(32):08x}"
+
+    def wake(self) -> None:
+        """Something changed: look again now."""
+        self._woken.set()
+
+    async def start(self) -> None:
+        """Take back what an earlier process left `sending`, then begin."""
+        await self._store.reclaim(self._clock.now(), everything=True)
+        self._loop_task = asyncio.create_task(self._run(), name="scheduler")
+
+    async def stop(self, drain: float) -> None:
+        """Claim nothing more; give what is on the wire `drain` seconds to end."""
+        if self._loop_task:
+            self._loop_task.cancel()
+            await asyncio.gather(self._loop_task, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=drain)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                worked = await self._round()
+            except StoreBroken as error:
+                self._broken(error)
+                return
+            except Exception as error:
+                self._log.failure("scheduler", error)
+                worked = False
+                await self._nap(1.0)
+            if not worked:
+                await self._nap(await self._until_due())
+
+    async def _round(self) -> bool:
+        """One look at everything that can be due; True when there may be more of it at once."""
+        now = self._clock.now()
+        for ended in await self._store.expire(now):
+            if ended.outcome != "reminded":
+                self._metrics.holds.labels(ended.outcome).inc()
+                self._log.expired(ended.queue_id, ended.rule, ended.outcome)
+        room = self._limits.total - len(self._tasks)
+        claims: list[Claim] = []
+        if room > 0:
+            claims = await self._store.claim(
+                self._worker, now, lease=LEASE, limit=min(room, BATCH),
+                per_destination=self._limits.per_destination, skip=dict(self._busy),
+            )  # fmt: skip
+        for claim in claims:
+            self._busy[claim.destination] += 1
+            self._spawn(self._carry(claim))
+        posted = await self._post_notices()
+        await self._sweep(now)
+        return bool(claims or posted)
+
+    async def _until_due(self) -> float:
+        due = await self._store.next_due(self._clock.now())
+        if due is None:
+            return LONGEST_NAP
+        seconds = (due - self._clock.now()).total_seconds()
+        # due already, but its destination is at its limit: a finished carry wakes us
+        return LONGEST_NAP if seconds <= 0 and self._tasks else min(max(seconds, 0.0), LONGEST_NAP)
+
+    async def _nap(self, seconds: float) -> None:
+        waits = {
+            asyncio.ensure_future(self._woken.wait()),
+            asyncio.ensure_future(self._clock.sleep(seconds)),
+        }
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _sweep(self, now: datetime) -> None:
+        """Once an hour: expired leases, purge, and the gauges' slow part."""
+        if self._swept and now - self._swept < HOUSEKEEPING:
+            return
+        self._swept = now
+        await self._store.reclaim(now)
+        await self._store.purge(now, self._retention)
+
+    async def _carry(self, claim: Claim) -> None:
+        try:
+            await self._attempts.carry(claim)
+        except ClaimLost:
+            pass  # another attempt owns it now; its outcome counts
+        except StoreBroken as error:
+            self._broken(error)
+        except Exception as error:  # the lease gives it back; three times sets it aside
+            self._log.failure("courier", error)
+        finally:
+            self._busy[claim.destination] -= 1
+            if not self._busy[claim.destination]:
+                del self._busy[claim.destination]
+            self.wake()
