@@ -5,9 +5,9 @@ FROM python:3.11-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 # First what seldom changes. Every file is checked against its hash; only wheels, so that no compiler is needed.
-COPY constraints.txt constraints-runtime.txt ./
+COPY constraints-build.txt constraints-runtime.txt ./
 RUN python -m venv /build \
- && /build/bin/pip install --require-hashes --only-binary :all: -r constraints.txt \
+ && /build/bin/pip install --require-hashes --only-binary :all: -r constraints-build.txt \
  && python -m venv /opt/mailguard \
  && /opt/mailguard/bin/pip install --require-hashes --only-binary :all: -r constraints-runtime.txt
 COPY pyproject.toml README.md LICENSE ./

@@ -52,10 +52,12 @@ bench: $(INSTALLED)  ## speed, side by side with Postfix; QUICK=1 for a first im
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(BENCH)
 
 .PHONY: lock
-lock: $(INSTALLED)  ## choose versions anew; writes constraints.txt and constraints-runtime.txt
+lock: $(INSTALLED)  ## choose versions anew; writes the three constraints files
 	@$(BIN)/python -m pip install --quiet pip-tools
 	@$(LOCK) --upgrade --all-extras --build-deps-for editable --output-file constraints.txt pyproject.toml
 	@$(LOCK) --constraint constraints.txt --output-file constraints-runtime.txt pyproject.toml
+	@$(LOCK) --constraint constraints.txt --only-build-deps --build-deps-for wheel \
+		--output-file constraints-build.txt pyproject.toml
 
 .PHONY: clean
 clean:  ## remove the environment and everything generated

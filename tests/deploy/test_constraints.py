@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = ("constraints.txt", "constraints-runtime.txt")
+FILES = ("constraints.txt", "constraints-runtime.txt", "constraints-build.txt")
 PINNED = re.compile(r"^([a-z0-9-]+)==(\S+)(?: ; [^\\]+)? \\$")
 
 
@@ -48,14 +48,16 @@ def test_everything_the_project_asks_for_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     runtime = {normal(line) for line in project["project"]["dependencies"]}
     extras = {normal(line) for lines in project["project"]["optional-dependencies"].values() for line in lines}
-    build = {normal(line) for line in project["build-system"]["requires"]} | {"editables"}
-    assert (runtime | extras | build) - set(pins("constraints.txt")) == set()
+    build = {normal(line) for line in project["build-system"]["requires"]}
+    assert (runtime | extras | build | {"editables"}) - set(pins("constraints.txt")) == set()
     assert runtime - set(pins("constraints-runtime.txt")) == set()
+    assert build - set(pins("constraints-build.txt")) == set()
 
 
-def test_what_runs_is_what_was_tested() -> None:
-    tested, runs = pins("constraints.txt"), pins("constraints-runtime.txt")
-    assert {name: pin for name, pin in runs.items() if tested.get(name) != pin} == {}
+@pytest.mark.parametrize("name", ["constraints-runtime.txt", "constraints-build.txt"])
+def test_what_runs_is_what_was_tested(name: str) -> None:
+    tested = pins("constraints.txt")
+    assert {package: pin for package, pin in pins(name).items() if tested.get(package) != pin} == {}
 
 
 def test_nothing_of_the_workshop_is_in_the_image() -> None:
