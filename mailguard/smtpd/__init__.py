@@ -1,0 +1,24 @@
+"""Mail in: everything between a client's connection and `accept`."""
+
+from mailguard.smtpd.auth import Authenticator, User
+from mailguard.smtpd.floor import Accept
+from mailguard.smtpd.server import SmtpServer
+from mailguard.smtpd.upstream import TryLogin, UpstreamUsers
+from mailguard.smtpd.users import FileUsers, UserEntry, UserFile, hash_password, load_users
+from mailguard.smtpd.watching import NoWatcher, Watcher
+
+__all__ = [
+    "Accept",
+    "Authenticator",
+    "FileUsers",
+    "NoWatcher",
+    "SmtpServer",
+    "TryLogin",
+    "UpstreamUsers",
+    "User",
+    "UserEntry",
+    "UserFile",
+    "Watcher",
+    "hash_password",
+    "load_users",
+]

@@ -34,9 +34,7 @@ def sender_pattern(value: object) -> str:
     try:
         return address.check(text, smtputf8=True)
     except PermanentFailure:
-        raise ValueError(
-            f"{value!r} is not an address: write user@domain, or *@domain for all of a domain"
-        ) from None
+        raise ValueError(f"{value!r} is not an address: write user@domain, or *@domain for all of a domain") from None
 
 
 def per_hour(value: object) -> int:
@@ -113,13 +111,9 @@ class Listener(Section):
     @model_validator(mode="after")
     def _sensible(self) -> Self:
         if self.auth is Auth.REQUIRED and self.tls is Tls.NONE:
-            raise ValueError(
-                "passwords would cross the network in cleartext: use tls: starttls or tls: implicit"
-            )
+            raise ValueError("passwords would cross the network in cleartext: use tls: starttls or tls: implicit")
         if self.auth is Auth.REQUIRED and self.senders:
-            raise ValueError(
-                "senders is for listeners with auth: none; who logs in is bound by their send_as"
-            )
+            raise ValueError("senders is for listeners with auth: none; who logs in is bound by their send_as")
         return self
 
     @property

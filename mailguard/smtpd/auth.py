@@ -1,0 +1,112 @@
+"""Who is logging in: the one small interface all ways of knowing passwords share, and what they have in common."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from mailguard.clock import Clock
+from mailguard.errors import PermanentFailure, TemporaryFailure
+from mailguard.mail import address
+from mailguard.smtpd.gate import client
+
+REMEMBER = 300.0  # seconds a password that was right is right without asking again
+FORGIVE = 900.0  # seconds without a failure after which earlier ones are forgotten
+SLOWEST = 30.0  # seconds an attempt is made to wait at most; what would wait longer is told to come again
+MANY = 10_000  # entries after which tables are cleaned
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who has logged in. `send_as`: addresses, or `*@domain` (see `settings.sender_pattern`)."""
+
+    name: str
+    send_as: tuple[str, ...]
+
+
+class Authenticator(Protocol):
+    """A way of knowing who somebody is."""
+
+    async def check(self, name: str, password: str, peer: str) -> User:
+        """PermanentFailure 535 5.7.8 when name or password is wrong, TemporaryFailure 454 4.7.0: nobody can tell."""
+        ...
+
+
+def wrong() -> PermanentFailure:
+    """The same words whatever was wrong, so that nobody learns which names exist."""
+    return PermanentFailure("the user name or the password is wrong", code=535, enhanced="5.7.8")
+
+
+def cannot_say(why: str) -> TemporaryFailure:
+    return TemporaryFailure(why, code=454, enhanced="4.7.0")
+
+
+class Remembered:
+    """Logins that succeeded a short while ago, by a keyed hash: nothing in it is of use after a restart."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._key = secrets.token_bytes(32)
+        self._until: dict[bytes, float] = {}
+
+    def _digest(self, parts: Iterable[str]) -> bytes:
+        return hmac.digest(self._key, b"\0".join(part.encode() for part in parts), hashlib.sha256)
+
+    def has(self, *parts: str) -> bool:
+        return self._until.get(self._digest(parts), 0.0) > self._clock.monotonic()
+
+    def add(self, *parts: str) -> None:
+        now = self._clock.monotonic()
+        if len(self._until) >= MANY:
+            self._until = {digest: until for digest, until in self._until.items() if until > now}
+        self._until[self._digest(parts)] = now + REMEMBER
+
+
+@dataclass(slots=True)
+class _Failures:
+    count: int = 0
+    last: float = 0.0
+    next_turn: float = 0.0
+
+
+class Slowdown:
+    """After failures of one user from one client, the next attempts of that pair wait: 1, 2, 4 … 30 s.
+
+    The pair, not the user: whoever guesses from elsewhere doesn't lock the owner out.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._pairs: dict[tuple[str, str], _Failures] = {}
+
+    async def turn(self, name: str, peer: str) -> None:
+        """Wait until this pair may try; TemporaryFailure when too many of its attempts wait already."""
+        found = self._pairs.get((address.key(name), client(peer)))
+        if found is None:
+            return
+        now = self._clock.monotonic()
+        if now - found.last > FORGIVE:
+            self.passed(name, peer)
+            return
+        turn = max(now, found.next_turn)
+        if turn - now > SLOWEST:
+            raise cannot_say("too many failed logins from your address: try again in a minute")
+        found.next_turn = turn + self._pause(found.count)
+        await self._clock.sleep(turn - now)
+
+    def failed(self, name: str, peer: str) -> None:
+        now = self._clock.monotonic()
+        if len(self._pairs) >= MANY:
+            self._pairs = {who: one for who, one in self._pairs.items() if now - one.last <= FORGIVE}
+        found = self._pairs.setdefault((address.key(name), client(peer)), _Failures())
+        found.count += 1
+        found.last = now
+        found.next_turn = max(found.next_turn, now + self._pause(found.count))
+
+    def passed(self, name: str, peer: str) -> None:
+        self._pairs.pop((address.key(name), client(peer)), None)
+
+    def _pause(self, count: int) -> float:
+        return min(SLOWEST, 2.0 ** min(count - 1, 10))

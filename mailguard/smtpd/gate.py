@@ -1,0 +1,56 @@
+"""How many are connected: in all, and of one client."""
+
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from mailguard.smtpd.settings import Network
+
+
+def plain_address(peer: str) -> IPv4Address | IPv6Address:
+    """The peer without a zone, and as IPv4 when it is IPv4 in IPv6's clothes (a listener on `[::]`)."""
+    address = ip_address(peer.partition("%")[0])
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+def client(peer: str) -> str:
+    """What counts as one client: an IPv4 address, or an IPv6 /64, which is what one subscriber gets."""
+    try:
+        address = plain_address(peer)
+    except ValueError:
+        return peer
+    return str(address) if address.version == 4 else address.packed[:8].hex()  # noqa: PLR2004
+
+
+def trusted(peer: str, networks: tuple[Network, ...]) -> bool:
+    """Whether the peer is in one of the networks; no network written down means everybody."""
+    if not networks:
+        return True
+    try:
+        address = plain_address(peer)
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
+
+
+class Gate:
+    """Counts connections; who is let in must leave."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self._by_client: dict[str, int] = {}
+
+    def enter(self, peer: str, connections: int, per_client: int) -> bool:
+        """False: no room for this one; it must not `leave`."""
+        who = client(peer)
+        count = self._by_client.get(who, 0)
+        if self.inside >= connections or count >= per_client:
+            return False
+        self.inside += 1
+        self._by_client[who] = count + 1
+        return True
+
+    def leave(self, peer: str) -> None:
+        who = client(peer)
+        self.inside -= 1
+        self._by_client[who] -= 1
+        if not self._by_client[who]:
+            del self._by_client[who]

@@ -1,0 +1,96 @@
+"""Who may send as whom: checked on the envelope and on every From and Sender of the header."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from mailguard.errors import PermanentFailure
+from mailguard.mail import address
+from mailguard.mail.envelope import Identity, Proof
+from mailguard.mail.message import Message
+from mailguard.smtpd.auth import User
+
+NULL = "<>"
+
+
+@lru_cache(maxsize=4096)
+def _compiled(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    domains = tuple(pattern[2:] for pattern in patterns if pattern.startswith("*@"))
+    return frozenset(address.key(p) for p in patterns if not p.startswith("*@")), domains
+
+
+def permits(patterns: tuple[str, ...], sender: str) -> bool:
+    """Whether a non-null address is one of the patterns: an address, `*@domain` or `*@*.domain`."""
+    exact, domains = _compiled(patterns)
+    if address.key(sender) in exact:
+        return True
+    host = address.domain(sender)
+    return any(address.within(host, domain) for domain in domains)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules of one listener. `senders` is for those who don't log in; empty: `internal` addresses and `<>`."""
+
+    internal: Callable[[str], bool]
+    notices_sender: str
+    senders: tuple[str, ...] = ()
+
+    def check_envelope(self, user: User | None, sender: str) -> None:
+        """PermanentFailure 550 5.7.1. The null sender of a login waits for the header to say who it is."""
+        if sender:
+            self._check(user, sender, "send as")
+        elif user is None and not self._null_allowed():
+            raise _refuse("the null sender <> is not accepted here")
+
+    def identity(self, user: User | None, sender: str, message: Message) -> Identity:
+        """Who is behind this mail, as far as rules and notices are concerned. PermanentFailure 550 5.7.1."""
+        authors = [box.address for box in message.mailboxes("from")]
+        posters = [box.address for box in message.mailboxes("sender")]
+        if user is None and not sender:
+            return self._null_identity(authors, posters)
+        if not authors or len(authors) < len(message.raw_fields("from")):
+            raise _refuse("the mail has no From header with an address: add one, like From: ann@corp.example")
+        for found in authors:
+            self._check(user, found, "write From")
+        for found in posters:
+            self._check(user, found, "write Sender")
+        if user is None:
+            return Identity(self._mailbox(authors) or sender, Proof.NETWORK)
+        return Identity(_own_mailbox(user, authors[0]), Proof.LOGIN, user.name)
+
+    def _null_identity(self, authors: list[str], posters: list[str]) -> Identity:
+        """A trusted machine's bounce may come from anybody; it is somebody's only when the From is ours."""
+        for found in (*authors, *posters):
+            self._check_reserved(found)
+        return Identity(self._mailbox(authors), Proof.NETWORK)
+
+    def _mailbox(self, authors: list[str]) -> str:
+        return next((found for found in authors if self.internal(found)), "")
+
+    def _null_allowed(self) -> bool:
+        return not self.senders or NULL in self.senders
+
+    def _check(self, user: User | None, found: str, doing: str) -> None:
+        self._check_reserved(found)
+        if user is not None:
+            if not permits(user.send_as, found):
+                raise _refuse(f"{user.name} may not {doing} {found}: ask your administrator to add it to send_as")
+        elif not (permits(self.senders, found) if self.senders else self.internal(found)):
+            raise _refuse(f"nobody may {doing} {found} from this network")
+
+    def _check_reserved(self, found: str) -> None:
+        """Mail that looks like ours would make people press links that aren't."""
+        if address.key(found) == address.key(self.notices_sender):
+            raise _refuse(f"{found} is reserved for this server's own notices")
+
+
+def _own_mailbox(user: User, author: str) -> str:
+    """Where whoever logged in reads mail: who acted, not whom they wrote as (surface: Notices)."""
+    if "@" in user.name and permits(user.send_as, user.name):
+        return user.name
+    return next((found for found in user.send_as if "*" not in found and found != NULL), author)
+
+
+def _refuse(why: str) -> PermanentFailure:
+    return PermanentFailure(why, code=550, enhanced="5.7.1")

@@ -1,0 +1,232 @@
+"""The doors: listeners opened, sessions counted and swept, certificates renewed, everything drained at the end."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailguard.clock import Clock
+from mailguard.document.units import host_port
+from mailguard.errors import ConfigError
+from mailguard.smtpd.auth import Authenticator
+from mailguard.smtpd.connection import Connection
+from mailguard.smtpd.floor import Accept, Commits, Floor, Room
+from mailguard.smtpd.gate import Gate
+from mailguard.smtpd.policy import Policy
+from mailguard.smtpd.quota import Meter
+from mailguard.smtpd.session import SmtpSession
+from mailguard.smtpd.settings import Auth, Listener, SmtpSettings
+from mailguard.smtpd.tls import server_context
+from mailguard.smtpd.upstream import TryLogin, UpstreamUsers, own_address
+from mailguard.smtpd.users import FileUsers
+from mailguard.smtpd.watching import NoWatcher, Watcher
+
+_LISTEN_HELP = {
+    errno.EADDRINUSE: "another program has that port: stop it, or choose another port",
+    errno.EACCES: "ports below 1024 need a permission (systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE)",
+    errno.EADDRNOTAVAIL: "this machine doesn't have that address",
+}
+SWEEP = 1.0  # seconds between two looks at everybody's deadline
+
+
+@dataclass(slots=True)
+class _Door:
+    """One open listener; the floor is for the next connection."""
+
+    server: asyncio.Server
+    floor: Floor
+
+
+class SmtpServer:
+    """Mail in. `users` overrides what the settings say; `try_login` is needed for `users: {upstream: …}`.
+
+    `internal` says whether an address is our own; `send_as` which addresses an upstream login may use.
+    """
+
+    def __init__(
+        self,
+        settings: SmtpSettings,
+        accept: Accept,
+        clock: Clock,
+        *,
+        internal: Callable[[str], bool],
+        notices_sender: str,
+        watcher: Watcher | None = None,
+        room: Room | None = None,
+        users: Authenticator | None = None,
+        try_login: TryLogin | None = None,
+        send_as: Callable[[str], tuple[str, ...]] = own_address,
+    ) -> None:
+        self._settings, self._accept, self._clock = settings, accept, clock
+        self._internal, self._notices_sender = internal, notices_sender
+        self._watcher = watcher or NoWatcher()
+        self._room = room or _endless
+        self._given_users, self._try_login, self._send_as = users, try_login, send_as
+        self._gate, self._meter, self._commits = Gate(), Meter(clock), Commits()
+        self._doors: dict[str, _Door] = {}
+        self._sessions: set[Connection] = set()
+        self._sweeper: asyncio.Task[None] | None = None
+        self._users: Authenticator | None = None
+
+    async def start(self) -> None:
+        """Open every listener, or none: ConfigError says which address or file was the trouble."""
+        await self.reload(self._settings)
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def stop(self, drain: float) -> None:
+        """Take no new clients, give mails in progress `drain` seconds; what is being committed is always awaited."""
+        for door in self._doors.values():
+            door.server.close()
+        for session in list(self._sessions):
+            session.shut_down()
+        await self._settle(drain)
+        if self._commits.running:
+            await asyncio.wait(self._commits.running)
+        await asyncio.sleep(0)  # the answers to these are written now
+        for session in list(self._sessions):
+            if session.task is not None:
+                session.task.cancel()
+        if tasks := [session.task for session in self._sessions if session.task is not None]:
+            await asyncio.wait(tasks)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        self._doors.clear()
+
+    async def reload(self, settings: SmtpSettings) -> None:
+        """Certificates, users, limits and listeners, all or nothing: ConfigError leaves everything as it was.
+
+        Sessions that are open keep what they began with.
+        """
+        tls = await asyncio.to_thread(server_context, settings.tls)
+        users = await self._authenticator(settings)
+        floors = {
+            name: self._floor(settings, one, tls, users)
+            for name, one in zip(_names(settings), settings.listeners, strict=True)
+        }
+        fresh: dict[str, _Door] = {}
+        try:
+            for name, floor in floors.items():
+                if name not in self._doors:
+                    fresh[name] = await self._open(floor)
+        except ConfigError:
+            for door in fresh.values():
+                door.server.close()
+            raise
+        for name in self._doors.keys() - floors.keys():
+            self._doors.pop(name).server.close()
+        for name, door in self._doors.items():
+            door.floor = floors[name]
+        self._doors |= fresh
+        self._settings, self._users = settings, users
+
+    @property
+    def ports(self) -> list[int]:
+        """Bound ports, in the order of the settings."""
+        return [int(address.rpartition(":")[2]) for address in self.addresses]
+
+    @property
+    def addresses(self) -> list[str]:
+        """HOST:PORT of every listener, in the order of the settings."""
+        return [_bound(self._doors[name].server) for name in _names(self._settings) if name in self._doors]
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return self._gate.inside
+
+    async def _authenticator(self, settings: SmtpSettings) -> Authenticator | None:
+        if self._given_users is not None:
+            return self._given_users
+        if settings.users is None or all(one.auth is Auth.NONE for one in settings.listeners):
+            return None
+        if self._users is not None and settings.users == self._settings.users:
+            return self._users  # its memory of who logged in and who failed stays
+        if settings.users.file is not None:
+            return await asyncio.to_thread(FileUsers, settings.users.file, self._clock, self._watcher)
+        if self._try_login is None or settings.users.upstream is None:
+            raise ConfigError("smtp.users.upstream: logins can't be tried from here: use users: {file: users.yaml}")
+        return UpstreamUsers(settings.users.upstream, self._try_login, self._clock, self._send_as)
+
+    def _floor(
+        self, settings: SmtpSettings, listener: Listener, tls: ssl.SSLContext | None, users: Authenticator | None
+    ) -> Floor:
+        needs_login = listener.auth is Auth.REQUIRED
+        return Floor(
+            hostname=settings.hostname,
+            listener=listener,
+            limits=settings.limits,
+            quota=settings.quota if needs_login else listener.quota,
+            tls=tls,
+            users=users if needs_login else None,
+            policy=Policy(self._internal, self._notices_sender, listener.senders),
+            accept=self._accept,
+            clock=self._clock,
+            watcher=self._watcher,
+            room=self._room,
+            gate=self._gate,
+            meter=self._meter,
+            commits=self._commits,
+        )
+
+    async def _open(self, floor: Floor) -> _Door:
+        loop = asyncio.get_running_loop()
+        host, port = host_port(floor.listener.bind)
+        door: _Door
+
+        def session() -> SmtpSession:
+            made = SmtpSession(door.floor, loop, self._sessions.discard)
+            self._sessions.add(made)
+            return made
+
+        try:
+            server = await loop.create_server(session, host, port, backlog=512, reuse_address=True, start_serving=False)
+        except (OSError, OverflowError) as error:
+            raise ConfigError(f"smtp.listeners: can't listen on {floor.listener.bind}: {_why(error)}") from None
+        door = _Door(server, floor)
+        await server.start_serving()
+        return door
+
+    async def _sweep(self) -> None:
+        while True:
+            await self._clock.sleep(SWEEP)
+            now = self._clock.monotonic()
+            for session in list(self._sessions):
+                session.sweep(now)
+
+    async def _settle(self, drain: float) -> None:
+        """Until every session has ended, or `drain` seconds have passed."""
+        tasks = {session.task for session in self._sessions if session.task is not None}
+        if not tasks or drain <= 0:
+            return
+        patience = asyncio.create_task(self._clock.sleep(drain))
+        everybody = asyncio.create_task(asyncio.wait(tasks))
+        await asyncio.wait({patience, everybody}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (patience, everybody):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+def _names(settings: SmtpSettings) -> list[str]:
+    """One name per listener: its address, counted where several ask for any free port (`:0`)."""
+    binds = [listener.bind for listener in settings.listeners]
+    return [f"{bind} #{binds[:at].count(bind)}" for at, bind in enumerate(binds)]
+
+
+async def _endless(_: int) -> bool:
+    return True
+
+
+def _bound(server: asyncio.Server) -> str:
+    host, port = server.sockets[0].getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _why(error: OSError | OverflowError) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None:
+        return str(error)
+    return _LISTEN_HELP.get(number) or os.strerror(number)

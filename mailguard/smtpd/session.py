@@ -1,0 +1,149 @@
+# ruff: noqa: N802 - the verbs have the names aiosmtpd looks for
+"""What a client wants: MAIL, RCPT, DATA and the small verbs."""
+
+from typing import Any
+
+from mailguard.errors import PermanentFailure, TemporaryFailure
+from mailguard.mail import address
+from mailguard.mail.envelope import Envelope, Session
+from mailguard.mail.message import Message
+from mailguard.records import Accepted, Spool
+from mailguard.smtpd import data
+from mailguard.smtpd.commands import mail_parameters, rcpt_parameters
+from mailguard.smtpd.connection import syntax
+from mailguard.smtpd.gate import trusted
+from mailguard.smtpd.greeting import Greeting, order
+from mailguard.smtpd.settings import Auth, Tls
+from mailguard.smtpd.transaction import Transaction, path_argument
+
+
+class SmtpSession(Greeting):
+    """A client that sends mail."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.transaction: Transaction | None = None
+
+    def within_mail(self) -> bool:
+        return self.transaction is not None
+
+    def forget_mail(self) -> None:
+        self.transaction = None
+
+    async def smtp_MAIL(self, argument: str) -> None:
+        self._may_send()
+        if self.transaction is not None:
+            raise order("there is a mail in progress: RSET first")
+        floor = self.floor
+        self.sender, rest = address.parse_path(path_argument(argument, "FROM:"), smtputf8=True)
+        given = mail_parameters(rest, floor.clock.now, floor.limits.future_release)
+        if not given.smtputf8 and not self.sender.isascii():
+            address.check(self.sender)  # says 553 5.6.7
+        if given.size > floor.limits.size:
+            raise data.too_big(floor.limits.size)
+        floor.policy.check_envelope(self.user, self.sender)
+        self._check_quota(0)
+        if not await floor.room(given.size):
+            raise TemporaryFailure("the disk is almost full: try again later", code=452, enhanced="4.3.1")
+        self.transaction = Transaction(self.sender, given, floor.limits.recipients)
+        self._say("250 2.1.0 sender ok")
+
+    def _may_send(self) -> None:
+        floor = self.floor
+        if not self.helo:
+            raise order("EHLO first")
+        if floor.listener.tls is Tls.STARTTLS and not self.secure:
+            raise PermanentFailure("STARTTLS first", code=530, enhanced="5.7.0")
+        # At MAIL and not at the greeting: 550 is no greeting, and here the words reach whoever set the client up.
+        if not trusted(self.peer, floor.listener.trusted):
+            raise PermanentFailure(f"{self.peer} may not send mail here: its network is not trusted")
+        if floor.listener.auth is Auth.REQUIRED and self.user is None:
+            raise PermanentFailure("log in first (AUTH)", code=530, enhanced="5.7.0")
+
+    def _check_quota(self, recipients: int) -> None:
+        if self.floor.quota is not None:
+            self.floor.meter.check(self._payer(), self.floor.quota, recipients)
+
+    def _payer(self) -> str:
+        return f"login {address.key(self.user.name)}" if self.user else f"listener {self.floor.listener.bind}"
+
+    async def smtp_RCPT(self, argument: str) -> None:
+        transaction = self.transaction
+        if transaction is None:
+            raise order("MAIL first")
+        recipient, rest = address.parse_path(path_argument(argument, "TO:"), smtputf8=transaction.parameters.smtputf8)
+        if not recipient:
+            raise PermanentFailure("bad address: <> can't receive mail", code=501, enhanced="5.1.3")
+        given = rcpt_parameters(rest)
+        self._check_quota(len(transaction.recipients) + 1)
+        transaction.add(recipient, given)
+        self._say("250 2.1.5 recipient ok")
+
+    async def smtp_DATA(self, argument: str) -> None:
+        if self.transaction is None or argument:
+            raise syntax("DATA takes nothing", 501) if argument else order("MAIL first")
+        transaction, self.transaction = self.transaction, None
+        envelope = transaction.envelope()
+        self._say("354 go ahead, end with a line that is only a dot")
+        await self._flush()
+        self._upload_begins()
+        try:
+            spool = await data.receive(self.wire, self.floor.limits.size)
+        finally:
+            self._upload_ended()
+        await self._commit(envelope, spool)
+
+    async def _commit(self, envelope: Envelope, spool: Spool) -> None:
+        floor, dot = self.floor, self.floor.clock.monotonic()
+        identity = floor.policy.identity(self.user, envelope.sender, Message(spool.raw))
+        session = Session(
+            self.id, identity, self.peer, self.helo, self._protocol(envelope.smtputf8), floor.listener.bind
+        )
+        accepted = await floor.commits.run(floor.accept.accept(envelope, spool, session))
+        if floor.quota is not None:
+            floor.meter.add(self._payer(), len(envelope.recipients))
+        self._commands = 0
+        self._say(_thanks(accepted))
+        floor.watcher.smtp_accepted(session, envelope, len(spool.raw), accepted, floor.clock.monotonic() - dot)
+
+    def _protocol(self, smtputf8: bool) -> str:
+        """RFC 3848 and RFC 6531 §3.7.3."""
+        if not self._extended:
+            return "SMTP"
+        return f"{'UTF8SMTP' if smtputf8 else 'ESMTP'}{'S' if self.secure else ''}{'A' if self.user else ''}"
+
+    # --- the rest ---------------------------------------------------------------------------------------------
+    async def smtp_RSET(self, argument: str) -> None:
+        if argument:
+            raise syntax("RSET takes nothing", 501)
+        self.forget_mail()
+        self._say("250 2.0.0 ok")
+
+    async def smtp_NOOP(self, _: str) -> None:
+        self._say("250 2.0.0 ok")
+
+    async def smtp_HELP(self, _: str) -> None:
+        self._say("214 2.0.0 see RFC 5321")
+
+    async def smtp_VRFY(self, argument: str) -> None:
+        if not argument:
+            raise syntax("say whom: VRFY user@domain", 501)
+        self._say("252 2.1.5 send some mail, I'll try my best")
+
+    async def smtp_EXPN(self, _: str) -> None:
+        raise PermanentFailure("lists are not shown", code=502, enhanced="5.5.1")
+
+    async def smtp_BDAT(self, _: str) -> None:
+        """Its octets can't be told from commands by somebody who doesn't read it: the connection ends."""
+        self._goodbye("502 5.5.1 BDAT is not offered")
+
+    async def smtp_QUIT(self, argument: str) -> None:
+        if argument:
+            raise syntax("QUIT takes nothing", 501)
+        self._goodbye("221 2.0.0 goodbye")
+
+
+def _thanks(accepted: Accepted) -> str:
+    if accepted.held_by:
+        return f"250 2.0.0 held as {accepted.queue_id}: {accepted.held_by} (check your mail for the link)"
+    return f"250 2.0.0 queued as {accepted.queue_id}"
