@@ -1,0 +1,183 @@
+"""Rule tests: x.test.yaml beside x.yaml. Each mail is made, judged by the real engine, and compared."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from mailguard.document import yaml
+from mailguard.document.model import validate
+from mailguard.document.problem import ordered, summary
+from mailguard.document.units import short
+from mailguard.errors import CannotTell, RuleError
+from mailguard.mail import address
+from mailguard.mail.envelope import Envelope, Identity
+from mailguard.people import Organization, People, empty
+from mailguard.people import load as load_people
+from mailguard.people import parse as parse_people
+from mailguard.records import Action, Past, Verdict
+from mailguard.rules import sample
+from mailguard.rules.codes import Code
+from mailguard.rules.engine import RuleReport, explain
+from mailguard.rules.facts import Facts
+from mailguard.rules.loader import TEST_SUFFIX, load
+from mailguard.rules.rule import RuleSet
+from mailguard.rules.settings import HoldSettings
+from mailguard.rules.testfile import Case, Expect, TestFile
+
+Gather = Callable[[bytes, Envelope, Identity, Past, datetime, People], Facts]
+CORP = Organization(name="Corp Example", domains=("corp.example",))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one test went: no failures means it passed."""
+
+    path: str
+    line: int
+    name: str
+    failures: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What tests run in: `gather` is intake's; `people` those of the configuration, if there is one.
+
+    `together`: every rule file of the folder applies, not only the one the test file stands beside.
+    """
+
+    gather: Gather
+    holds: HoldSettings
+    people: People | None = None
+    together: bool = False
+
+
+def test_files(paths: Sequence[Path]) -> list[Path]:
+    """The test files that files and folders mean; a rule file means the tests beside it."""
+    found: set[Path] = set()
+    for path in paths:
+        if path.is_dir():
+            found |= set(path.glob(f"*{TEST_SUFFIX}"))
+        elif path.name.endswith(TEST_SUFFIX):
+            found.add(path)
+        elif (beside := path.with_name(path.stem + TEST_SUFFIX)).exists():
+            found.add(beside)
+    return sorted(found)
+
+
+test_files.__test__ = False  # type: ignore[attr-defined] # for pytest: this is no test
+
+
+def run(path: Path, setting: Setting, wanted: Callable[[str], bool] = lambda _: True) -> list[Result]:
+    """Every test of the file whose name is `wanted`. Raises ConfigError when it, its rules or people are wrong."""
+    document = yaml.read(path)
+    file, problems = validate(document, TestFile)
+    if file is None:
+        raise RuleError(summary(problems), ordered(problems))
+    people = setting.people or _people(file, path)
+    rules = load(_rule_files(file, path, together=setting.together), people)
+    _check_names(document, file, rules)
+    return [
+        Result(str(path), document.mark(("tests", number))[0], case.name, _failures(case, path, people, rules, setting))
+        for number, case in enumerate(file.tests)
+        if wanted(case.name)
+    ]
+
+
+def _people(file: TestFile, path: Path) -> People:
+    organization = file.organization or CORP
+    if isinstance(file.people, str):
+        return load_people(path.parent / file.people, organization)
+    if file.people is not None:
+        whole = file.people if isinstance(file.people, dict) else {"people": file.people}
+        return parse_people(yaml.parse(json.dumps(whole), str(path)), organization)  # JSON is YAML
+    beside = path.with_name("people.yaml")
+    return load_people(beside, organization) if beside.exists() else empty(organization)
+
+
+def _rule_files(file: TestFile, path: Path, *, together: bool) -> list[Path]:
+    if together:
+        return [path.parent]
+    if file.rules:
+        return [path.parent / pattern for pattern in file.rules]
+    return [path.with_name(path.name.removesuffix(TEST_SUFFIX) + ".yaml")]
+
+
+def _check_names(document: yaml.Document, file: TestFile, rules: RuleSet) -> None:
+    """A rule that is spelt wrong under not_fired would never fail."""
+    known = {rule.id for rule in rules.rules}
+    problems = [
+        document.problem(("tests", number, "expect", key, place), Code.CONDITION, f'there is no rule "{name}" here')
+        for number, case in enumerate(file.tests)
+        for key in ("fired", "not_fired")
+        for place, name in enumerate(getattr(case.expect, key))
+        if name not in known
+    ]
+    if problems:
+        raise RuleError(summary(problems), ordered(problems))
+
+
+def _failures(case: Case, path: Path, people: People, rules: RuleSet, setting: Setting) -> tuple[str, ...]:
+    at = case.moment(people.organization.clock_zone)
+    raw, envelope, identity = sample.build(case, path.parent, at)
+    known = sample.past(case, address.key(identity.address), at)
+    try:
+        facts = setting.gather(raw, envelope, identity, known, at, people)
+    except CannotTell as error:
+        return (f"the mail could not be read: {error}",)
+    verdict, reports = explain(rules, facts, setting.holds)
+    return tuple(_compare(case.expect, verdict, reports, facts))
+
+
+def _compare(expect: Expect, verdict: Verdict, reports: Sequence[RuleReport], facts: Facts) -> Iterable[str]:
+    got: list[tuple[str, Any, Any]] = []
+    if expect.verdict is not None:
+        got.append(("verdict", expect.verdict, verdict.action.name.lower()))
+    if expect.delay is not None:
+        got.append(("delay", short(expect.delay), short(longest(verdict, facts.now))))
+    for one, wanted in expect.recipients.items():
+        got.append((one, wanted, recipient_action(verdict, address.key(one), facts)))
+    if expect.added is not None:
+        already = {address.key(key) for key in facts.recipients}
+        added = {address.key(copy.address) for copy in verdict.added} - already
+        got.append(("added", _said(map(address.key, expect.added)), _said(added)))
+    differ = [f"{what}: expected {wanted}, got {have}" for what, wanted, have in got if wanted != have]
+    if differ:
+        differ.append(f"why: {_why(reports)}")
+    said = {report.id: report for report in reports}
+    for name in expect.fired:
+        if said[name].matched is not True:
+            differ.append(f"{name}: expected to fire, but {said[name].reason or 'it did not'}")
+    for name in expect.not_fired:
+        if said[name].matched is not False:
+            differ.append(f"{name}: expected not to fire, but {said[name].reason or 'it did'}")
+    return differ
+
+
+def longest(verdict: Verdict, now: datetime) -> timedelta:
+    """The longest wait of a recipient."""
+    return max((wait.due_at - now for wait in verdict.waits.values()), default=timedelta())
+
+
+def recipient_action(verdict: Verdict, key: str, facts: Facts) -> str:
+    """What the verdict means for one recipient's copy; 'no recipient' for somebody else."""
+    if key not in facts.recipients and key not in {address.key(copy.address) for copy in verdict.added}:
+        return "no recipient"
+    if verdict.action in (Action.HOLD, Action.REJECT):
+        return verdict.action.name.lower()
+    return "delay" if key in verdict.waits else "pass"
+
+
+def _why(reports: Sequence[RuleReport]) -> str:
+    fired = [f"{report.id}: {report.reason}" for report in reports if report.matched is not False]
+    return "; ".join(fired) or "no rule matched"
+
+
+def _said(keys: Iterable[str]) -> str:
+    return ", ".join(sorted(keys)) or "nobody"
