@@ -6,6 +6,7 @@ import smtplib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 from html import unescape
 from http.client import HTTPConnection
@@ -66,7 +67,7 @@ class Stage:
             del message[name]
             message[name] = value
         message.set_content(body)
-        reply = await asyncio.to_thread(self._submit, sender, [*to, *cc], message.as_bytes())
+        reply = await asyncio.to_thread(self._submit, sender, [*to, *cc], message.as_bytes(policy=SMTP))
         found = _QUEUE_ID.search(reply)
         if found is None:
             raise StoryError(f"no queue id in the answer: {reply}")

@@ -107,9 +107,9 @@ class Store(Protocol):
     async def renew(self, claim: Claim, now: datetime, lease: timedelta) -> None: ...
 
     async def settle(
-        self, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, dsn: NewMail | None = None
+        self, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail] = ()
     ) -> None:
-        """Write each claimed delivery's outcome (by id) and the report in one commit. Raises ClaimLost.
+        """Write each claimed delivery's outcome (by id) and the reports in one commit. Raises ClaimLost.
 
         A SENT delivery of kind MAIL that was not `added` is learnt into the sender's past in the same commit.
         """

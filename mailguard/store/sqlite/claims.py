@@ -98,7 +98,7 @@ def renew(db: Connection, claim: Claim, now: datetime, lease: timedelta) -> None
         raise ClaimLost(f"{claim.mail.queue_id}: another attempt has it")
 
 
-def settle(db: Connection, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, dsn: NewMail | None) -> None:
+def settle(db: Connection, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail]) -> None:
     """As `Store.settle`; the whole of it is undone when one delivery belongs to another attempt by now."""
     mine = {d.id: d for d in claim.deliveries}
     row = _row(db, claim)
@@ -112,8 +112,8 @@ def settle(db: Connection, claim: Claim, outcomes: Mapping[int, Outcome], now: d
         past.sent(db, row["thread"], gone, micros(now))
         if row["sender_key"] and not row["automatic"]:
             past.learn(db, row["id"], row["sender_key"], gone, micros(now))
-    if dsn is not None:
-        mails.put(db, dsn, now)
+    for report in reports:
+        mails.put(db, report, now)
 
 
 def _row(db: Connection, claim: Claim) -> Row:

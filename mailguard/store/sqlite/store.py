@@ -1,6 +1,7 @@
 """The embedded store: one process, one file. Each verb is one transaction, told in the module of its noun."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -52,10 +53,14 @@ class SqliteStore:
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
-        broken = partial(loop.call_soon_threadsafe, self._tell_broken)
+
+        def broken(error: BaseException) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to stop
+                loop.call_soon_threadsafe(self._tell_broken, error)
+
         await asyncio.to_thread(self._open, broken)
 
-    def _open(self, broken: Callable[[BaseException], object]) -> None:
+    def _open(self, broken: Callable[[BaseException], None]) -> None:
         connection.prepare(self.path)
         self._lock = connection.lock(self.path)
         try:
@@ -121,9 +126,9 @@ class SqliteStore:
         await self._write(partial(claims.renew, claim=claim, now=now, lease=lease))
 
     async def settle(
-        self, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, dsn: NewMail | None = None
+        self, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail] = ()
     ) -> None:
-        await self._write(partial(claims.settle, claim=claim, outcomes=dict(outcomes), now=now, dsn=dsn))
+        await self._write(partial(claims.settle, claim=claim, outcomes=dict(outcomes), now=now, reports=tuple(reports)))
 
     async def quarantine(self, claim: Claim, hold: Hold, now: datetime) -> None:
         await self._write(partial(claims.quarantine, claim=claim, hold=hold, now=now))
