@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DIGITS = 12  # far past any sensible wait, and before a number takes long to read
+_CENTURY = 100 * 365 * 86400
 _BYTES = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 
 
@@ -23,9 +25,12 @@ def duration(value: object) -> timedelta:
     parts = re.findall(r"(\d+)([smhd])", value) if isinstance(value, str) else []
     if not parts or "".join(number + unit for number, unit in parts) != value:
         raise ValueError(f"{value!r} is not a duration: write a number and s, m, h or d, like 30s, 5m, 1h30m, 2d")
-    if sum(len(number) for number, _ in parts) > 12:  # noqa: PLR2004 - far past any sensible wait, before overflow
+    if any(len(number) > _DIGITS for number, _ in parts):
         raise ValueError(f"{value!r} is too long")
-    return timedelta(seconds=sum(int(number) * _SECONDS[unit] for number, unit in parts))
+    seconds = sum(int(number) * _SECONDS[unit] for number, unit in parts)
+    if seconds > _CENTURY:
+        raise ValueError(f"{value!r} is longer than a hundred years")
+    return timedelta(seconds=seconds)
 
 
 def size(value: object) -> int:

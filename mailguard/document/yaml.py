@@ -75,6 +75,8 @@ class _Builder:
                 column = indent
             message, how = explain(error.problem or "", text[column : column + 1], error.context or "")
             self.source.fail((line + 1, column + 1, 1), "MG102", message, how)
+        except yaml.YAMLError as error:
+            self.source.fail((1, 1, 1), "MG102", f"not YAML: {str(error).splitlines()[0]}")
 
     def _take(self, event: Any) -> Node | None:
         """Fold one event into the tree; the root when it is complete."""
@@ -88,6 +90,7 @@ class _Builder:
 
     def _scalar(self, event: Any) -> Node | None:
         self._check_tag(event)
+        self.source.check_value(event.value, self._place(event))
         if self._wants_key():
             self._key(event)
             return None
