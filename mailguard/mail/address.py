@@ -17,9 +17,7 @@ PATH_OCTETS = 256  # with the angle brackets
 _ATEXT = r"A-Za-z0-9!#$%&'*+\-/=?^_`{|}~"
 _DOT_STRING = re.compile(rf"[{_ATEXT}\u0080-\U0010ffff]++(?:\.[{_ATEXT}\u0080-\U0010ffff]++)*+")
 _QUOTED = re.compile(r'"(?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*+"')
-_LABEL = re.compile(
-    r"[A-Za-z0-9_\u0080-\U0010ffff](?:[A-Za-z0-9_\-\u0080-\U0010ffff]*[A-Za-z0-9_\u0080-\U0010ffff])?"
-)
+_LABEL = re.compile(r"[A-Za-z0-9_\u0080-\U0010ffff](?:[A-Za-z0-9_\-\u0080-\U0010ffff]*[A-Za-z0-9_\u0080-\U0010ffff])?")
 _ROUTE = re.compile(r"@[^@:,<>\s]+(?:,@[^@:,<>\s]+)*+:")
 _UNSEEN = frozenset({"Cc", "Cs", "Cf", "Zl", "Zp", "Zs", "Co"})
 _JOINERS = "\u200c\u200d"  # parts of ordinary words in Persian and Indic scripts
@@ -96,9 +94,7 @@ def check(address: str, *, smtputf8: bool = False) -> str:
         raise _refuse("the part before the @ is missing or not well-formed: write user@domain")
     local, rest = found[0], address[found.end() :]
     if not rest.startswith("@"):
-        raise _refuse(
-            f"after the user name comes @domain, not {rest[:20]!r}" if rest else "there is no @domain in it"
-        )
+        raise _refuse(f"after the user name comes @domain, not {rest[:20]!r}" if rest else "there is no @domain in it")
     if len(local.encode()) > LOCAL_OCTETS:
         raise _refuse(f"the part before the @ is longer than {LOCAL_OCTETS} octets")
     _check_domain(rest[1:])

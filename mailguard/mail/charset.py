@@ -6,9 +6,7 @@ import re
 _ONE_BYTE = re.compile(r"iso8859-|cp125|cp437|cp85|koi8|mac-|latin")
 # As browsers do: what calls itself ASCII or Latin-1 is read as windows-1252, which is a superset in practice.
 _WESTERN = frozenset({"ascii", "iso8859-1"})
-_NOT_TEXT = frozenset(
-    {"idna", "punycode", "unicode_escape", "raw-unicode-escape", "undefined", "mbcs", "oem"}
-)
+_NOT_TEXT = frozenset({"idna", "punycode", "unicode_escape", "raw-unicode-escape", "undefined", "mbcs", "oem"})
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef]")
 _SPACES = dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), " ")
 

@@ -10,9 +10,7 @@ from mailguard.mail.address import key
 from mailguard.mail.mailboxes import Place, places, unclosed
 
 _NAME = re.compile(r"[!-9;-~]{1,100}")
-_BREAKS = re.compile(
-    r"\r\n(?![ \t]+\S)|(?<!\r)\n|\r(?!\n)|\0"
-)  # a line end that is no fold would start a new field
+_BREAKS = re.compile(r"\r\n(?![ \t]+\S)|(?<!\r)\n|\r(?!\n)|\0")  # a line end that is no fold would start a new field
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SIGNED = re.compile(r"(?:^|;)\s*h\s*=([^;]*)", re.IGNORECASE)
 _LINE_END = re.compile(rb"\r?\n\Z")
@@ -28,9 +26,7 @@ class Prepend:
     def __post_init__(self) -> None:
         _check_name(self.name)
         if _BREAKS.search(self.value):
-            raise ValueError(
-                f"the value of {self.name} has a line end that is not followed by a blank and text"
-            )
+            raise ValueError(f"the value of {self.name} has a line end that is not followed by a blank and text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,38 +135,39 @@ def _add_cc(head: bytes, address: str) -> bytes:
 def _drop(head: bytes, unwanted: str) -> bytes:
     for found in reversed([each for each in _fields(head) if each.name in ("to", "cc")]):
         text = head[found.value : found.end].decode("latin-1")  # one character a byte: offsets stay true
-        listed = places(text)
-        gone = [place for place in listed if _key(place.address) == unwanted]
-        if not gone:
-            continue
-        if len(gone) == len(listed) and not any(place.group for place in listed):
+        runs = _runs(text, [place for place in places(text) if _key(place.address) == unwanted])
+        for start, end in reversed(runs):
+            text = text[:start] + text[end:]
+        if runs and not text.strip(" \t\r\n,;"):
             head = _without(head, [found])
-        else:
-            for start, end in reversed(_spans(text, gone)):
-                head = head[: found.value + start] + head[found.value + end :]
+        elif runs:
+            head = head[: found.value] + text.encode("latin-1") + head[found.end :]
     return head
 
 
-def _spans(text: str, gone: list[Place]) -> list[tuple[int, int]]:
-    """What to cut: the elements, each with the comma behind it, else the one before; line end and group stay."""
-    spans: list[tuple[int, int]] = []
+def _runs(text: str, gone: list[Place]) -> list[tuple[int, int]]:
+    """What to cut for neighbours that go together: their commas too; folds, groups and the line end stay."""
+    runs: list[tuple[int, int]] = []
     for place in gone:
-        start, end = place.start, place.end
-        if text[end : end + 1] == ",":
-            end += 1
-            kept = spans[-1][0] if spans and spans[-1][1] == start else start
-            if not text[:kept].strip(" \t\r\n") or text[kept - 1] in ":,":
-                pass
+        if runs and place.start <= runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], place.end)
         else:
-            end = start + len(text[start:end].rstrip(" \t\r\n"))
-            before = text[:start].rstrip(" \t\r\n")
-            start = (
-                len(before) - 1 if before.endswith(",") and not (spans and spans[-1][1] >= start) else start
-            )
-        if spans and start < spans[-1][1]:
-            continue
-        spans.append((start, end))
-    return spans
+            runs.append((place.start, place.end))
+    ends_group = {place.end for place in gone if place.group}
+    return [_cut(text, start, end, end in ends_group) for start, end in runs]
+
+
+def _cut(text: str, start: int, end: int, in_group: bool) -> tuple[int, int]:
+    following = text[end : end + 1]
+    rest = text[end + 1 :]
+    if (following == "," or (following == ";" and not in_group)) and rest.strip():
+        return start + _blanks(text[start:]), end + 1 + _blanks(rest)
+    end = start + len(text[start:end].rstrip())
+    return (start - 1 if text[start - 1 : start] == "," else start + _blanks(text[start:end])), end
+
+
+def _blanks(text: str) -> int:
+    return len(text) - len(text.lstrip())
 
 
 def _key(address: str) -> str:

@@ -5,7 +5,7 @@ It never raises and never loses an address to a quote or bracket somebody forgot
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailguard.mail import charset, fields
 
@@ -36,8 +36,7 @@ _OPENERS: dict[str, tuple[str, tuple[re.Pattern[str], ...]]] = {
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """One mailbox and where its list element is: `start:end` holds name, address and comments, no comma."""
 
     name: str  # as written: neither unquoted nor decoded
@@ -47,8 +46,7 @@ class Place:
     group: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """`kind` is one of `q` quoted string, `<` angle, `w` word, `c` comment, space, or the separator itself."""
 
     kind: str
@@ -81,6 +79,8 @@ def unclosed(text: str) -> bool:
 def display(name: str) -> str:
     """A display name as a person reads it."""
     name = name.strip(_WS)
+    if name.isalnum():
+        return name
     if len(name) > 1 and name[0] == name[-1] == '"':
         name = _ESCAPED.sub(r"\1", name[1:-1])
     return charset.clean(fields.words(name[: fields.DECODED])).strip()
@@ -93,9 +93,7 @@ class _Reader:
         self.text = text
         self.grouped = False
         self.broken = False
-        self._hopeless: set[re.Pattern[str]] = (
-            set()
-        )  # no closer ahead: searched for once, or time is quadratic
+        self._hopeless: set[re.Pattern[str]] = set()  # no closer ahead: searched for once, or time is quadratic
 
     def element(self, at: int, found: list[Place]) -> int:
         """Read the element at `at` into `found`; the offset behind its separator."""

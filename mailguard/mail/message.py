@@ -65,9 +65,7 @@ class Message:
     @cached_property
     def references(self) -> tuple[str, ...]:
         """The <ids> of In-Reply-To and References, each once."""
-        said = (
-            fields.unfolded(data) for name in ("in-reply-to", "references") for data in self.raw_fields(name)
-        )
+        said = (fields.unfolded(data) for name in ("in-reply-to", "references") for data in self.raw_fields(name))
         return tuple(dict.fromkeys(found for text in said for found in _ID.findall(text)))[:_REFERENCES]
 
     def parts(self) -> Iterator[Part]:

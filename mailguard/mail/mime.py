@@ -16,6 +16,8 @@ HEAD = 2 << 20  # bytes of the message's own header
 PART_HEAD = 256 * 1024
 PARAMETERS = 16 * 1024  # bytes of one Content-Type or Content-Disposition that are read
 
+MESSAGE = ("message/rfc822", "message/global")
+
 Raw = bytes | bytearray
 _LINE_END = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\Z)")
 _PARAMETER = re.compile(r';\s*+([^\s=;"]++)\s*+=\s*+("(?:[^"\\]|\\.)*+"|[^;]*+)', re.DOTALL)
@@ -46,6 +48,7 @@ class Part:
     nested: int = 0
     alternative: int = 0
     containers: tuple[str, ...] = ()  # content types from the outside in
+    body: bool = False  # shown as the mail's own text (or an attached mail's), not a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ class _Walker:
                 return
             part = replace(part, content_type="text/plain")  # a reader shows it as it is
         self._add(part)
-        if kind in ("message/rfc822", "message/global") and part.encoding in ("7bit", "8bit", "binary"):
+        if kind in MESSAGE and part.encoding in ("7bit", "8bit", "binary"):
             self._entity(body, end, place.inside(kind, 0), "text/plain")
 
     def _children(self, ranges: list[tuple[int, int]], place: "_Place") -> None:
@@ -117,7 +120,9 @@ class _Walker:
     def _add(self, part: Part) -> None:
         if len(self.parts) >= PARTS:
             raise CannotTell(f"the mail has more than {PARTS} parts")
-        self.parts.append(part)
+        first = not self.parts or self.parts[-1].content_type in MESSAGE  # named or not, it is the text
+        shown = part.content_type.startswith("text/") and part.disposition != "attachment"
+        self.parts.append(replace(part, body=shown and (first or not part.filename)))
 
     def _delimiters(self, boundary: bytes, start: int, end: int) -> list[tuple[int, int]]:
         """The ranges between the boundary's lines; the last one ends at `end` where nobody closed it."""

@@ -2,13 +2,27 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mailguard.mail.message import Message
+from mailguard.errors import CannotTell
+from mailguard.mail import charset, html
+from mailguard.mail.message import Message, Part
+from mailguard.mail.quotes import Line, Split, split
+
+LIMIT = 4 << 20  # decoded bytes of text in one mail
 
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
+
+_META = re.compile(rb"""charset\s*=\s*["']?([A-Za-z0-9_.:\-]{1,40})""", re.IGNORECASE)
+_PUNCTUATION = re.compile(r"[\W_]+")
+_ICS_FOLD = re.compile(r"\r?\n[ \t]")
+_ICS_TEXT = re.compile(
+    r"^(?:SUMMARY|DESCRIPTION|LOCATION|COMMENT)(?:;[^:\r\n]*)?:([^\r\n]*)", re.MULTILINE | re.IGNORECASE
+)
+_ICS_ESCAPE = re.compile(r"\\[nN]|\\(?=[,;\\])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +35,78 @@ class Text:
 
 
 def body_text(message: Message) -> Text:
-    """All text of the mail, HTML and plain alternatives both seen; CannotTell when it is over the limits."""
-    return Text()
+    """All text of the mail; of alternatives the first one, and from the others the words only they have.
+
+    Text of attached messages counts as quoted. CannotTell as `Message.parts`, or when there is more than LIMIT.
+    """
+    reply = bool(message.references)
+    left, texts = LIMIT, list[Split]()
+    seen: dict[int, set[tuple[str, str]]] = {}
+    for part in message.parts():
+        if not part.body:
+            continue
+        data = message.decode(part, left + 1)
+        left -= len(data)
+        if left < 0:
+            raise CannotTell(f"the mail has more than {LIMIT >> 20} MB of text")
+        text = split(_lines(part, data, reply))
+        if part.nested:
+            text = Split("", "\n".join(filter(None, text)), "")
+        if part.alternative:
+            known = seen.setdefault(part.alternative, set())
+            text = Split(*(_unknown(each, known) for each in text)) if known else text
+            known.update(pair for each in text for pair in _pairs(_words(each)))
+        texts.append(text)
+    return Text(*("\n".join(filter(None, each)) for each in zip(*texts, strict=True)) if texts else ())
 
 
 def fold(text: str) -> str:
     """For matching words: NFKC, casefolded, soft hyphens and zero-width characters gone, white space one blank."""
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
     return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
+def _lines(part: Part, data: bytes, reply: bool) -> list[Line]:
+    if part.content_type == "text/html":
+        label = part.charset or _META.search(data[:1024])
+        text = charset.decode(data, label if isinstance(label, str) else label[1].decode("ascii") if label else "")
+        return html.lines(text, reply=reply)
+    text = charset.decode(data, part.charset)
+    if part.content_type == "text/calendar":
+        return [Line(said) for said in _calendar(text)]
+    return [Line(line) for line in text.splitlines()]
+
+
+def _calendar(text: str) -> list[str]:
+    """What a person reads of an invitation (RFC 5545 §3.8.1)."""
+    unfolded = _ICS_FOLD.sub("", text)
+    return [_ICS_ESCAPE.sub(" ", said) for said in _ICS_TEXT.findall(unfolded)]
+
+
+def _words(text: str) -> list[tuple[str, str]]:
+    """(as written, as compared): without punctuation, which differs between alternatives."""
+    return [(word, plain) for word in text.split() if (plain := _PUNCTUATION.sub("", fold(word)))]
+
+
+def _pairs(words: list[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    """Neighbours, and every word by itself."""
+    before = ""
+    for _, word in words:
+        yield before, word
+        yield "", word
+        before = word
+
+
+def _unknown(text: str, known: set[tuple[str, str]]) -> str:
+    """The stretches of `text` that have a word, or two words side by side, that nobody has seen yet."""
+    words = _words(text)
+    wanted: set[int] = set()
+    for at in range(len(words)):
+        if ("", words[at][1]) not in known:
+            wanted.add(at)
+        elif at and (words[at - 1][1], words[at][1]) not in known:
+            wanted |= {at - 1, at}
+    out: list[str] = []
+    for at in sorted(wanted):
+        out += [words[at][0], " " if at + 1 in wanted else "\n"]
+    return "".join(out).strip()
