@@ -106,8 +106,8 @@ class Connection(SMTP):
         try:
             if self._enter():
                 await self._serve()
-        except (TimeoutError, OSError, EOFError):
-            pass  # the client went away, or TLS failed: nobody is there to be told
+        except GoneError:
+            pass
         except asyncio.CancelledError:
             self._say(SHUTTING_DOWN)
         finally:
@@ -127,7 +127,8 @@ class Connection(SMTP):
 
     async def _serve(self) -> None:
         if self.floor.listener.tls is Tls.IMPLICIT:
-            await self._handshake()
+            self._link.pause_reading()
+            await self._handshake(self.wire.discard())
         self._say(f"220 {self.floor.hostname} ESMTP mailguard")
         while not self._closing:
             self.deadline = self.floor.clock.monotonic() + self.floor.limits.idle.total_seconds()
@@ -232,18 +233,33 @@ class Connection(SMTP):
             if self._errors > self.floor.limits.errors:
                 self._refuse(GoodbyeError("too many errors"))
 
-    async def _handshake(self) -> None:
+    async def _handshake(self, early: bytearray) -> None:
+        """Turn this connection into TLS; `early` is what has been read of it already."""
         self.secure = True
         context = self.floor.context()
+        upgrade = self.loop.create_task(
+            self.loop.start_tls(self._link, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE)
+        )
+        if early:
+            # Two turns of the loop later, right after start_tls has connected its protocol and before any read.
+            self.loop.call_soon(self.loop.call_soon, self._hand_over, early)
         try:
-            upgraded = await self.loop.start_tls(
-                self._link, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE
-            )
+            upgraded = await upgrade
         except OSError:  # TimeoutError and ssl.SSLError are OSErrors
             raise GoneError from None
         if upgraded is None:
             raise GoneError
         self._link = self.wire.transport = upgraded
+
+    def _hand_over(self, early: bytearray) -> None:
+        """What came before TLS was in place. uvloop reads before it lets itself be paused: a quick client's hello."""
+        protocol = cast(asyncio.BufferedProtocol, self._link.get_protocol())
+        while early and not self._link.is_closing():
+            room = memoryview(protocol.get_buffer(len(early)))
+            taken = min(len(room), len(early))
+            room[:taken] = early[:taken]
+            protocol.buffer_updated(taken)
+            del early[:taken]
 
     # --- the server's side ------------------------------------------------------------------------------------
     def sweep(self, now: float) -> None:

@@ -67,7 +67,7 @@ class Greeting(Connection):
             raise GoodbyeError("nothing may follow STARTTLS before the handshake")
         self._say("220 2.0.0 go ahead")
         await self._flush()
-        await self._handshake()
+        await self._handshake(bytearray())
         self.helo, self.user = "", None  # RFC 3207 §4.2
         self.forget_mail()
 

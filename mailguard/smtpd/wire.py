@@ -85,8 +85,10 @@ class Wire:
         """In front of what has come since."""
         self._buffer[:0] = data
 
-    def discard(self) -> None:
-        self._buffer.clear()
+    def discard(self) -> bytearray:
+        """Empty it; what was in it."""
+        taken, self._buffer = self._buffer, bytearray()
+        return taken
 
     async def _until(self, mark: bytes, plenty: int) -> int:
         """Where `mark` is, or -1 when there is no such thing within `plenty` octets."""
