@@ -152,7 +152,7 @@ class Route:
         """The answer, None when there is no such record; NXDOMAIN passes. Follows CNAMEs."""
         what = f"{dns.rdatatype.to_text(kind)} of {name}"
         try:
-            return await self._ready().resolve(dns.name.from_text(name), kind, search=False, lifetime=_LIFETIME)
+            return await self._ready().resolve(dns.name.from_text(name), kind, search=False)
         except dns.resolver.NoAnswer:
             return None
         except dns.resolver.NXDOMAIN:
@@ -171,6 +171,7 @@ class Route:
         """The system's DNS servers, read when they are first needed: a smarthost needs none."""
         if self._resolver is None:
             self._resolver = dns.asyncresolver.Resolver()
+            self._resolver.lifetime = _LIFETIME
             self._resolver.cache = dns.resolver.LRUCache(_CACHED)
         return self._resolver
 

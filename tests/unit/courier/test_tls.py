@@ -1,0 +1,217 @@
+"""Pitfall "aiosmtplib" 4: TLS that is required is required, and a login never crosses the network in the clear."""
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import trustme
+
+from mailguard.errors import ConfigError
+from mailguard.records import Outcome, Result
+from mailguard.testing import FakeClock
+from tests.unit.courier.conftest import FULL, MakeCourier, StartPeer, parcel, server_context
+from tests.unit.courier.peer import CLOSE, Peer
+
+LOGIN = {"username": "relay", "password": "s3cret"}
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+@pytest.fixture
+def good(authority: trustme.CA) -> ssl.SSLContext:
+    return server_context(authority.issue_cert("127.0.0.1"))
+
+
+async def carry_one(make_courier: MakeCourier, peer: Peer, **settings: object) -> Outcome:
+    courier = make_courier(peer, **settings)
+    (outcome,) = await courier.carry(parcel(courier))
+    return outcome
+
+
+async def test_starttls_with_a_certificate_that_fits(
+    start_peer: StartPeer, make_courier: MakeCourier, good: ssl.SSLContext, ca_file: str
+) -> None:
+    peer = await start_peer(*FULL, "STARTTLS", tls=good)
+    outcome = await carry_one(make_courier, peer, tls="starttls", ca_file=ca_file)
+    assert outcome.result is Result.SENT
+    assert peer.verbs[:4] == ["EHLO", "STARTTLS", "EHLO", "MAIL"]
+
+
+async def test_implicit_tls(
+    start_peer: StartPeer, make_courier: MakeCourier, good: ssl.SSLContext, ca_file: str
+) -> None:
+    peer = await start_peer(*FULL, tls=good, implicit=True)
+    outcome = await carry_one(make_courier, peer, tls="implicit", ca_file=ca_file)
+    assert outcome.result is Result.SENT
+
+
+async def test_several_mails_share_one_tls_connection(
+    start_peer: StartPeer, make_courier: MakeCourier, good: ssl.SSLContext, ca_file: str
+) -> None:
+    peer = await start_peer(*FULL, "STARTTLS", tls=good)
+    courier = make_courier(peer, tls="starttls", ca_file=ca_file)
+    for _ in range(3):
+        (outcome,) = await courier.carry(parcel(courier, body=b"x" * 400_000 + b"\r\n"))
+        assert outcome.result is Result.SENT
+    assert (peer.connections, len(peer.arrived)) == (1, 3)
+
+
+async def test_required_starttls_that_is_not_offered_sends_nothing(
+    start_peer: StartPeer, make_courier: MakeCourier
+) -> None:
+    peer = await start_peer(*FULL)
+    outcome = await carry_one(make_courier, peer, tls="starttls")
+    assert outcome.result is Result.DEFERRED
+    assert "does not offer STARTTLS, which is required here: nothing was sent" in outcome.reply.text
+    assert peer.verbs == ["EHLO"]
+
+
+@pytest.mark.parametrize("answer", ["454 4.7.0 TLS not available", "250 ok, no", CLOSE])
+async def test_required_starttls_that_is_refused_sends_nothing(
+    start_peer: StartPeer, make_courier: MakeCourier, answer: str
+) -> None:
+    peer = await start_peer(*FULL, "STARTTLS")
+    peer.answers["STARTTLS"] = answer
+    outcome = await carry_one(make_courier, peer, tls="starttls", **LOGIN)
+    assert (outcome.result, outcome.reply.code) == (Result.DEFERRED, 451)
+    assert peer.verbs == ["EHLO", "STARTTLS"]
+
+
+async def test_a_handshake_that_fails_is_deferred_though_ssl_errors_escape_unwrapped(
+    start_peer: StartPeer, make_courier: MakeCourier, ca_file: str
+) -> None:
+    peer = await start_peer(*FULL, "STARTTLS")
+    peer.answers["STARTTLS"] = "220 go ahead\r\nthis is no TLS record, whatever it says"
+    outcome = await carry_one(make_courier, peer, tls="starttls", ca_file=ca_file)
+    assert outcome.result is Result.DEFERRED
+    assert "TLS with 127.0.0.1" in outcome.reply.text
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("expired", "certificate has expired"), ("name", "not valid for"), ("stranger", "unable to get local issuer")],
+)
+async def test_a_certificate_that_can_not_be_trusted_is_deferred_in_clear_words(
+    start_peer: StartPeer,
+    make_courier: MakeCourier,
+    authority: trustme.CA,
+    ca_file: str,
+    tls: str,
+    fault: str,
+    words: str,
+) -> None:
+    past = datetime.now(UTC) - timedelta(days=2)
+    certificates = {
+        "expired": lambda: authority.issue_cert("127.0.0.1", not_after=past),
+        "name": lambda: authority.issue_cert("other.example"),
+        "stranger": lambda: trustme.CA().issue_cert("127.0.0.1"),
+    }
+    context = server_context(certificates[fault]())
+    peer = await start_peer(*FULL, "STARTTLS", tls=context, implicit=tls == "implicit")
+    outcome = await carry_one(make_courier, peer, tls=tls, ca_file=ca_file)
+    assert (outcome.result, outcome.reply.enhanced) == (Result.DEFERRED, "4.7.5")
+    assert "can't be trusted" in outcome.reply.text
+    assert words in outcome.reply.text
+    assert peer.arrived == []
+
+
+async def test_the_system_s_authorities_are_asked_without_a_ca_file(
+    start_peer: StartPeer, make_courier: MakeCourier, good: ssl.SSLContext
+) -> None:
+    peer = await start_peer(*FULL, "STARTTLS", tls=good)
+    outcome = await carry_one(make_courier, peer, tls="starttls")
+    assert outcome.reply.enhanced == "4.7.5"
+
+
+async def test_replies_slipped_in_before_tls_are_not_believed(
+    start_peer: StartPeer, make_courier: MakeCourier, good: ssl.SSLContext, ca_file: str
+) -> None:
+    """A man in the middle adds an answer behind the 220 (the STARTTLS injection of 2011)."""
+    peer = await start_peer(*FULL, "STARTTLS", tls=good)
+    peer.answers["STARTTLS"] = lambda line: "220 go ahead\r\n250 PIPELINING"
+    outcome = await carry_one(make_courier, peer, tls="starttls", ca_file=ca_file)
+    assert outcome.result is Result.DEFERRED
+    assert peer.arrived == []
+
+
+@pytest.mark.parametrize(
+    ("offer", "begins"),
+    [
+        ("AUTH CRAM-MD5 LOGIN PLAIN", "AUTH PLAIN AHJlbGF5AHMzY3JldA=="),
+        ("AUTH=PLAIN", "AUTH PLAIN AHJlbGF5AHMzY3JldA=="),
+    ],
+)
+async def test_the_login_goes_through_tls(
+    start_peer: StartPeer,
+    make_courier: MakeCourier,
+    good: ssl.SSLContext,
+    ca_file: str,
+    offer: str,
+    begins: str,
+) -> None:
+    peer = await start_peer(*FULL, "STARTTLS", offer, tls=good)
+    outcome = await carry_one(make_courier, peer, tls="starttls", ca_file=ca_file, **LOGIN)
+    assert outcome.result is Result.SENT
+    assert peer.commands[3] == begins
+    assert peer.verbs[:5] == ["EHLO", "STARTTLS", "EHLO", "AUTH", "MAIL"]
+
+
+async def test_a_server_that_knows_login_only(
+    start_peer: StartPeer, make_courier: MakeCourier, good: ssl.SSLContext, ca_file: str
+) -> None:
+    peer = await start_peer("AUTH LOGIN", tls=good, implicit=True)
+    peer.answers |= {"AUTH": "334 UGFzc3dvcmQ6", "CZNJCMV0": "235 ok"}
+    outcome = await carry_one(make_courier, peer, tls="implicit", ca_file=ca_file, **LOGIN)
+    assert peer.commands[1:3] == ["AUTH LOGIN cmVsYXk=", "czNjcmV0"]
+    assert outcome.result is Result.SENT
+
+
+async def test_a_password_from_a_file(
+    start_peer: StartPeer, make_courier: MakeCourier, good: ssl.SSLContext, ca_file: str, tmp_path: Path
+) -> None:
+    secret = tmp_path / "relay"
+    secret.write_text("s3cret\n")
+    peer = await start_peer("AUTH PLAIN", tls=good, implicit=True)
+    login = {"username": "relay", "password_file": str(secret)}
+    await carry_one(make_courier, peer, tls="implicit", ca_file=ca_file, **login)
+    assert peer.commands[1] == "AUTH PLAIN AHJlbGF5AHMzY3JldA=="
+
+
+async def test_a_refused_login_keeps_the_mail_and_is_tried_once_a_minute(
+    start_peer: StartPeer, make_courier: MakeCourier, good: ssl.SSLContext, ca_file: str, clock: FakeClock
+) -> None:
+    peer = await start_peer("AUTH CRAM-MD5 PLAIN LOGIN", tls=good, implicit=True)
+    peer.answers["AUTH"] = "535 5.7.8 bad credentials"
+    courier = make_courier(peer, tls="implicit", ca_file=ca_file, **LOGIN)
+    for _ in range(3):
+        (outcome,) = await courier.carry(parcel(courier))
+        assert (outcome.result, outcome.reply.code, outcome.reply.enhanced) == (Result.DEFERRED, 454, "4.7.0")
+        assert "refused our login (check username and password of next_hop)" in outcome.reply.text
+        assert "535 5.7.8 bad credentials" in outcome.reply.text
+        assert "s3cret" not in outcome.reply.text
+    assert peer.verbs.count("AUTH") == 1
+    del peer.answers["AUTH"]
+    await clock.advance(61)
+    (outcome,) = await courier.carry(parcel(courier))
+    assert outcome.result is Result.SENT
+
+
+async def test_a_server_without_auth_keeps_the_mail(
+    start_peer: StartPeer, make_courier: MakeCourier, good: ssl.SSLContext, ca_file: str
+) -> None:
+    peer = await start_peer(tls=good, implicit=True)
+    outcome = await carry_one(make_courier, peer, tls="implicit", ca_file=ca_file, **LOGIN)
+    assert (outcome.result, outcome.reply.code) == (Result.DEFERRED, 454)
+    assert "offers no login that we know" in outcome.reply.text
+
+
+def test_a_ca_file_that_can_not_be_read_is_a_configuration_error(make_courier: MakeCourier) -> None:
+    with pytest.raises(ConfigError, match=r"a\.example:25"):
+        make_courier(smarthost="a.example:25", ca_file="/nonexistent/ca.pem")
