@@ -121,7 +121,7 @@ class Writer:
             for job in jobs:
                 self._one(job)
             self._db.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 - whatever it is, this thread goes on and the callers are told
+        except Exception as error:
             with contextlib.suppress(sqlite3.Error):
                 self._db.rollback()
             told = self._translate(error)
