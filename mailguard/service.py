@@ -206,7 +206,7 @@ class _Watch:
         self._log, self._metrics = log, metrics
 
     def smtp_accepted(
-        self, session: Session, envelope: Envelope, size: int, accepted: Accepted, seconds: float
+        self, _session: Session, _envelope: Envelope, _size: int, _accepted: Accepted, seconds: float
     ) -> None:
         self._metrics.answered.observe(seconds)
 

@@ -100,7 +100,7 @@ def _json(verdict: Verdict, reports: list[RuleReport], envelope: Envelope, now: 
     }
 
 
-def _show(verdict: Verdict, reports: list[RuleReport], envelope: Envelope, around: Surroundings, now: datetime) -> None:
+def _show(verdict: Verdict, reports: list[RuleReport], envelope: Envelope, around: Surroundings) -> None:
     click.echo(f"verdict: {verdict.action.name.lower()}")
     if verdict.reject:
         click.echo(f"  {verdict.reject}")

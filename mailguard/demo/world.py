@@ -1,7 +1,7 @@
 """The built-in outside world: a mail server that catches whatever leaves, so that nothing escapes the machine."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
@@ -63,18 +63,12 @@ class OutsideWorld:
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         content = envelope.content if isinstance(envelope.content, bytes) else b""
-        came = Caught(self._clock.now(), envelope.mail_from or "", tuple(envelope.rcpt_tos), content)
+        sender = (envelope.mail_from or "").removeprefix("<>")
+        came = Caught(self._clock.now(), sender, tuple(envelope.rcpt_tos), content)
         self.caught.append(came)
         async with self._came:
             self._came.notify_all()
         return "250 2.0.0 caught"
-
-    async def handle_MAIL(  # noqa: N802
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: Sequence[str]
-    ) -> str:
-        envelope.mail_from = "" if address == "<>" else address
-        envelope.mail_options.extend(options)
-        return "250 2.1.0 OK"
 
     def to(self, recipient: str) -> list[Caught]:
         """What arrived for this mailbox."""
