@@ -5,14 +5,12 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-import dns.asyncresolver
-
 from mailguard.clock import Clock
 from mailguard.courier.content import PIECE
 from mailguard.courier.parcel import Parcel
 from mailguard.courier.pool import Budget, Pool
 from mailguard.courier.reply import crowded, outcome, own
-from mailguard.courier.route import Host, Route
+from mailguard.courier.route import Host, Resolver, Route
 from mailguard.courier.settings import Hop, NextHop, Tls
 from mailguard.courier.smtp import LoginRefused, Manner, Session, Unreachable, dial
 from mailguard.courier.transaction import Stale, transact
@@ -34,7 +32,7 @@ class Courier:
         settings: NextHop,
         clock: Clock,
         hostname: str,
-        resolver: dns.asyncresolver.Resolver | None = None,
+        resolver: Resolver | None = None,
         *,
         timeouts: Timeouts | None = None,
         mx_port: int = 25,

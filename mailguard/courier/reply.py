@@ -35,9 +35,16 @@ def own(error: SmtpError) -> Reply:
 
 
 def outcome(reply: Reply) -> Outcome:
-    """2xx is sent (251 too), 5xx is failed for good, anything else is tried again."""
-    kinds = {2: Result.SENT, 5: Result.FAILED}
-    return Outcome(kinds.get(reply.code // 100, Result.DEFERRED), reply)
+    """2xx is sent (251 too), 4xx is tried again, 5xx is failed for good; a 3xx here is out of place."""
+    kinds = {2: Result.SENT, 4: Result.DEFERRED, 5: Result.FAILED}
+    kind = kinds.get(reply.code // 100)
+    return Outcome(kind, reply) if kind else out_of_place(reply)
+
+
+def out_of_place(reply: Reply) -> Outcome:
+    """An answer that can't be one to what was asked: tried again, and told in our own words."""
+    words = f"{reply.remote} gave an answer that is out of place: {reply}"
+    return Outcome(Result.DEFERRED, Reply(451, "4.5.0", words[:TEXT_LIMIT]))
 
 
 def rcpt_outcome(reply: Reply) -> Outcome:

@@ -17,6 +17,8 @@ from dns.rdtypes.ANY.MX import MX
 
 from mailguard.errors import PermanentFailure, TemporaryFailure
 
+Resolver = dns.asyncresolver.Resolver
+
 MOST_EXCHANGERS = 10
 MOST_ADDRESSES = 20  # of all exchangers together
 _LIFETIME = 20.0  # seconds for one DNS question, all servers and tries included
@@ -44,7 +46,7 @@ class Route:
     def __init__(
         self,
         hostname: str,
-        resolver: dns.asyncresolver.Resolver | None = None,
+        resolver: Resolver | None = None,
         *,
         port: int = 25,
         loops_allowed: bool = False,
@@ -167,10 +169,10 @@ class Route:
         except (dns.exception.DNSException, OSError) as error:
             raise TemporaryFailure(f"DNS did not answer for {what}: {error}", enhanced="4.4.3") from error
 
-    def _ready(self) -> dns.asyncresolver.Resolver:
+    def _ready(self) -> Resolver:
         """The system's DNS servers, read when they are first needed: a smarthost needs none."""
         if self._resolver is None:
-            self._resolver = dns.asyncresolver.Resolver()
+            self._resolver = Resolver()
             self._resolver.lifetime = _LIFETIME
             self._resolver.cache = dns.resolver.LRUCache(_CACHED)
         return self._resolver

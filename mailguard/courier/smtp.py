@@ -108,7 +108,7 @@ async def _dial(host: Host, manner: Manner) -> Session:
         await _greet(client, manner, host)
         if manner.login is not None:
             await _login(client, manner.login, host)
-        wire = Wire(cast(asyncio.Transport, client.transport), str(host))
+        wire = _take_over(client, host)
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         client.close()
         raise _unreachable(host, error) from error
@@ -116,6 +116,12 @@ async def _dial(host: Host, manner: Manner) -> Session:
         client.close()
         raise
     return Session(wire, dict(client.esmtp_extensions), manner.timeouts)
+
+
+def _take_over(client: aiosmtplib.SMTP, host: Host) -> Wire:
+    if client.transport is None:  # the server hung up right behind its last answer
+        raise Unreachable(f"{host} closed the connection", enhanced="4.4.2")
+    return Wire(cast(asyncio.Transport, client.transport), str(host))
 
 
 async def _connect(host: Host, manner: Manner) -> socket.socket:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from mailguard.courier import content
 from mailguard.courier.parcel import Parcel
 from mailguard.courier.plan import Plan, plan
-from mailguard.courier.reply import CLOSING, outcome, own, rcpt_outcome
+from mailguard.courier.reply import CLOSING, out_of_place, outcome, own, rcpt_outcome
 from mailguard.courier.smtp import Session
 from mailguard.courier.wire import Broken
 from mailguard.errors import MailguardError, SmtpError
@@ -109,9 +109,8 @@ class _Transaction:
     async def _data(self, accepted: list[int]) -> None:
         start = await self._ask(b"DATA\r\n", "DATA")
         if start.code != _GO_AHEAD:
-            # a 2xx here is as wrong as can be: nothing was sent, so nothing is taken
             judged = outcome(start)
-            self._rest(judged if judged.result is Result.FAILED else replace(judged, result=Result.DEFERRED))
+            self._rest(out_of_place(start) if judged.result is Result.SENT else judged)
             await self._reset()
             return
         if not accepted:  # it waits for a message that nobody gets: leave rather than send a lone dot
@@ -123,7 +122,7 @@ class _Transaction:
             self._drop()
         judged = outcome(end)
         if judged.result is Result.SENT and not self._ended:
-            judged = replace(judged, result=Result.DEFERRED)
+            judged = out_of_place(end)
         self._session.clean = self._session.clean and end.code != CLOSING
         self._rest(judged)
 

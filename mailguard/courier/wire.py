@@ -122,9 +122,15 @@ class Wire(asyncio.Protocol):
         self._transport.write(data)
 
     async def drain(self, seconds: float) -> None:
-        """Return when the peer has taken enough for more to be written; Broken after `seconds` without."""
-        if self._error is None and self._paused:
-            self._writer = asyncio.get_running_loop().create_future()
+        """Return when the peer has taken enough for more to be written; Broken after `seconds` without.
+
+        Others have a turn in any case: a large mail to a fast peer must not keep the loop to itself.
+        """
+        if self._error is None:
+            loop = asyncio.get_running_loop()
+            self._writer = loop.create_future()
+            if not self._paused:
+                loop.call_soon(_wake, self._writer)
             try:
                 async with asyncio.timeout(seconds):
                     await self._writer

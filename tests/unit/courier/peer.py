@@ -122,6 +122,9 @@ class Peer:
             if answer == ABORT:
                 writer.transport.abort()
             raise ConnectionResetError
+        if answer.endswith(CLOSE):
+            writer.write(answer.removesuffix(CLOSE).encode("latin-1") + b"\r\n")
+            raise ConnectionResetError
         if answer == SILENT:
             await asyncio.Event().wait()
         writer.write(answer.encode("latin-1") + b"\r\n")

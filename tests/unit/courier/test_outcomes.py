@@ -44,10 +44,10 @@ async def test_a_mail_arrives_byte_for_byte(peer: Peer, make_courier: MakeCourie
         ("RCPT", "550 5.1.1 no such user", FAILED, 550),
         ("RCPT", "552 5.2.2 too many recipients", DEFERRED, 552),
         ("RCPT", "421 4.3.2 closing", DEFERRED, 421),
-        ("RCPT", "354 what", DEFERRED, 354),
+        ("RCPT", "354 what", DEFERRED, 451),
         ("DATA", "451 4.3.0 later", DEFERRED, 451),
         ("DATA", "554 5.5.1 no valid recipients", FAILED, 554),
-        ("DATA", "250 2.0.0 ok already", DEFERRED, 250),
+        ("DATA", "250 2.0.0 ok already", DEFERRED, 451),
         ("DATA", "421 4.3.2 closing", DEFERRED, 421),
         ("DOT", "251 2.0.0 queued elsewhere", SENT, 251),
         ("DOT", "200 whatever", SENT, 200),
@@ -66,7 +66,7 @@ async def test_an_answer_means_what_the_standard_says(
 
 
 @pytest.mark.parametrize("verb", ["BANNER", "EHLO", "MAIL", "RCPT", "DATA"])
-@pytest.mark.parametrize("fault", [CLOSE, ABORT, SILENT, "no smtp here", "999 what", "25"])
+@pytest.mark.parametrize("fault", [CLOSE, ABORT, SILENT, "no smtp here", "999 what", "25", "250 ok" + CLOSE])
 async def test_trouble_before_the_final_dot_is_deferred_and_clear(
     peer: Peer, make_courier: MakeCourier, verb: str, fault: str
 ) -> None:

@@ -1,6 +1,7 @@
 """Direct delivery: MX by preference, null MX, A/AAAA fallback, NXDOMAIN against SERVFAIL, loop to self refused."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import trustme
@@ -244,6 +245,23 @@ async def test_the_next_server_is_tried_when_one_is_down(
     courier = direct(make_courier, names, second.port)
     assert courier.destination("bob@client.example") == "mx:client.example"
     assert (await carry_one(courier)).result is SENT
+
+
+async def test_the_next_server_is_tried_when_one_has_no_tls_that_can_be_trusted(
+    names: DnsServer,
+    start_peer: StartPeer,
+    make_courier: MakeCourier,
+    authority: trustme.CA,
+    tmp_path: Path,
+) -> None:
+    two_servers(names)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    first = await start_peer(*FULL, host="127.0.0.2")
+    context = server_context(authority.issue_cert("b.client.example"))
+    second = await start_peer(*FULL, "STARTTLS", tls=context, host="127.0.0.3", port=first.port)
+    secure = {"tls": "starttls", "ca_file": str(tmp_path / "ca.pem")}
+    assert (await carry_one(direct(make_courier, names, first.port, **secure))).result is SENT
+    assert (first.connections, len(second.arrived)) == (1, 1)
 
 
 async def test_all_servers_down_is_deferred_with_the_last_one_s_reason(
