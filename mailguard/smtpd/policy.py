@@ -49,7 +49,7 @@ class Policy:
         posters = [box.address for box in message.mailboxes("sender")]
         if user is None and not sender:
             return self._null_identity(authors, posters)
-        if not authors or len(authors) < len(message.raw_fields("from")):
+        if len(authors) < max(1, len(message.raw_fields("from"))) or not all("@" in found for found in authors):
             raise _refuse("the mail has no From header with an address: add one, like From: ann@corp.example")
         for found in authors:
             self._check(user, found, "write From")
