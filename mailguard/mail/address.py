@@ -73,8 +73,6 @@ def parse_path(text: str, *, smtputf8: bool = False, postmaster: str = "") -> tu
         raise _refuse("write the address in angle brackets, like <user@domain>")
     end = _closing(text)
     path, rest = text[1:end], text[end + 1 :]
-    if rest and not rest.startswith(" "):
-        raise _refuse("put a space between <user@domain> and its parameters")
     if len(path.encode("utf-8", "replace")) + 2 > PATH_OCTETS:
         raise _refuse(f"the address is longer than {PATH_OCTETS} octets")
     if route := _ROUTE.match(path):
@@ -83,7 +81,10 @@ def parse_path(text: str, *, smtputf8: bool = False, postmaster: str = "") -> tu
             raise _refuse("there is a route but no address in it: write <user@domain>")
     if postmaster and path.lower() == "postmaster":
         path = f"{path}@{postmaster}"
-    return (check(path, smtputf8=smtputf8) if path else ""), rest.strip(" ")
+    address = check(path, smtputf8=smtputf8) if path else ""
+    if rest and not rest.startswith(" "):
+        raise _refuse("put a space between <user@domain> and its parameters")
+    return address, rest.strip(" ")
 
 
 def check(address: str, *, smtputf8: bool = False) -> str:
@@ -166,7 +167,7 @@ def _check_literal(host: str) -> None:
 
 
 def _same(local: str) -> str:
-    return local.lower() if local.isascii() else unicodedata.normalize("NFC", local).casefold()
+    return local.lower() if local.isascii() else unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).casefold())
 
 
 def _refuse(why: str) -> PermanentFailure:

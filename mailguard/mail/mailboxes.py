@@ -24,7 +24,9 @@ _WORD = re.compile(r"=\?[^?\s]{1,80}\?[bBqQ]\?[^?]*+\?=")
 _LITERAL = re.compile(r"\[[^\[\]\\]*+\]")
 _PLAIN = re.compile(r'[^\s"(),:;<>\[\]=]++')
 _PARENS = re.compile(r"\\.|[()]", re.DOTALL)
-_AROUND = re.compile(r"\s*+([.@])\s*+")
+_AROUND = re.compile(r" ?([.@]) ?")
+_HIDDEN = {32: "\x00", 46: "\x01", 64: "\x02"}  # blank, dot and @ inside a quoted string
+_GIVEN_BACK = {0: " ", 1: ".", 2: "@"}
 _ROUTE = re.compile(r"@[^:<>\"]*+:")
 _OPENERS: dict[str, tuple[str, tuple[re.Pattern[str], ...]]] = {
     '"': ("q", (_QUOTED,)),
@@ -160,21 +162,24 @@ class _Reader:
 def _mailboxes(tokens: list[Token], start: int, end: int, group: bool) -> list[Place]:
     """What one element names: usually one mailbox; several where a comma was forgotten."""
     angles = [token for token in tokens if token.kind == "<"]
-    rest = "".join(" " if token.kind in "c " else token.text for token in tokens if token.kind != "<")
     if angles:
-        return [Place(rest.strip(), _angle(token.text), start, end, group) for token in angles]
+        name = "".join(" " if token.kind in "c<" else token.text for token in tokens).strip()
+        return [Place(name, _angle(token.text), start, end, group) for token in angles]
     comment = next((token.text[1:-1] for token in tokens if token.kind == "c"), "")
-    parts = _split(_AROUND.sub(r"\1", rest))
-    addresses = [part for part in parts if "@" in part] or [" ".join(parts)]
+    rest = "".join(" " if token.kind in "c " else _kept(token) for token in tokens)
+    parts = _AROUND.sub(r"\1", " ".join(rest.split())).split(" ")
+    words = [part.translate(_GIVEN_BACK) for part in parts if part]
+    addresses = [word for word in words if "@" in word] or [" ".join(words)]
     return [Place(comment, address, start, end, group) for address in addresses if address]
 
 
-def _split(text: str) -> list[str]:
-    """Words at white space, quoted strings kept whole."""
-    return re.findall(r'(?:"(?:[^"\\]|\\.)*+"|\S)+', text)
+def _kept(token: Token) -> str:
+    """The blanks of a quoted string are hidden while the rest is split at blanks."""
+    return token.text.translate(_HIDDEN) if token.kind == "q" else token.text
 
 
 def _angle(text: str) -> str:
     inner = text[1:-1].strip(_WS)
     route = _ROUTE.match(inner)
-    return _AROUND.sub(r"\1", inner[route.end() :] if route else inner)
+    inner = inner[route.end() :] if route else inner
+    return inner if '"' in inner else "".join(inner.split())

@@ -18,7 +18,8 @@ _WROTE = re.compile(
     r"|\bha scritto)\s*:\Z",
     re.IGNORECASE,
 )
-_WHEN = re.compile(r"(?:On|W dniu|Dnia|Am|Le|El|Il|At)\b|.*[<@]", re.IGNORECASE)
+_WHEN = re.compile(r"(?:On|W dniu|Dnia|Am|Le|El|Il|At)\b.*\d", re.IGNORECASE)
+_WHO = re.compile(r".*[<@]")
 _SEPARATOR = re.compile(
     r"(?:[-_=*]{2,}\s*(?:original message|forwarded message|wiadomość oryginalna|oryginalna wiadomość"
     r"|wiadomość przekazana|przekazana wiadomość|treść przekazanej wiadomości|wiadomość przesłana dalej"
@@ -115,15 +116,19 @@ def _starts_quote(lines: Sequence[Line], at: int) -> bool:
 
 def _attribution(lines: Sequence[Line], at: int) -> int:
     """How many lines "On … wrote:" takes here, wrapped over up to three; 0 = it is none."""
-    text = ""
-    for length, line in enumerate(lines[at : at + 3], start=1):
-        if not line.text.strip() or _MARK.match(line.text):
+    window: list[str] = []
+    for line in lines[at : at + 3]:
+        if line.kind or not line.text.strip() or _MARK.match(line.text):
             return 0
-        text += " " + line.text[:400].strip()
-        if text.endswith(":"):
-            text = text.strip()
-            return length if _WROTE.search(text[-200:]) and _WHEN.match(text) else 0
-    return 0
+        window.append(line.text[:400].strip())
+        if window[-1].endswith(":"):
+            break
+    if not window or not _WROTE.search(" ".join(window)[-200:]):
+        return 0
+    if _WHEN.match(" ".join(window)):
+        return len(window)
+    # no date in front: only the last lines that name somebody, never the author's own line above them
+    return len(window) if _WHO.match(" ".join(window)) and not _WHO.match(" ".join(window[1:])) else 0
 
 
 def _marked_next(lines: Sequence[Line], at: int) -> bool:

@@ -1,0 +1,162 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailguard.mail.headers import AddCc, Drop, Edit, Prepend, Remove, apply, dump, load, signed, split
+from mailguard.mail.message import Message
+
+PLAIN = b"From: a@corp.example\r\nTo: b@corp.example\r\nSubject: x\r\n\r\n"
+
+
+def test_without_edits_the_head_is_the_same_bytes() -> None:
+    assert apply(PLAIN, []) == PLAIN
+
+
+def test_every_bcc_goes_in_any_case_and_folded() -> None:
+    head = b"Bcc: x@y\r\nFrom: a@b\r\nBCC: p@q,\r\n r@s,\r\n\tt@u\r\nSubject: Bcc: no\r\nbcc :\r\n\r\n"
+    assert apply(head, [Remove("Bcc")]) == b"From: a@b\r\nSubject: Bcc: no\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (PLAIN, PLAIN[:-2] + b"Cc: c@d\r\n\r\n"),
+        (b"Cc: a@b\r\nTo: x@y\r\n\r\n", b"Cc: a@b,\r\n c@d\r\nTo: x@y\r\n\r\n"),
+        (b"cc: a@b,\r\n e@f \r\n\r\n", b"cc: a@b,\r\n e@f,\r\n c@d \r\n\r\n"),
+        (b"Cc: a@b,\r\n\r\n", b"Cc: a@b,\r\n c@d\r\n\r\n"),
+        (b"Cc:\r\nTo: x@y\r\n\r\n", b"Cc: c@d\r\nTo: x@y\r\n\r\n"),
+        (b'Cc: "open <a@b>\r\n\r\n', b'Cc: "open <a@b>\r\nCc: c@d\r\n\r\n'),
+        (b"Cc: a@b (open\r\n\r\n", b"Cc: a@b (open\r\nCc: c@d\r\n\r\n"),
+        (b"Subject: no blank line", b"Subject: no blank line\r\nCc: c@d\r\n\r\n"),
+        (b"", b"Cc: c@d\r\n\r\n"),
+        (b"\r\n", b"Cc: c@d\r\n\r\n"),
+    ],
+)
+def test_a_cc_is_added_where_it_will_be_read(head: bytes, expected: bytes) -> None:
+    changed = apply(head, [AddCc("c@d")])
+    assert changed == expected
+    assert "c@d" in [mailbox.address for mailbox in Message(changed).mailboxes("cc")]
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b"To: a@b, c@d\r\n\r\n", b"To: c@d\r\n\r\n"),
+        (b"To: c@d,\r\n A@B\r\nCc: Ann <a@b>\r\n\r\n", b"To: c@d\r\n\r\n"),
+        (b"Cc: a@b,a@b,\r\n a@b\r\nX: 1\r\n\r\n", b"X: 1\r\n\r\n"),
+        (b'To: team: a@b, "x" <c@d>; e@f\r\n\r\n', b'To: team: "x" <c@d>; e@f\r\n\r\n'),
+        (b"To: team: a@b;\r\n\r\n", b"To: team: ;\r\n\r\n"),
+        (b"To: team: c@d, a@b; , e@f\r\n\r\n", b"To: team: c@d; , e@f\r\n\r\n"),
+        (b"To: x@y,\r\n\tAnn (a, b) <a@b> (c),\r\n\tq@r\r\n\r\n", b"To: x@y,\r\n\tq@r\r\n\r\n"),
+        (b'To: "B, A" <a@b>, =?utf-8?q?A,_B?= <a@b>, c@d\r\n\r\n', b"To: c@d\r\n\r\n"),
+        (b'To: "a"@b, c@d\r\n\r\n', b"To: c@d\r\n\r\n"),
+        (b"To: a@b; c@d\r\n\r\n", b"To: c@d\r\n\r\n"),
+        (b"To: x@y, a@b,\r\n\r\n", b"To: x@y,\r\n\r\n"),
+        (b"From: a@b\r\nReply-To: a@b\r\nSubject: a@b\r\n\r\n", b"From: a@b\r\nReply-To: a@b\r\nSubject: a@b\r\n\r\n"),
+        (b'To: "a@b" <c@d>\r\n\r\n', b'To: "a@b" <c@d>\r\n\r\n'),
+    ],
+)
+def test_a_dropped_address_leaves_to_and_cc_with_its_name_and_comments(head: bytes, expected: bytes) -> None:
+    assert apply(head, [Drop("a@b")]) == expected
+
+
+def test_an_internationalised_address_is_dropped_in_either_spelling() -> None:
+    head = "To: Ż <ż@żółw.example>, c@d\r\n\r\n".encode()
+    assert apply(head, [Drop("ż@xn--w-uga1v8h.example")]) == b"To: c@d\r\n\r\n"
+
+
+def test_the_last_prepended_field_is_on_top_and_a_mail_without_header_gets_its_blank_line() -> None:
+    edits = [Prepend("Date", "today"), Prepend("Received", "from x\r\n\tby y")]
+    assert apply(PLAIN, edits) == b"Received: from x\r\n\tby y\r\nDate: today\r\n" + PLAIN
+    assert apply(b"", edits) == b"Received: from x\r\n\tby y\r\nDate: today\r\n\r\n"
+
+
+def test_a_head_that_ends_at_a_line_that_is_no_field_is_closed_before_it() -> None:
+    raw = b"Subject: x\r\nthis is no field\r\nBcc: y@z\r\n\r\nbody\r\n"
+    at = split(raw)
+    assert raw[:at] == b"Subject: x\r\n"
+    assert apply(raw[:at], [Prepend("Date", "today")]) + raw[at:] == (
+        b"Date: today\r\nSubject: x\r\n\r\nthis is no field\r\nBcc: y@z\r\n\r\nbody\r\n"
+    )
+
+
+def test_a_field_goes_below_an_mbox_line() -> None:
+    assert apply(b"From a@b Mon\r\nTo: c@d\r\n\r\n", [Prepend("Date", "x")]).startswith(b"From a@b Mon\r\nDate: x\r\nTo:")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: AddCc("a@b\r\nBcc: c@d"),
+        lambda: AddCc(""),
+        lambda: Drop("a\n@b"),
+        lambda: Remove("B cc"),
+        lambda: Prepend("X:", "y"),
+        lambda: Prepend("X", "y\r\nBcc: z"),
+        lambda: Prepend("X", "y\nz"),
+        lambda: Prepend("X", "y\r\n"),
+        lambda: Prepend("X", "y\r\n \r\n z"),
+    ],
+)
+def test_an_edit_that_would_smuggle_a_line_cannot_be_made(make: object) -> None:
+    assert callable(make)
+    with pytest.raises(ValueError, match=r"header|line end"):
+        make()
+
+
+def test_edits_come_back_from_json() -> None:
+    edits: tuple[Edit, ...] = (Prepend("Date", "x\r\n y"), Remove("Bcc"), AddCc("ż@b"), Drop('"a b"@c'))
+    assert load(dump(edits)) == edits
+    assert load("[]") == ()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"edit": "burn"}]', '[{"edit": "drop"}]', '[{"edit":"drop","x":1}]'])
+def test_what_is_no_edit_is_a_value_error(text: str) -> None:
+    if text == "{}":
+        assert load(text) == ()
+        return
+    with pytest.raises((ValueError, json.JSONDecodeError)):
+        load(text)
+
+
+def test_a_dkim_signature_covers_what_its_h_tag_names() -> None:
+    head = b"DKIM-Signature: v=1; a=rsa-sha256; bh=abc; h = From:To :\r\n\tSubject:cc; b=def; x=h=bcc\r\n\r\n"
+    assert signed(head, "Cc")
+    assert signed(head, "to")
+    assert not signed(head, "Bcc")
+    assert not signed(PLAIN, "From")
+
+
+_NAME = st.sampled_from(["To", "Cc", "Bcc", "Subject", "X-Any", "Received", "cc", "BCC"])
+_VALUE = st.one_of(
+    st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=30),
+    st.sampled_from(["a@b", "a@b, c@d", "Ann <a@b>,\r\n c@d", "g: a@b, e@f;", '"x, y" <c@d>']),
+)
+_FIELDS = st.lists(st.tuples(_NAME, _VALUE), max_size=8)
+
+
+@given(_FIELDS, st.booleans())
+def test_what_is_not_edited_stays_byte_for_byte(given_fields: list[tuple[str, str]], blank: bool) -> None:
+    lines = [f"{name}: {value}\r\n".encode("latin-1") for name, value in given_fields]
+    head = b"".join(lines) + (b"\r\n" if blank else b"")
+    without = b"".join(line for line in lines if not line.lower().startswith(b"bcc:")) + (b"\r\n" if blank else b"")
+    assert apply(head, [Remove("Bcc")]) == without
+    assert apply(head, [Drop("nobody@nowhere.example")]) == head
+    top = apply(head, [Prepend("Date", "x")])
+    assert top.startswith(b"Date: x\r\n" + b"".join(lines))
+    others = [line for line in lines if not line.lower().startswith((b"to:", b"cc:"))]
+    dropped = apply(head, [Drop("a@b")])
+    position = 0
+    for line in others:  # every other field is still there, whole and in order
+        position = dropped.index(line, position) + len(line)
+    assert "a@b" not in [mailbox.address for mailbox in Message(dropped).mailboxes("to", "cc")]
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_can_be_edited(head: bytes) -> None:
+    at = split(head)
+    changed = apply(head[:at], [Remove("Bcc"), AddCc("c@d.example"), Drop("a@b"), Prepend("Date", "x")])
+    assert "c@d.example" in [mailbox.address for mailbox in Message(changed).mailboxes("cc")]
+    assert Message(changed + head[at:]).head_size == len(changed)
