@@ -4,7 +4,7 @@ import copy
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -19,6 +19,7 @@ PREFIX = "MAILGUARD_"
 ENVIRONMENT = "environment"  # what problems call the place
 # Ours, and what Kubernetes puts into every container for services whose names start with "mailguard".
 _RESERVED = re.compile(r"CONFIG|FAILPOINTS|PORT.*|SERVICE_.*|[A-Z0-9_]+_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP)).*")
+_PLACE = re.compile(r"[0-9]{1,4}")
 
 Loc = tuple[str | int, ...]
 
@@ -38,7 +39,7 @@ class Overridden:
 
 def override(data: Any, model: type[BaseModel], environ: Mapping[str, str]) -> Overridden:
     """`data` stays as it is; a variable that means no setting becomes a Problem."""
-    found = Overridden(copy.deepcopy(data))
+    found = Overridden(data)
     for name in sorted(environ):
         if name.startswith(PREFIX) and not _RESERVED.fullmatch(name.removeprefix(PREFIX)):
             problem = _set(found, model, name, environ[name])
@@ -55,16 +56,20 @@ def names(model: type[BaseModel]) -> Iterator[str]:
 
 def _places(model: Any, loc: Loc) -> Iterator[Loc]:
     for kind in kinds_at(model, ()):
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
+        if _is_section(kind):
             for name, info in kind.model_fields.items():
                 yield (*loc, name)
                 yield from _places(info.annotation, (*loc, name))
-        elif getattr(kind, "__origin__", None) is tuple:
-            yield from _places(kind.__args__[0], (*loc, 0))
+        elif get_origin(kind) is tuple:
+            yield from _places(get_args(kind)[0], (*loc, 0))
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _set(found: Overridden, model: type[BaseModel], name: str, text: str) -> Problem | None:
-    loc: Loc = tuple(int(step) if step.isdecimal() else step for step in name[len(PREFIX) :].lower().split("__"))
+    loc: Loc = tuple(int(step) if _PLACE.fullmatch(step) else step for step in name[len(PREFIX) :].lower().split("__"))
     kinds = kinds_at(model, loc)
     if not kinds or not all(step != "" for step in loc):
         meant = suggest(name, names(model))
@@ -81,15 +86,16 @@ def _set(found: Overridden, model: type[BaseModel], name: str, text: str) -> Pro
 
 
 def _value(name: str, text: str, kinds: list[Any]) -> Any:
-    """Text stays text where text is wanted: a password of digits is no number."""
-    if text.lstrip().startswith(("[", "{")):
+    """Text stays text where text is wanted: a password of digits is no number, one with a bracket no list."""
+    several = any(get_origin(kind) in (tuple, dict) or _is_section(kind) for kind in kinds)
+    if several and text.lstrip().startswith(("[", "{")):
         return yaml.parse(f"value: {text}", name).data["value"]
-    wants_other = any(kind in (int, float, bool) or 1 in getattr(kind, "__args__", ()) for kind in kinds)
+    wants_other = any(kind in (int, float, bool) or 1 in get_args(kind) for kind in kinds)
     return scalar(text.strip()) if wants_other else text
 
 
 def _put(found: Overridden, loc: Loc, name: str, value: Any) -> Problem | None:
-    here = found.data
+    changed = here = copy.deepcopy(found.data)
     for step, following in zip(loc, [*loc[1:], None], strict=True):
         fresh: Any = value if following is None else [] if isinstance(following, int) else {}
         if isinstance(here, list) and isinstance(step, int):
@@ -103,6 +109,7 @@ def _put(found: Overridden, loc: Loc, name: str, value: Any) -> Problem | None:
         elif isinstance(here, dict) and here.get(step) is None:
             here[step] = fresh
         here = here[step]
+    found.data = changed
     found.origins[loc] = name
     _drop_twin(found, loc)
     return None

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+_LISTS = (tuple, list, set, frozenset)
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -63,7 +65,7 @@ def _inside(kind: Any, step: str | int) -> list[Any]:
             inner += args[:1]
         elif (table := _hints(option)) is not None:
             inner += [table[step]] if step in table else []
-        elif args:
+        elif args and get_origin(option) not in _LISTS:
             inner.append(args[-1])
     return inner
 

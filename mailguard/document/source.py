@@ -34,7 +34,7 @@ class Source:
         fail(Problem(code, "error", self.path, line, column, length, message, help, source))
 
     def check_value(self, value: str, place: Place) -> None:
-        """An escape like "\\0" can bring in what the text itself may not hold."""
+        """An escape in quotes can bring in what the text itself may not hold."""
         if found := _UNPRINTABLE.search(value):
             message = f"an escape for a character that can't be used (U+{ord(found[0]):04X})"
             self.fail(place, "MG109", message, "remove it; a backslash stands for itself in single quotes")

@@ -1,5 +1,6 @@
 """YAML as these files mean it, and every way in which a file can be no such YAML."""
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -217,7 +218,7 @@ def test_secrets_are_masked_and_columns_kept(line: str) -> None:
     problem = document.problem((), "MG103", "odd")
     assert "hunter2" not in problem.source
     assert len(problem.source) == len(line)
-    assert problem.source.startswith(line.split(":")[0])
+    assert problem.source.startswith(line.split(":", maxsplit=1)[0])
 
 
 @given(st.text(alphabet=st.sampled_from("ab:-[]{}'\"|>&*!#%@\n\t ,?\\0é\u2028~<"), max_size=60))
@@ -238,7 +239,5 @@ def test_any_text_is_read_or_refused_with_a_place_in_it(text: str) -> None:
 def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     file = tmp_path_factory.getbasetemp() / "any.yaml"
     file.write_bytes(data)
-    try:
-        yaml.read(file)
-    except ConfigError as error:
-        assert len(error.problems) == 1
+    with contextlib.suppress(ConfigError):
+        assert isinstance(yaml.read(file).data, dict)
