@@ -42,16 +42,18 @@ class Binder:
         return Binder(self.document, self.at + steps, self.context, self.names, self.problems)
 
     def value(self) -> Any:
-        """What is written at this place."""
+        """What is written at this place; where a short form stands for a mapping, that."""
         here: Any = self.document.data
         for step in self.at:
+            if not isinstance(here, dict | list):
+                return here
             here = here.get(step) if isinstance(here, dict) else here[step]
         return here
 
     def wrong(self, loc: Loc, code: Code, message: str, help: str = "", *, key: bool = False) -> None:  # noqa: A002
         """Note a problem at `loc` below this place."""
         place = self.at + tuple(loc)
-        self.problems.append(self.document.problem(place, code, message, help, self.context, key=key))
+        self.problems.append(self.document.problem(place, code.value, message, help, self.context, key=key))
 
     def list_of(self, name: str, *loc: str | int) -> tuple[str, ...]:
         """The entries of a list by its name; none, and a problem, when there is no such list."""

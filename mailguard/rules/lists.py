@@ -28,7 +28,7 @@ def read_list(document: Document, at: Loc) -> tuple[tuple[str, ...], list[Proble
         return _long(document, place, context)
     words, problems = validate(document, list[str], place, context=context)
     if words is not None and not all(word.strip() for word in words or [""]):
-        problems.append(document.problem(place, Code.EMPTY_WHEN, "an empty list or entry", "", context))
+        problems.append(document.problem(place, Code.EMPTY_WHEN.value, "an empty list or entry", "", context))
     return tuple(words or ()), problems
 
 
@@ -44,9 +44,9 @@ def _long(document: Document, at: tuple[str | int, ...], context: str) -> tuple[
             continue
         loc = (*at, "lexicon") if isinstance(spec.lexicon, str) else (*at, "lexicon", number)
         fix = did_you_mean(name, lexicon.names())
-        problems.append(document.problem(loc, Code.LEXICON, f'there is no lexicon "{name}"', fix, context))
+        problems.append(document.problem(loc, Code.LEXICON.value, f'there is no lexicon "{name}"', fix, context))
     if not found and not spec.words and not problems:
-        problems.append(document.problem(at, Code.EMPTY_WHEN, "an empty list", "", context))
+        problems.append(document.problem(at, Code.EMPTY_WHEN.value, "an empty list", "", context))
     return (*found, *spec.words), problems
 
 

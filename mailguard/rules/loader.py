@@ -50,7 +50,7 @@ def rule_files(paths: Sequence[Path]) -> tuple[list[Path], list[Problem]]:
         if not some:
             message = "no rule file here: without rules every mail would pass"
             problems.append(
-                Problem(Code.NO_FILE, "error", str(path), 0, 0, 0, message, "check rules: in mailguard.yaml")
+                Problem(Code.NO_FILE.value, "error", str(path), 0, 0, 0, message, "check rules: in mailguard.yaml")
             )
         found += some
     return sorted(set(found), key=lambda file: (file.name, str(file))), problems
@@ -85,7 +85,7 @@ class _Loader:
         version = document.data.get("version", VERSION)
         if isinstance(version, int) and version > VERSION:
             message = f"version {version} was written for a newer mailguard; this one knows version {VERSION}"
-            self.problems.append(document.problem(("version",), Code.VERSION, message, "update mailguard"))
+            self.problems.append(document.problem(("version",), Code.VERSION.value, message, "update mailguard"))
             return False
         top, problems = validate(document, RuleFile)
         self.problems += problems
@@ -109,7 +109,7 @@ class _Loader:
                 if name in found:
                     message = f'the list "{name}" stands in {places[name]} already'
                     fix = "list names are one name space over all files: rename one, or keep one"
-                    self.problems.append(document.problem(here, Code.DUPLICATE_LIST, message, fix, key=True))
+                    self.problems.append(document.problem(here, Code.DUPLICATE_LIST.value, message, fix, key=True))
                     continue
                 places[name] = _place(document, here)
                 found[name], problems = read_list(document, here)
@@ -143,12 +143,12 @@ class _Loader:
         if name and first != _place(document, here):
             message = f'the rule id "{name}" stands in {first} already'
             fix = "rule ids are one name space over all files: rename one"
-            self.problems.append(document.problem(here, Code.DUPLICATE_RULE, message, fix))
+            self.problems.append(document.problem(here, Code.DUPLICATE_RULE.value, message, fix))
 
     def _unused(self, names: Names) -> list[Problem]:
         return [
             document.problem(
-                ("lists", name), Code.UNUSED_LIST, f'no rule uses the list "{name}"', severity="warning", key=True
+                ("lists", name), Code.UNUSED_LIST.value, f'no rule uses the list "{name}"', severity="warning", key=True
             )
             for document in self.documents
             for name in document.data.get("lists") or {}

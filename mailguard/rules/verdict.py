@@ -28,7 +28,7 @@ from mailguard.rules.settings import HoldSettings
 S = TypeVar("S", bound=actions.ActionSpec)
 
 # What a rule that failed makes a mail wait with `on_error: delay`: time for its sender to look again.
-ERROR_DELAY = timedelta(minutes=15)
+ERROR_DELAY = actions.Delay.model_validate("15m")
 _STRICT = (Shorten.SENDER, Shorten.ASSISTANT, Shorten.NOBODY)
 
 
@@ -81,7 +81,8 @@ def _waits(live: Sequence[Fired], facts: Facts, added: Sequence[AddedCopy], pres
 
 def _delays(one: Fired, facts: Facts) -> Iterable[tuple[datetime, actions.Delay]]:
     if one.match is None:
-        return [(facts.now + ERROR_DELAY, actions.Delay())] if one.rule.on_error is OnError.DELAY else []
+        due = facts.now + ERROR_DELAY.for_
+        return [(due, ERROR_DELAY)] if one.rule.on_error is OnError.DELAY else []
     return [(_due(spec, facts), spec) for spec in _specs(one, actions.Delay)]
 
 
