@@ -74,6 +74,11 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
         people.load(tmp_path / "people.yaml", OURS)
 
 
+SERVICE_OF_SERVICE = (
+    "people: [{address: b@corp.example, service: true, owner: c@corp.example}, "
+    "{address: p@corp.example, service: true, owner: b@corp.example}]"
+)
+
 # (text, code, severity, marked text, message)
 ONE = [
     ("people: [{address: ceo}]", "MG301", "error", "ceo", '"ceo" is not an address'),
@@ -92,7 +97,7 @@ ONE = [
     ("people: [{address: a@corp.example, assistant: all-pa@corp.example}]\nlist_patterns: ['all-*@corp.example']",
      "MG303", "error", "all-pa@corp.example", "outside"),
     ("people: [{address: a@corp.example, service: true}]", "MG305", "error", "service", "has no owner"),
-    ("people: [{address: b@corp.example, service: true, owner: c@corp.example}, {address: p@corp.example,\n  service: true, owner: b@corp.example}]",
+    (SERVICE_OF_SERVICE,
      "MG305", "error", "b@corp.example", "the owner b@corp.example is a service"),
     ("people: [{address: a@corp.example, owner: b@corp.example}]", "MG309", "warning", "owner", "is no service"),
     ("people: [{address: a@corp.example, aliases: [c@corp.example], assistant: c@corp.example}]",
