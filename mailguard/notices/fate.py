@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from mailguard.mail.address import key
 from mailguard.records import Action, Delivery, Hold, HoldKind, Mail, Mode, OnExpiry, State
 
 _SAFEST = (OnExpiry.RETURN, OnExpiry.DISCARD, OnExpiry.SEND)
@@ -72,13 +73,23 @@ def fate(mail: Mail, deliveries: Sequence[Delivery] | None = None) -> Fate:
     return Fate(stage, _instant(stage, copies), waiting, gone, mail.open_holds, expires_at, on_expiry)
 
 
-def whys(mail: Mail, *, hides: bool) -> tuple[Why, ...]:
-    """Why it waits or waited. `hides`: the reader must not learn of Bcc: no rule is quoted on such a mail."""
+def whys(mail: Mail, *, quote: bool) -> tuple[Why, ...]:
+    """Why it waits or waited. Without `quote` only what people did: a rule's words may tell of content or Bcc."""
     holds = tuple(hold for hold in mail.holds if hold.kind is not HoldKind.RULE)
     hits = [hit for hit in mail.hits if hit.mode is Mode.ENFORCE and hit.action >= Action.DELAY]
-    if hides and any(not d.visible for d in mail.deliveries):
+    if not quote:
         holds, hits = tuple(hold for hold in holds if hold.kind is HoldKind.STOPPED), []
     return tuple(dict.fromkeys([*(Why(h.rule, h.reason) for h in hits), *(Why(h.rule, h.reason) for h in holds)]))
+
+
+def has_copy(mail: Mail, person: str) -> bool:
+    """Whether this person is one of the recipients, added ones included."""
+    return any(key(d.address) == key(person) for d in mail.deliveries)
+
+
+def knows_all(mail: Mail, person: str) -> bool:
+    """Whether an assistant knows the mail anyway: has a copy, and nobody is in Bcc."""
+    return has_copy(mail, person) and all(d.visible for d in mail.deliveries)
 
 
 def _stage(copies: Sequence[Delivery]) -> Stage:

@@ -6,7 +6,7 @@ from typing import Any
 
 from mailguard.mail.address import key
 from mailguard.notices import words
-from mailguard.notices.fate import Fate, Stage, Why, fate, whys
+from mailguard.notices.fate import Fate, Stage, Why, fate, has_copy, knows_all, whys
 from mailguard.notices.when import When
 from mailguard.notices.words import clean
 from mailguard.records import Delivery, Mail, NewNotice, NoticeKind, Power, State
@@ -71,7 +71,6 @@ class Teller:
         now = fate(mail, _concerned(notice, mail))
         said = self._say(_template(notice.kind, now), self._values(notice, mail, now, attached))
         common = self._common(notice, mail, now, shown)
-        hides = not _sees_bcc(notice)
         return Section(
             clean(said["subject"], 200),
             said["headline"],
@@ -82,7 +81,7 @@ class Teller:
             facts=self._facts(notice, mail, common["counted"]),
             recipients=() if self.minimal else self._lines(shown)[:_LISTED],
             more=common["more"] if len(shown) > _LISTED and not self.minimal else "",
-            whys=() if self.minimal else _cleaned(whys(mail, hides=hides)),
+            whys=() if self.minimal else _cleaned(whys(mail, quote=_may_quote(notice, mail))),
             fate=now,
         )
 
@@ -101,7 +100,7 @@ class Teller:
             "sender": someone if self.minimal else clean(mail.identity.address) or someone,
             "about": "…" if self.minimal or not about else ", ".join(about[:_LISTED]),
             "approvers": (someone if self.minimal else ", ".join(map(clean, now.approvers))) * bool(now.approvers),
-            "copied": any(key(d.address) == key(notice.person) for d in mail.deliveries),
+            "copied": has_copy(mail, notice.person),
         }
 
     def _common(self, notice: NewNotice, mail: Mail, now: Fate, shown: Sequence[Delivery]) -> dict[str, str]:
@@ -170,6 +169,12 @@ def _template(kind: NoticeKind, now: Fate) -> str:
 
 def _sees_bcc(notice: NewNotice) -> bool:
     return notice.power in _SEES_BCC and notice.kind not in (NoticeKind.ASSISTANT, NoticeKind.NOTIFY)
+
+
+def _may_quote(notice: NewNotice, mail: Mail) -> bool:
+    if notice.kind is NoticeKind.NOTIFY:
+        return all(d.visible for d in mail.deliveries)
+    return _sees_bcc(notice) or knows_all(mail, notice.person)
 
 
 def _concerned(notice: NewNotice, mail: Mail) -> list[Delivery]:

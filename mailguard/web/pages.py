@@ -95,6 +95,7 @@ class MailPages:
         return f"{self.prefix}/{request.path_params['key']}"
 
     def _page(self, request: Request, view: View, status: int = 200, error: str = "") -> Response:
+        held = fate(view.mail, concerned(view)).stage is Stage.HELD
         return self.site.page(
             "mail.html",
             status,
@@ -103,7 +104,8 @@ class MailPages:
             shown=self.site.teller().mail(view),
             error=error,
             stoppable=_offers_stop(view),
-            held=fate(view.mail, concerned(view)).stage is Stage.HELD,
+            acts=bool(view.allowed - {"stop"}) or (_offers_stop(view) and held),
+            held=held,
             power=view.power.value,
             code=needs_code(view),
             login=needs_login(view),

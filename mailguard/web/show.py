@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mailguard.desk import View
 from mailguard.mail.address import key
-from mailguard.notices.fate import Fate, Stage, Why, fate, whys
+from mailguard.notices.fate import Fate, Stage, Why, fate, has_copy, knows_all, whys
 from mailguard.notices.when import When
 from mailguard.notices.words import clean
 from mailguard.records import Delivery, HoldKind, Mail, Power, Requires, State
@@ -68,7 +68,7 @@ class Teller:
     def mail(self, view: View) -> Shown:
         """The page of one mail, as this person may see it."""
         mail, now = view.mail, fate(view.mail, concerned(view))
-        rows = tuple(self._row(d) for d in sorted(view.recipients, key=lambda d: not d.flagged))
+        rows = tuple(self._row(d) for d in sorted(_listed(view), key=lambda d: not d.flagged))
         return Shown(
             self.headline(now, len(concerned(view))),
             tone(now),
@@ -78,9 +78,12 @@ class Teller:
             mail.queue_id,
             self.when.at(mail.received_at),
             self.say("zone", short=self.when.name(self.when.now), zone=self.when.zone.key),
-            tuple(Why(clean(w.rule, 100), clean(w.reason)) for w in whys(mail, hides=hides_bcc(view))),
+            tuple(
+                Why(clean(w.rule, 100), clean(w.reason))
+                for w in whys(mail, quote=not assists(view) or knows_all(mail, view.person))
+            ),
             rows,
-            tuple((clean(a.name, 200), self.words.size(a.size)) for a in mail.attachments),
+            tuple((clean(a.name, 200), self.words.size(a.size)) for a in mail.attachments) if knows(view) else (),
             self._ticks(view),
             tuple(row for row in rows if row.waits),
         )
@@ -105,7 +108,7 @@ class Teller:
 
     def _answers(self, view: View) -> list[str]:
         """Who let go what held it: so that "I pressed, and it still waits" explains itself."""
-        holds = [] if hides_bcc(view) else view.mail.holds
+        holds = [] if assists(view) else view.mail.holds
         told = [
             self.say("story_answered", who=clean(h.resolved_by), at=self.when.at(h.resolved_at, seconds=True))
             for h in holds
@@ -141,13 +144,22 @@ class Teller:
 
 def concerned(view: View) -> tuple[Delivery, ...]:
     """The copies this page is about: an assistant's are those of the executives they look after."""
-    if view.power is not Power.ASSISTANT:
+    if not assists(view):
         return view.recipients
     return tuple(d for d in view.mail.deliveries if key(d.address) in view.scope)
 
 
-def hides_bcc(view: View) -> bool:
+def assists(view: View) -> bool:
     return view.power is Power.ASSISTANT
+
+
+def knows(view: View) -> bool:
+    """Whether this person may see what is in the mail: an assistant only with a copy of their own."""
+    return not assists(view) or has_copy(view.mail, view.person)
+
+
+def _listed(view: View) -> tuple[Delivery, ...]:
+    return view.recipients if knows(view) else tuple(d for d in concerned(view) if d.visible)
 
 
 def fate_of(d: Delivery) -> Stage:

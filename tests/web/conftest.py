@@ -47,5 +47,6 @@ async def chromium() -> AsyncIterator[Browser]:
 async def page(chromium: Browser) -> AsyncIterator[Page]:
     """A phone without JavaScript, with no cookies yet."""
     context = await chromium.new_context(viewport={"width": 360, "height": 740}, java_script_enabled=False)
+    context.set_default_timeout(8000)
     yield await context.new_page()
     await context.close()
