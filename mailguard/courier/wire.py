@@ -44,6 +44,7 @@ class Wire(asyncio.Protocol):
         self._transport = transport
         self._buffer = bytearray()
         self._lines: list[bytes] = []
+        self._length = 0  # of a reply that is still coming in
         self._replies: deque[Reply] = deque()
         self._error: Broken | None = None
         self._paused = False
@@ -70,12 +71,14 @@ class Wire(asyncio.Protocol):
             self._nonsense(repr(line[:60])[1:])
             return
         self._lines.append(found[3] or b"")
+        self._length += len(line)
         if found[2] == b"-":
-            if sum(map(len, self._lines)) + len(self._lines) > _LONGEST_REPLY:
+            if self._length > _LONGEST_REPLY:
                 self._nonsense("a reply without end")
             return
         text = b"\n".join(self._lines).decode("utf-8", "replace")
         self._lines.clear()
+        self._length = 0
         self._replies.append(heard(int(found[1]), text, self.remote))
         if len(self._replies) > _MOST_REPLIES:
             self._nonsense("replies to nothing")

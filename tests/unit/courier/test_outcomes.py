@@ -1,6 +1,8 @@
 """Pitfall "aiosmtplib" 3: what each answer means, in every place it can be given. Also 2, 5 and the lost reply."""
 
 import asyncio
+import socket
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -264,3 +266,50 @@ async def test_an_old_server_is_greeted_with_helo(start_peer: StartPeer, make_co
     outcome = await carry_one(make_courier, peer)
     assert outcome.result is SENT
     assert peer.arrived[0].mail == "MAIL FROM:<ann@corp.example>"
+
+
+@pytest.fixture
+def deaf() -> Iterator[int]:
+    """A port that neither takes nor refuses a connection: its queue is full."""
+    with socket.socket() as listening, socket.socket() as first, socket.socket() as second:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for waiting in (first, second):
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        yield listening.getsockname()[1]
+
+
+async def test_pitfall_5_a_connection_that_does_not_come_about_has_its_own_time_out(
+    deaf: int, make_courier: MakeCourier
+) -> None:
+    courier = make_courier(smarthost=f"127.0.0.1:{deaf}", tls="none", timeouts=Timeouts(connect=0.2))
+    (outcome,) = await courier.carry(parcel(courier))
+    assert (outcome.result, outcome.reply.enhanced) == (DEFERRED, "4.4.1")
+    assert "did not answer within 0.2 s" in outcome.reply.text
+
+
+async def test_pitfall_2_an_attempt_can_be_cancelled_while_it_connects(deaf: int, make_courier: MakeCourier) -> None:
+    courier = make_courier(smarthost=f"127.0.0.1:{deaf}", tls="none", timeouts=Timeouts())
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await courier.carry(parcel(courier))
+
+
+async def test_a_smarthost_is_found_by_name(peer: Peer, make_courier: MakeCourier) -> None:
+    courier = make_courier(smarthost=f"localhost:{peer.port}", tls="none")
+    (outcome,) = await courier.carry(parcel(courier))
+    assert outcome.reply.remote == f"localhost[127.0.0.1]:{peer.port}"
+
+
+@pytest.mark.parametrize("size", [100, 1_000_000])
+async def test_an_answer_before_the_message_is_no_answer_to_it(
+    peer: Peer, make_courier: MakeCourier, size: int
+) -> None:
+    peer.answers["DATA"] = "354 go on\r\n250 2.0.0 queued already"
+    courier = make_courier(peer)
+    (outcome,) = await courier.carry(parcel(courier, body=b"x" * size))
+    assert (outcome.result, outcome.ambiguous) == (DEFERRED, False)
+    assert "out of place" in outcome.reply.text
+    await courier.carry(parcel(courier))
+    assert peer.connections == 2
