@@ -45,7 +45,7 @@ def mail(
     queue_id: str = "Q1",
     to: Sequence[str] = ("bob@client.example",),
     *,
-    raw: bytes = b"Subject: Quote\r\n\r\nHello\r\n",
+    raw: bytes | bytearray = b"Subject: Quote\r\n\r\nHello\r\n",
     holds: Sequence[Hold] = (),
     delay: float = 0,
     destination: str = "hop.example:25",
@@ -59,7 +59,9 @@ def mail(
     due = later(delay) if delay else None
     asked = per or {}
     deliveries = tuple(
-        Delivery(r, **({"destination": destination, "state": State.QUEUED, "due_at": due} | dict(asked.get(r.address, {}))))
+        Delivery(
+            r, **({"destination": destination, "state": State.QUEUED, "due_at": due} | dict(asked.get(r.address, {})))
+        )
         for r in recipients
     )
     verdict = Verdict(
@@ -89,11 +91,13 @@ def hold(rule: str = "confidential-outside", **more: Any) -> Hold:
 
 
 def stopped(**more: Any) -> Hold:
-    return Hold("", "stopped by ann", kind=HoldKind.STOPPED, expires_at=later(24 * 60), on_expiry=OnExpiry.RETURN, **more)
+    return Hold(
+        "", "stopped by ann", kind=HoldKind.STOPPED, expires_at=later(24 * 60), on_expiry=OnExpiry.RETURN, **more
+    )
 
 
 async def claim(store: Store, now: datetime = NOW, limit: int = 100, **more: Any) -> list[Claim]:
-    asked = {"lease": LEASE, "per_destination": 20, "skip": {}} | more
+    asked: dict[str, Any] = {"lease": LEASE, "per_destination": 20, "skip": {}} | more
     return await store.claim("worker", now, limit=limit, **asked)
 
 

@@ -44,7 +44,10 @@ async def test_a_delay_is_claimed_exactly_when_it_is_due(store: Store) -> None:
 
 async def test_one_claim_has_a_mails_due_recipients_at_one_destination(store: Store) -> None:
     to = ("a@x.example", "b@x.example", "c@y.example", "d@x.example")
-    special = {"c@y.example": {"destination": "mx:y.example"}, "d@x.example": {"due_at": later(5)}}
+    special: dict[str, dict[str, object]] = {
+        "c@y.example": {"destination": "mx:y.example"},
+        "d@x.example": {"due_at": later(5)},
+    }
     await store.put(mail(to=to, destination="mx:x.example", per=special), NOW)
     found = {one.destination: [d.address for d in one.deliveries] for one in await claim(store)}
     assert found == {"mx:x.example": ["a@x.example", "b@x.example"], "mx:y.example": ["c@y.example"]}
@@ -202,7 +205,10 @@ async def test_what_comes_back_to_a_hold_is_held(store: Store) -> None:
 
 async def test_what_comes_back_to_a_cancelled_mail_is_cancelled(store: Store) -> None:
     to = ("a@x.example", "b@x.example", "c@y.example")
-    special = {"b@x.example": {"due_at": later(5)}, "c@y.example": {"destination": "y:25"}}
+    special: dict[str, dict[str, object]] = {
+        "b@x.example": {"due_at": later(5)},
+        "c@y.example": {"destination": "y:25"},
+    }
     await store.put(mail(to=to, per=special), NOW)
     first, second = await claim(store)
     await store.cancel("Q1", by=ANN, now=NOW)

@@ -60,7 +60,9 @@ async def test_one_reminder_a_person_for_several_holds(store: Store) -> None:
     assert len(await told(store, 30)) == 1
 
 
-@pytest.mark.parametrize(("on_expiry", "ends"), [(RETURN, State.CANCELLED), (DISCARD, State.CANCELLED), (SEND, State.QUEUED)])
+@pytest.mark.parametrize(
+    ("on_expiry", "ends"), [(RETURN, State.CANCELLED), (DISCARD, State.CANCELLED), (SEND, State.QUEUED)]
+)
 async def test_a_hold_ends_as_its_rule_says(store: Store, on_expiry: OnExpiry, ends: State) -> None:
     await store.put(mail(delay=600, holds=[hold(expires_at=later(60), on_expiry=on_expiry)]), NOW)
     await store.expire(later(30))
@@ -95,7 +97,9 @@ async def test_the_earliest_expiry_acts_and_the_safer_outcome_is_taken(
 
 
 async def test_an_approvers_hold_without_end_outlives_the_senders(store: Store) -> None:
-    await store.put(mail(holds=[hold("s", on_expiry=SEND, expires_at=later(60)), hold("a", approvers=("l@corp.example",))]), NOW)
+    await store.put(
+        mail(holds=[hold("s", on_expiry=SEND, expires_at=later(60)), hold("a", approvers=("l@corp.example",))]), NOW
+    )
     await store.expire(later(60))
     assert await state(store) is State.HELD
 

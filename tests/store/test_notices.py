@@ -12,17 +12,23 @@ from tests.store.making import LEASE, NOW, OK, deferred, later, mail
 FAILED = Outcome(Result.FAILED, Reply(550, "5.1.1", "no such user"))
 
 
-def notice(queue_id: str = "Q1", person: str = "ann@corp.example", kind: NoticeKind = NoticeKind.HELD, **more: object) -> NewNotice:
+def notice(
+    queue_id: str = "Q1", person: str = "ann@corp.example", kind: NoticeKind = NoticeKind.HELD, **more: object
+) -> NewNotice:
     return NewNotice(kind, person, queue_id, **more)  # type: ignore[arg-type]
 
 
 async def claimed(store: Store, now: datetime = NOW, over: int = 3, limit: int = 99) -> list[NoticeClaim]:
-    return await store.claim_notices(now, lease=LEASE, limit=limit, digest_over=over, digest_within=timedelta(minutes=2))
+    return await store.claim_notices(
+        now, lease=LEASE, limit=limit, digest_over=over, digest_within=timedelta(minutes=2)
+    )
 
 
 async def test_a_notice_comes_with_its_mail_and_goes_once(store: Store) -> None:
     scope = frozenset({"ceo@corp.example"})
-    asked = notice(person="pa@corp.example", kind=NoticeKind.ASSISTANT, power=Power.ASSISTANT, scope=scope, data={"a": "b"})
+    asked = notice(
+        person="pa@corp.example", kind=NoticeKind.ASSISTANT, power=Power.ASSISTANT, scope=scope, data={"a": "b"}
+    )
     await store.put(mail(notices=(asked,), delay=5), NOW)
     assert await store.next_due(NOW) == NOW
     (one,) = await claimed(store)

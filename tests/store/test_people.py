@@ -124,7 +124,11 @@ async def test_approval_counts_each_person_once_and_lets_go_at_enough(store: Sto
     last = await store.approve("Q1", by=LEX, person="lou@corp.example", now=later(3))
     assert (last.ending, len(last.changed), last.remaining) == (Ending.DONE, 1, ())
     assert await state(store) is State.QUEUED
-    assert [k for k in await kinds(store) if k.startswith("hold.")] == ["hold.approved", "hold.approved", "hold.released"]
+    assert [k for k in await kinds(store) if k.startswith("hold.")] == [
+        "hold.approved",
+        "hold.approved",
+        "hold.released",
+    ]
 
 
 async def test_approval_by_somebody_who_was_not_asked_changes_nothing(store: Store) -> None:
@@ -293,13 +297,13 @@ async def test_requeue_of_what_is_not_waiting_for_the_network(store: Store) -> N
 
 @pytest.mark.parametrize("verb", ["send_now", "approve", "stop", "cancel", "drop", "extend", "requeue"])
 async def test_no_verb_knows_a_mail_that_is_not_there(store: Store, verb: str) -> None:
-    more = {
+    more: dict[str, dict[str, object]] = {
         "approve": {"person": "lex@corp.example"},
         "stop": {"hold": stopped()},
         "drop": {"addresses": ["a@x.example"], "edit_headers": True},
         "extend": {"until": later(9)},
-    }.get(verb, {})
-    assert await getattr(store, verb)("nope", by=ANN, now=NOW, **more) == Decision(Ending.UNKNOWN)
+    }
+    assert await getattr(store, verb)("nope", by=ANN, now=NOW, **more.get(verb, {})) == Decision(Ending.UNKNOWN)
 
 
 async def test_every_change_makes_a_new_revision(store: Store) -> None:

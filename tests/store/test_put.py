@@ -29,7 +29,11 @@ async def test_everything_that_was_put_is_read_back(store: Store) -> None:
     hit = Hit("r1", Mode.ENFORCE, Action.HOLD, "“poufne” in subject", frozenset({"bob@client.example"}), "high",
               (("subject", "poufne"),))  # fmt: skip
     new = mail(
-        holds=[hold(approvers=("lex@corp.example",), needed=1, expires_at=later(60), scope=frozenset({"bob@client.example"}))],
+        holds=[
+            hold(
+                approvers=("lex@corp.example",), needed=1, expires_at=later(60), scope=frozenset({"bob@client.example"})
+            )
+        ],
         edits=(Prepend("Received", "from x"), AddCc("pa@corp.example"), Drop("x@y.example")),
         attachments=(AttachmentInfo("a.pdf", "application/pdf", 7),),
         automatic=True,
@@ -143,7 +147,9 @@ async def test_a_mail_put_undecided_waits_and_is_decided_once(store: Store) -> N
     assert await claim(store, later(10_000)) == []
     assert await store.next_due(NOW) is None
     assert (await store.send_now("Q1", by=ANN, now=NOW)).ending is Ending.ALREADY
-    decided = mail(edits=(AddCc("pa@corp.example"),), notices=(NewNotice(NoticeKind.DELAYED, "ann@corp.example", "Q1"),))
+    decided = mail(
+        edits=(AddCc("pa@corp.example"),), notices=(NewNotice(NoticeKind.DELAYED, "ann@corp.example", "Q1"),)
+    )
     assert (await store.decide(decided, later(1))).ending is Ending.DONE
     assert (await store.decide(decided, later(2))).ending is Ending.ALREADY
     found = await store.get("Q1")

@@ -98,7 +98,9 @@ def renew(db: Connection, claim: Claim, now: datetime, lease: timedelta) -> None
         raise ClaimLost(f"{claim.mail.queue_id}: another attempt has it")
 
 
-def settle(db: Connection, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail]) -> None:
+def settle(
+    db: Connection, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail]
+) -> None:
     """As `Store.settle`; the whole of it is undone when one delivery belongs to another attempt by now."""
     mine = {d.id: d for d in claim.deliveries}
     row = _row(db, claim)

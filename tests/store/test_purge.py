@@ -1,0 +1,121 @@
+"""What is past its time is gone from the files; what is not stays."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from mailguard.records import Action, Hit, Mode, NewNotice, NoticeKind, Verdict
+from mailguard.store.base import Retention, Store
+from mailguard.testing import FakeClock
+from tests.store.making import ANN, LEASE, NOW, OK, body, carry, claim, hold, kinds, later, mail, settle
+
+KEEP = Retention(bodies=timedelta(days=7), decisions=timedelta(days=400), facts=timedelta(days=90))
+PLANTED = b"tajemnica-przedsiebiorstwa-4711"
+
+
+def day(days: float) -> datetime:
+    return NOW + timedelta(days=days)
+
+
+def on_disk(folder: Path, text: bytes) -> list[str]:
+    """The store's files that have this text in them."""
+    return sorted(path.name for path in folder.iterdir() if text in path.read_bytes())
+
+
+async def test_bytes_go_when_their_time_after_the_last_recipient_is_over(store: Store) -> None:
+    await store.put(mail(to=["a@x.example", "b@x.example"], per={"b@x.example": {"due_at": day(3)}}), NOW)
+    await carry(store)
+    (one,) = await claim(store, day(3))
+    await settle(store, one, now=day(3))
+    assert await store.purge(day(9), KEEP) == 0
+    assert await body(store)
+    assert await store.purge(day(11), KEEP) == 1
+    assert await body(store) == b""
+    found = await store.get("Q1")
+    assert found is not None
+    assert found.purged
+    assert (await kinds(store))[-1] == "message.purged"
+    assert await store.purge(day(12), KEEP) == 0
+
+
+async def test_what_waits_is_never_purged(store: Store) -> None:
+    await store.put(mail(holds=[hold()]), NOW)
+    assert await store.purge(day(5000), KEEP) == 0
+    assert await body(store)
+
+
+async def test_bytes_stay_while_a_notice_needs_them(store: Store) -> None:
+    await store.put(mail(holds=[hold()]), NOW)
+    await store.cancel("Q1", by=ANN, now=NOW, notices=[NewNotice(NoticeKind.RETURNED, "ann@corp.example", "Q1")])
+    assert await store.purge(day(8), KEEP) == 0
+    (one,) = await store.claim_notices(day(8), lease=LEASE, limit=9, digest_over=3, digest_within=LEASE)
+    assert await store.purge(day(8), KEEP) == 0
+    await store.settle_notice(one, OK, day(8))
+    assert await store.purge(day(8), KEEP) == 1
+
+
+async def test_decisions_are_forgotten_later_with_all_that_hangs_on_them(store: Store) -> None:
+    await store.put(mail(holds=[hold()], notices=(NewNotice(NoticeKind.HELD, "ann@corp.example", "Q1"),)), NOW)
+    (one,) = await store.claim_notices(NOW, lease=LEASE, limit=9, digest_over=3, digest_within=LEASE)
+    await store.settle_notice(one, OK, NOW)
+    await store.drop("Q1", ["bob@client.example"], by=ANN, now=NOW, edit_headers=True)
+    await store.purge(day(8), KEEP)
+    await store.purge(day(399), KEEP)
+    assert await store.get("Q1") is not None
+    await store.purge(day(401), KEEP)
+    assert await store.get("Q1") is None
+    assert await store.events("Q1") == []
+    assert set((await store.counts(NOW)).deliveries.values()) == {0}
+
+
+async def test_many_are_purged_in_one_call(store: Store) -> None:
+    for i in range(250):
+        await store.put(mail(f"Q{i}"), NOW)
+    for _ in range(13):
+        await carry(store)
+    assert await store.purge(day(8), KEEP) == 250
+
+
+async def test_a_purged_text_is_in_no_file(store: Store, tmp_path: Path) -> None:
+    raw = b"Subject: x\r\n\r\n" + b"filler " * 1000 + PLANTED + b" filler" * 60_000 + PLANTED
+    hit = Hit("r", Mode.ENFORCE, Action.DELAY, "a confidential word", evidence=(("body", PLANTED.decode()),))
+    await store.put(mail(raw=raw, verdict=Verdict(Action.DELAY, hits=(hit,))), NOW)
+    await store.put(mail("SMALL", raw=b"Subject: x\r\n\r\n" + PLANTED, delay=5), NOW)
+    await store.put(mail("OTHER", raw=b"Subject: x\r\n\r\nanother-text"), NOW)
+    assert on_disk(tmp_path, PLANTED)
+    await store.cancel("SMALL", by=ANN, now=NOW)
+    (one, _) = await claim(store)
+    await settle(store, one)
+    assert await store.purge(day(8), KEEP) == 2
+    assert on_disk(tmp_path, PLANTED) == []
+    assert on_disk(tmp_path, b"another-text")  # the search would find it
+
+
+async def test_a_dropped_recipients_copy_leaves_no_text_behind_after_purge(store: Store, tmp_path: Path) -> None:
+    await store.put(mail(to=["a@x.example", "b@x.example"], raw=b"Subject: x\r\n\r\n" + PLANTED, holds=[hold()]), NOW)
+    await store.drop("Q1", ["a@x.example"], by=ANN, now=NOW, edit_headers=True)
+    await store.drop("Q1", ["b@x.example"], by=ANN, now=NOW, edit_headers=True)
+    await store.purge(day(8), KEEP)
+    assert on_disk(tmp_path, PLANTED) == []
+
+
+async def test_the_log_is_emptied_at_most_once_a_minute_and_then_later(
+    store: Store, clock: FakeClock, tmp_path: Path
+) -> None:
+    await store.purge(day(1), KEEP)  # the first one empties the log
+    await store.put(mail(raw=PLANTED), NOW)
+    await carry(store)
+    await store.purge(day(8), KEEP)
+    assert on_disk(tmp_path, PLANTED) == ["mail.db-wal"]
+    await clock.advance(61)
+    await store.purge(day(8), KEEP)
+    assert on_disk(tmp_path, PLANTED) == []
+
+
+async def test_a_code_that_was_mailed_is_not_kept(store: Store, another: Callable[[], Store], tmp_path: Path) -> None:
+    await store.notify([NewNotice(NoticeKind.CODE, "ann@corp.example", data={"code": "918273645"})], NOW)
+    (one,) = await store.claim_notices(NOW, lease=LEASE, limit=9, digest_over=3, digest_within=LEASE)
+    assert one.notices[0].notice.data == {"code": "918273645"}
+    await store.settle_notice(one, OK, NOW)
+    await store.purge(later(1), KEEP)
+    assert on_disk(tmp_path, b"918273645") == []

@@ -1,0 +1,64 @@
+"""SQLite: every statement is named, described, used, and finds its rows by an index."""
+
+import re
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mailguard.store.sqlite
+from mailguard.store.sqlite import SqliteStore
+from mailguard.store.sqlite.connection import SQL
+from mailguard.store.statements import migrations, parse
+
+# What each second of a busy service asks; all others may look at more rows.
+HOT: dict[str, Any] = {
+    "due_destinations": (1,),
+    "due_at_destination": ("a", 1),
+    "overdue": (1,),
+    "next_due": (),
+    "expired_mails": {"now": 1},
+    "to_remind": {"now": 1},
+    "due_people": (1, 1),
+    "bodies_to_purge": (1, 1),
+    "mail_of_claim": ("Q",),
+    "written_to": {"sender": "s", "addresses": "[]"},
+    "written_together": {"sender": "s", "addresses": "[]"},
+    "thread_members": {"ids": "[]"},
+    "mails": {"mails": "[]"},
+    "deliveries_of": {"mails": "[]"},
+    "holds_of": {"mails": "[]"},
+}
+
+
+def test_every_statement_is_used() -> None:
+    folder = Path(mailguard.store.sqlite.__file__).parent
+    code = "\n".join(path.read_text() for path in folder.glob("*.py"))
+    used = set(re.findall(r'SQL\[\s*"(\w+)"', code)) | set(re.findall(r'"(\w+_notice)"', code))
+    assert set(SQL) - used == set()
+    assert set(re.findall(r'SQL\["(\w+)"\]', code)) <= set(SQL)
+
+
+def test_a_statement_without_a_description_is_refused() -> None:
+    with pytest.raises(ValueError, match="description"):
+        parse("-- name: bare\nSELECT 1;\n")
+    with pytest.raises(ValueError, match="name of another"):
+        parse("-- name: a\n-- x\nSELECT 1;\n-- name: a\n-- y\nSELECT 2;\n")
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    assert [number for number, _ in migrations("sqlite")] == list(range(1, len(migrations("sqlite")) + 1))
+
+
+@pytest.mark.parametrize("name", sorted(HOT))
+async def test_the_hot_path_scans_no_table(tmp_path: Path, name: str) -> None:
+    store = SqliteStore(tmp_path / "mail.db")
+    await store.open()
+    db = sqlite3.connect(tmp_path / "mail.db")
+    plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {SQL[name]}", HOT[name])]
+    db.close()
+    await store.close()
+    tables = {"mail", "delivery", "hold", "notice", "written", "m", "d", "h", "n", "w", "e", "v", "t", "p", "f"}
+    scans = [step for step in plan if (s := re.match(r"SCAN (\w+)", step)) and s[1] in tables and "INDEX" not in step]
+    assert scans == []
