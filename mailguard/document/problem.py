@@ -9,7 +9,7 @@ Codes are stable: scripts and baselines may rely on them. A room that reads file
 | MG103 | unknown key                                                                      |
 | MG104 | not one of the values allowed here                                               |
 | MG105 | a key is missing                                                                 |
-| MG106 | the wrong kind of value, or one that is not written as it must be                |
+| MG106 | the wrong kind of value, not written as it must be, or against its own section    |
 | MG107 | out of range: too small, too large, too few, too many                            |
 | MG108 | a key twice in one mapping                                                       |
 | MG109 | not UTF-8 text: another encoding, NUL or control characters                      |
@@ -18,7 +18,6 @@ Codes are stable: scripts and baselines may rely on them. A room that reads file
 | MG112 | the file is not a mapping of keys                                                |
 | MG113 | nested too deeply, or aliases that unfold into too much                          |
 | MG114 | YAML that these files don't use: tags, merge keys, keys that are not words       |
-| MG115 | two settings of one section contradict each other                                |
 | MG2xx | rules: see `mailguard.rules`                                                     |
 | MG301 | people: not an address, pattern or domain                                        |
 | MG302 | people: an address twice                                                         |

@@ -30,7 +30,7 @@ class Listener(Section):
     @model_validator(mode="after")
     def _fitting(self) -> Self:
         if self.tls == "none" and self.bind.endswith(":465"):
-            raise BadValue("port 465 speaks TLS", "use tls: implicit", code="MG115", at=("bind",))
+            raise BadValue("port 465 speaks TLS", "use tls: implicit", code="MG106", at=("bind",))
         return self
 
 
@@ -83,7 +83,7 @@ ONE = [
     ("listeners: [{tls: none}]", "MG105", "{tls: none}",
      'smtp.listeners needs the key "bind"', "for example bind: 127.0.0.1:25"),
     ("listeners: [{bind: x}]", "MG106", "x", "'x' is not HOST:PORT", ""),
-    ("listeners: [{bind: 'x:465'}]", "MG115", "'x:465'", "port 465 speaks TLS", "use tls: implicit"),
+    ("listeners: [{bind: 'x:465'}]", "MG106", "'x:465'", "port 465 speaks TLS", "use tls: implicit"),
     ("listeners: [{bind: 'x:1', networks: [300.1.1.1]}]", "MG106", "300.1.1.1",
      'networks must be an IP address or network, like 127.0.0.0/8, not the text "300.1.1.1"', ""),
     ("listeners: {bind: 'x:1'}", "MG106", "listeners", "listeners must be a list, like [a, b], not a mapping", ""),
