@@ -10,21 +10,22 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import processes
+from benchmarks import letters, processes
 from benchmarks.measures import MB, Memory, Run, Stall, idle_stall, memory, speed, stall
 from benchmarks.relays import ROOT, Mailguard, Postfix, Relay
 from benchmarks.report import Report, shown
 from benchmarks.sink import BenchError, Load, Sink, program
 
 # so many mails a run, full and quick
-MAILS = {4096: (2000, 400), 102400: (600, 120), 5 * MB: (60, 20)}
-TIMEOUT = 180.0
+LARGE = 5 * MB
+MAILS = {4096: (2000, 400), 102400: (600, 120), LARGE: (60, 20)}
+TIMEOUT = 90.0
 
 console = Console(stderr=True, highlight=False)
 
@@ -57,6 +58,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, help="pairs of runs of each kind (default 5, quick 2)")
     parser.add_argument("--size", type=int, action="append", choices=sorted(MAILS), help="only this size, in bytes")
     parser.add_argument("--only", choices=["speed", "stall", "memory"], help="only this kind of measure")
+    parser.add_argument("--plain", action="store_true", help="smtp-source's own mails: one text of the letter X")
     parser.add_argument("--peer-only", action="store_true", help="Postfix against itself: what the harness is worth")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a target is missed")
     parser.add_argument("--json", type=Path, default=ROOT / "out" / "bench.json", help="where every run is written")
@@ -70,9 +72,11 @@ def bench(folder: Path, given: argparse.Namespace) -> Report:
         console.print(f"{ours.name} and {peer.name} are up in {folder}", markup=False)
         for relay in (ours, peer):
             speed(relay, sink, Load(4096, 50), TIMEOUT)
-        runs = list(speeds(ours, peer, sink, given)) if given.only in {None, "speed"} else []
-        stalls = list(blocked(ours, peer, sink, given.quick)) if given.only in {None, "stall"} else []
-    used = [] if given.peer_only or given.only not in {None, "memory"} else fresh_memory(folder)
+        mails = {size: None if given.plain else letters.write(folder, size) for size in MAILS}
+        runs = list(speeds(ours, peer, sink, mails, given)) if given.only in {None, "speed"} else []
+        large = Load(LARGE, 10 if given.quick else 40, sessions=1, reuse=True, file=mails[LARGE])
+        stalls = list(blocked(ours, peer, sink, large)) if given.only in {None, "stall"} else []
+    used = [] if given.peer_only or given.only not in {None, "memory"} else fresh_memory(folder, mails[LARGE])
     note = {"NOT mailguard": "Postfix compared with itself"} if given.peer_only else {}
     return Report(note | machine(folder), runs, stalls, used)
 
@@ -95,10 +99,12 @@ def running(folder: Path, peer_only: bool) -> Iterator[tuple[Sink, Relay, Relay]
         yield sink, ours, peer
 
 
-def speeds(ours: Relay, peer: Relay, sink: Sink, given: argparse.Namespace) -> Iterator[Run]:
+def speeds(
+    ours: Relay, peer: Relay, sink: Sink, mails: Mapping[int, Path | None], given: argparse.Namespace
+) -> Iterator[Run]:
     pairs = given.pairs or (2 if given.quick else 5)
     for size, reuse in product(given.size or MAILS, (False, True)):
-        load = Load(size, MAILS[size][given.quick], reuse=reuse)
+        load = Load(size, MAILS[size][given.quick], reuse=reuse, file=mails[size])
         for pair in range(pairs):
             first_and_second = (ours, peer) if pair % 2 == 0 else (peer, ours)
             done = {relay.name: speed(relay, sink, load, TIMEOUT) for relay in first_and_second}
@@ -109,14 +115,14 @@ def speeds(ours: Relay, peer: Relay, sink: Sink, given: argparse.Namespace) -> I
             yield done["postfix"]
 
 
-def blocked(ours: Relay, peer: Relay, sink: Sink, quick: bool) -> Iterator[Stall]:
+def blocked(ours: Relay, peer: Relay, sink: Sink, large: Load) -> Iterator[Stall]:
     for relay in (ours, peer):
         idle = idle_stall(relay, 2)
         yield Stall(f"{relay.name}, idle", idle.probes, idle.median, idle.p99, idle.worst)
-        yield stall(relay, sink, 10 if quick else 40, 5 * MB, TIMEOUT)
+        yield stall(relay, sink, large, TIMEOUT)
 
 
-def fresh_memory(folder: Path) -> list[Memory]:
+def fresh_memory(folder: Path, mail: Path | None) -> list[Memory]:
     """A new process, so that what earlier mails left behind does not count as idle."""
     with contextlib.ExitStack() as stack:
         sink = Sink(folder)
@@ -125,7 +131,8 @@ def fresh_memory(folder: Path) -> list[Memory]:
         stack.callback(relay.stop)
         speed(relay, sink, Load(4096, 100), TIMEOUT)
         idle = processes.resident(relay.pid, "VmRSS")
-        return [memory(relay, sink, mails, 5 * MB, idle, TIMEOUT) for mails in (1, 10)]
+        loads = [Load(LARGE, mails, sessions=mails, file=mail) for mails in (1, 10)]
+        return [memory(relay, sink, load, idle, TIMEOUT) for load in loads]
 
 
 def machine(folder: Path) -> dict[str, str]:

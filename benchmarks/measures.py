@@ -66,11 +66,11 @@ class Memory:
         return self.peak / (self.mails * self.size)
 
 
-def memory(relay: Relay, sink: Sink, mails: int, size: int, idle: int, timeout: float) -> Memory:
-    """`mails` at once, each in a session of its own: so many and no more are in flight."""
+def memory(relay: Relay, sink: Sink, load: Load, idle: int, timeout: float) -> Memory:
+    """As many sessions as mails, all at once: so many and no more are in flight."""
     processes.forget_peak(relay.pid)
-    speed(relay, sink, Load(size, mails, sessions=mails), timeout)
-    return Memory(mails, size, max(0, processes.resident(relay.pid, "VmHWM") - idle))
+    speed(relay, sink, load, timeout)
+    return Memory(load.mails, load.size, max(0, processes.resident(relay.pid, "VmHWM") - idle))
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,10 @@ class Stall:
     worst: float
 
 
-def stall(relay: Relay, sink: Sink, mails: int, size: int, timeout: float) -> Stall:
-    """One large mail after the other, so that a wait is the doing of one mail."""
+def stall(relay: Relay, sink: Sink, load: Load, timeout: float) -> Stall:
+    """One session, one large mail after the other: so a wait is the doing of one mail."""
     with Probe(relay.port) as probe:
-        speed(relay, sink, Load(size, mails, sessions=1, reuse=True), timeout)
+        speed(relay, sink, load, timeout)
     return _waits(relay.name, probe.waits)
 
 

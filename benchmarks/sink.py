@@ -59,16 +59,22 @@ class Sink:
 
 @dataclass(frozen=True)
 class Load:
-    """What one run sends. `reuse`: all mails of a session over one connection, instead of one connection each."""
+    """What one run sends.
+
+    `reuse`: all mails of a session over one connection, instead of one connection each. `file`: this mail, instead
+    of lines of the letter X.
+    """
 
     size: int
     mails: int
     sessions: int = 20
     reuse: bool = False
+    file: Path | None = None
 
     def send(self, port: int, timeout: float) -> None:
         """Returns when every mail was acknowledged; BenchError otherwise."""
-        command = [program("smtp-source"), "-s", str(self.sessions), "-m", str(self.mails), "-l", str(self.size)]
+        command = [program("smtp-source"), "-s", str(self.sessions), "-m", str(self.mails)]
+        command += ["-F", str(self.file)] if self.file else ["-l", str(self.size)]
         command += ["-f", SENDER, "-t", RECIPIENT, *(["-d"] if self.reuse else []), f"127.0.0.1:{port}"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
         if done.returncode or done.stderr:

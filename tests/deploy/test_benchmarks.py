@@ -1,11 +1,12 @@
 """What the benchmark concludes from its runs."""
 
+import email
 import os
 from pathlib import Path
 
 import pytest
 
-from benchmarks import processes
+from benchmarks import letters, processes
 from benchmarks.measures import MB, Memory, Run, Stall
 from benchmarks.report import Report, ratios
 from benchmarks.sink import Load, Sink
@@ -48,3 +49,12 @@ def test_the_sink_counts_every_mail(tmp_path: Path) -> None:
         assert sink.count() == 50
     finally:
         sink.stop()
+
+
+@pytest.mark.parametrize("size", [4096, 102400, 5 * MB])
+def test_a_mail_has_the_size_it_is_counted_with(tmp_path: Path, size: int) -> None:
+    text = letters.write(tmp_path, size).read_text("ascii")
+    assert size - 100 <= len(text.replace("\n", "\r\n")) <= size
+    message = email.message_from_string(text)
+    attached = [part.get_payload(decode=True)[:5] for part in message.walk() if part.get_filename()]  # type: ignore[index]
+    assert attached == ([] if size == 4096 else [b"%PDF-"])
