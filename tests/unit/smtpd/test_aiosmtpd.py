@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import pytest
 
+from mailguard.smtpd.connection import Connection
 from mailguard.smtpd.wire import FULL
 from mailguard.testing import FakeClock, eventually
 from tests.unit.smtpd.conftest import OPEN, SUBMISSION, SUBMISSIONS, Serve
@@ -158,14 +159,17 @@ async def test_5_a_steady_upload_lives_and_a_dripping_one_ends(
         await client.say("DATA")
         client.send(b"From: ann@corp.example\r\n\r\n")
     for _ in range(10):
-        before = upload.wire.received
         steady.send(b"0123456789abcdef\r\n" * 4000)
-        await eventually(lambda before=before: upload.wire.received >= before + 72000)
+        await _received(upload, upload.wire.received + 72000)
         await clock.advance(61)
     assert (await dripping.reply()).startswith("421 4.7.0 ")
     steady.send(b".\r\n")
     assert (await steady.reply()).startswith("250 ")
     assert len(intake.mails) == 1
+
+
+async def _received(session: Connection, octets: int) -> None:
+    await eventually(lambda: session.wire.received >= octets)
 
 
 async def test_5_a_body_has_an_absolute_deadline(serve: Serve, connect: Connect, clock: FakeClock) -> None:
