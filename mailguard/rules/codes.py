@@ -42,7 +42,7 @@ MEANING = {
     Code.DUPLICATE_RULE: "a rule id used twice, in one file or in two",
     Code.DUPLICATE_LIST: "a list name used twice, in one file or in two",
     Code.LATER: "not available yet in this version",
-    Code.COPIES: "copies: matching, or {recipients} of matched, where no condition names recipients",
+    Code.COPIES: "copies: matching, or assistant_of_matched, where no condition names recipients",
     Code.OPEN_EXPIRY: "on_expiry: send together with approved_by would let mail go without its approval",
     Code.EXPLAIN: "an unknown field in an explain or message text",
     Code.PATTERN: "a regular expression that RE2 does not accept",

@@ -28,6 +28,7 @@ from mailguard.rules.settings import HoldSettings
 from mailguard.rules.testfile import Case, Expect, TestFile
 
 Gather = Callable[[bytes, Envelope, Identity, Past, datetime, People], Facts]
+CHOICE = Code.CHOICE.value
 CORP = Organization(name="Corp Example", domains=("corp.example",))
 
 
