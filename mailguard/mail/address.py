@@ -167,7 +167,11 @@ def _check_literal(host: str) -> None:
 
 
 def _same(local: str) -> str:
-    return local.lower() if local.isascii() else unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).casefold())
+    return (
+        local.lower()
+        if local.isascii()
+        else unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).casefold())
+    )
 
 
 def _refuse(why: str) -> PermanentFailure:

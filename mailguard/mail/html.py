@@ -5,6 +5,7 @@ import re
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from mailguard.errors import CannotTell
+from mailguard.mail import charset
 from mailguard.mail.quotes import QUOTED, QUOTED_FROM_HERE, SIGNATURE, Line
 
 DEPTH = 4000  # the parser's time grows with the square of the nesting
@@ -120,7 +121,10 @@ class _Writer:
 
     def _quote_box(self, label: str, node: LexborNode) -> bool:
         """Gmail puts answers between the blockquotes of one box: then only the blockquotes are quoted."""
-        return bool(_QUOTE_CLASS.search(label)) and node.css_first("blockquote") is None
+        if not _QUOTE_CLASS.search(label):
+            return False
+        self._reply = True  # so the blockquotes in it quote, even bare ones
+        return node.css_first("blockquote") is None
 
     def _text(self, text: str) -> None:
         if not self._pre:
@@ -133,7 +137,7 @@ class _Writer:
             self._words.append(other)
 
     def _end_line(self, *, blank: bool = False) -> None:
-        text = "".join(self._words).strip()
+        text = charset.clean("".join(self._words)).strip()
         self._words.clear()
         if text or (blank and self._lines and self._lines[-1].text):
             self._lines.append(Line(text, self._kind))

@@ -10,7 +10,7 @@ from mailguard.mail.mime import Part
 
 __all__ = ["Mailbox", "Message", "Part"]
 
-_ID = re.compile(r"<[^<>\s]{1,990}>")
+_ID = re.compile(r"<[^<>\s\x00-\x1f\x7f-\x9f]{1,990}>")
 _REFERENCES = 1000
 
 
@@ -44,7 +44,7 @@ class Message:
     def mailboxes(self, *names: str) -> tuple[Mailbox, ...]:
         """Every mailbox in these fields, of every field where one is repeated, groups opened."""
         return tuple(
-            Mailbox(mailboxes.display(place.name), place.address)
+            Mailbox(mailboxes.display(place.name), charset.clean(place.address))
             for name in names
             for data in self.raw_fields(name)
             for place in mailboxes.places(charset.decode(data))

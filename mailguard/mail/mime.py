@@ -66,7 +66,7 @@ def walk(raw: Raw) -> list[Part]:
 
 def value(data: bytes) -> Value:
     """RFC 2045 §5.1 parameters with RFC 2231 continuations and charsets; tolerant."""
-    text = fields.unfolded(data[:PARAMETERS])
+    text = charset.clean(fields.unfolded(data[:PARAMETERS]))
     word, _, _ = text.partition(";")
     found: dict[str, str] = {}
     for name, given in _PARAMETER.findall(text[len(word) :]):

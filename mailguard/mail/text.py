@@ -22,7 +22,7 @@ _ICS_FOLD = re.compile(r"\r?\n[ \t]")
 _ICS_TEXT = re.compile(
     r"^(?:SUMMARY|DESCRIPTION|LOCATION|COMMENT)(?:;[^:\r\n]*)?:([^\r\n]*)", re.MULTILINE | re.IGNORECASE
 )
-_ICS_ESCAPE = re.compile(r"\\[nN]|\\(?=[,;\\])")
+_ICS_ESCAPE = re.compile(r"\\(?:[nN]|([,;\\]))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,14 @@ def _lines(part: Part, data: bytes, reply: bool) -> list[Line]:
         return html.lines(text, reply=reply)
     text = charset.decode(data, part.charset)
     if part.content_type == "text/calendar":
-        return [Line(said) for said in _calendar(text)]
-    return [Line(line) for line in text.splitlines()]
+        return [Line(charset.clean(said)) for said in _calendar(text)]
+    return [Line(charset.clean(line)) for line in text.splitlines()]
 
 
 def _calendar(text: str) -> list[str]:
     """What a person reads of an invitation (RFC 5545 §3.8.1)."""
     unfolded = _ICS_FOLD.sub("", text)
-    return [_ICS_ESCAPE.sub(" ", said) for said in _ICS_TEXT.findall(unfolded)]
+    return [_ICS_ESCAPE.sub(lambda found: found[1] or " ", said) for said in _ICS_TEXT.findall(unfolded)]
 
 
 def _words(text: str) -> list[tuple[str, str]]:
@@ -98,13 +98,17 @@ def _pairs(words: list[tuple[str, str]]) -> Iterable[tuple[str, str]]:
 
 
 def _unknown(text: str, known: set[tuple[str, str]]) -> str:
-    """The stretches of `text` that have a word, or two words side by side, that nobody has seen yet."""
-    words = _words(text)
+    """The stretches of `text` that have a word, or two side by side in one line, that nobody has seen yet."""
+    return "\n".join(filter(None, (_unknown_line(line, known) for line in text.splitlines())))
+
+
+def _unknown_line(line: str, known: set[tuple[str, str]]) -> str:
+    words = _words(line)
     wanted: set[int] = set()
-    for at in range(len(words)):
-        if ("", words[at][1]) not in known:
+    for at, (_, word) in enumerate(words):
+        if ("", word) not in known:
             wanted.add(at)
-        elif at and (words[at - 1][1], words[at][1]) not in known:
+        elif at and (words[at - 1][1], word) not in known:
             wanted |= {at - 1, at}
     out: list[str] = []
     for at in sorted(wanted):

@@ -83,7 +83,9 @@ def test_a_head_that_ends_at_a_line_that_is_no_field_is_closed_before_it() -> No
 
 
 def test_a_field_goes_below_an_mbox_line() -> None:
-    assert apply(b"From a@b Mon\r\nTo: c@d\r\n\r\n", [Prepend("Date", "x")]).startswith(b"From a@b Mon\r\nDate: x\r\nTo:")
+    assert apply(b"From a@b Mon\r\nTo: c@d\r\n\r\n", [Prepend("Date", "x")]).startswith(
+        b"From a@b Mon\r\nDate: x\r\nTo:"
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,9 @@ def test_edits_come_back_from_json() -> None:
     assert load("[]") == ()
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"edit": "burn"}]', '[{"edit": "drop"}]', '[{"edit":"drop","x":1}]'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[1]", '[{"edit": "burn"}]', '[{"edit": "drop"}]', '[{"edit":"drop","x":1}]']
+)
 def test_what_is_no_edit_is_a_value_error(text: str) -> None:
     if text == "{}":
         assert load(text) == ()
