@@ -18,6 +18,7 @@ _WROTE = re.compile(
     r"|\bha scritto)\s*:\Z",
     re.IGNORECASE,
 )
+_RULERS = tuple("-_=*")
 _WHEN = re.compile(r"(?:On|W dniu|Dnia|Am|Le|El|Il|At)\b.*\d", re.IGNORECASE)
 _WHO = re.compile(r".*[<@]")
 _SEPARATOR = re.compile(
@@ -88,7 +89,7 @@ def split(lines: Sequence[Line]) -> Split:
     while at < len(lines):
         line = lines[at]
         all_quoted = all_quoted or line.kind == QUOTED_FROM_HERE or _starts_quote(lines, at)
-        length = 0 if all_quoted or line.kind else _attribution(lines, at)
+        length = 0 if all_quoted else _attribution(lines, at)
         if length:
             quoted += [each.text for each in lines[at : at + length]]
             at += length
@@ -106,9 +107,9 @@ def split(lines: Sequence[Line]) -> Split:
 def _starts_quote(lines: Sequence[Line], at: int) -> bool:
     """A separator, or a block of From / Sent / To / Subject lines, as Outlook writes it."""
     text = lines[at].text[:400].strip()
-    if (text[:1] in "-_=*" or text[-1:] == ":") and _SEPARATOR.fullmatch(text):
+    if (text[:1] in _RULERS or text[-1:] == ":") and _SEPARATOR.fullmatch(text):
         return True
-    if not _FROM.fullmatch(text):
+    if ":" not in text[:12] or not _FROM.fullmatch(text):
         return False
     block = [_OTHER_HEADER.match(line.text[:400]) for line in lines[at + 1 : at + 10]]
     return sum(found is not None for found in block) > 1 and any(found and found[1] for found in block)
@@ -116,6 +117,8 @@ def _starts_quote(lines: Sequence[Line], at: int) -> bool:
 
 def _attribution(lines: Sequence[Line], at: int) -> int:
     """How many lines "On … wrote:" takes here, wrapped over up to three; 0 = it is none."""
+    if not any(line.text.endswith(":") for line in lines[at : at + 3]):
+        return 0
     window: list[str] = []
     for line in lines[at : at + 3]:
         if line.kind or not line.text.strip() or _MARK.match(line.text):
@@ -151,13 +154,16 @@ def _signature(lines: list[str]) -> tuple[list[str], list[str]]:
     expected = False  # the paragraph before was a disclaimer or its title
     for paragraph in _paragraphs(lines):
         text = " ".join(paragraph)
-        signs = len(set(map(str.lower, _LEGAL_WORD.findall(text))))
         title = _DISCLAIMER_TITLE.match(text) is not None
         opener = _DISCLAIMER_OPENER.search(text[:200]) is not None
-        alone = title and len(text) < TITLE
-        expected = alone or (signs >= DISCLAIMER_SIGNS and (title or opener or expected))
+        legal = (title or opener or expected) and _signs(text) >= DISCLAIMER_SIGNS
+        expected = legal or (title and len(text) < TITLE)
         (closing if expected else kept).extend([*paragraph, ""])
     return kept, closing
+
+
+def _signs(text: str) -> int:
+    return len({found.lower() for found in _LEGAL_WORD.findall(text)})
 
 
 def _paragraphs(lines: Sequence[str]) -> list[list[str]]:

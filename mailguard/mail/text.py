@@ -74,7 +74,7 @@ def _lines(part: Part, data: bytes, reply: bool) -> list[Line]:
     text = charset.decode(data, part.charset)
     if part.content_type == "text/calendar":
         return [Line(charset.clean(said)) for said in _calendar(text)]
-    return [Line(charset.clean(line)) for line in text.splitlines()]
+    return [Line(charset.clean(line).rstrip()) for line in text.splitlines()]
 
 
 def _calendar(text: str) -> list[str]:
