@@ -62,3 +62,25 @@ async def test_the_hot_path_scans_no_table(tmp_path: Path, name: str) -> None:
     tables = {"mail", "delivery", "hold", "notice", "written", "m", "d", "h", "n", "w", "e", "v", "t", "p", "f"}
     scans = [step for step in plan if (s := re.match(r"SCAN (\w+)", step)) and s[1] in tables and "INDEX" not in step]
     assert scans == []
+
+
+@pytest.mark.parametrize("name", sorted(n for n, text in SQL.items() if re.search(r"\bmail = (:mail|\?)", text)))
+async def test_what_is_about_one_mail_reads_only_that_mail(tmp_path: Path, name: str) -> None:
+    store = SqliteStore(tmp_path / "mail.db")
+    await store.open()
+    db = sqlite3.connect(tmp_path / "mail.db")
+    named = {"mail": 1, "now": 1, "due": 1, "until": 1, "scope": "[]", "reason": "", "by": "", "edits": ""}
+    arguments: Any = (1,) * SQL[name].count("?") if "?" in SQL[name] else named
+    plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {SQL[name]}", arguments)]
+    db.close()
+    await store.close()
+    wide = (
+        "delivery_due",
+        "delivery_next",
+        "delivery_lease",
+        "hold_expiry",
+        "hold_reminder",
+        "notice_due",
+        "notice_late",
+    )
+    assert [step for step in plan if any(index in step for index in wide)] == []

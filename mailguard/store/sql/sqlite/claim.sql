@@ -7,12 +7,12 @@ WITH RECURSIVE place (destination) AS (
   UNION ALL
   SELECT (SELECT min(destination) FROM delivery WHERE state = 'queued' AND destination > place.destination)
     FROM place WHERE place.destination IS NOT NULL
+), firsts AS MATERIALIZED (
+  SELECT destination,
+         (SELECT min(due_at) FROM delivery d WHERE d.state = 'queued' AND d.destination = place.destination) AS first
+    FROM place WHERE destination IS NOT NULL
 )
-SELECT destination, first FROM (
-  SELECT destination, (SELECT min(due_at) FROM delivery d WHERE d.state = 'queued' AND d.destination = place.destination)
-         AS first
-    FROM place WHERE destination IS NOT NULL)
- WHERE first <= ? ORDER BY first;
+SELECT destination, first FROM firsts WHERE first <= ? ORDER BY first;
 
 -- name: due_at_destination
 -- What is due at one destination, oldest first; read only as far as there is room.
@@ -25,7 +25,8 @@ UPDATE fence SET last = last + ? RETURNING last;
 
 -- name: claim
 -- The due deliveries of one mail to one destination start their attempt. The retry clock starts with the first one.
-UPDATE delivery
+-- INDEXED BY, here and wherever one mail is meant: by itself SQLite walks all that is due.
+UPDATE delivery INDEXED BY delivery_by_mail
    SET state = 'sending', due_at = NULL, attempts = attempts + 1, fence = ?, worker = ?, claimed_at = ?, lease_until = ?,
        released_at = coalesce(released_at, ?)
  WHERE mail = ? AND state = 'queued' AND destination = ? AND due_at <= ?
@@ -57,7 +58,8 @@ UPDATE delivery
 
 -- name: cover
 -- What an open hold covers does not wait for a time any more. Time on hold does not count for retries.
-UPDATE delivery SET state = 'held', due_at = NULL, released_at = NULL
+UPDATE delivery INDEXED BY delivery_by_mail
+   SET state = 'held', due_at = NULL, released_at = NULL
  WHERE mail = :mail AND state = 'queued'
    AND EXISTS (SELECT 1 FROM hold h WHERE h.mail = :mail AND h.resolved_at IS NULL
                  AND (h.scope = '[]' OR delivery.address_key IN (SELECT value FROM json_each(h.scope))))
@@ -65,7 +67,8 @@ RETURNING id;
 
 -- name: set_aside
 -- A claim's copies go back without an outcome, to be held.
-UPDATE delivery SET state = 'queued', due_at = ?, lease_until = NULL
+UPDATE delivery INDEXED BY delivery_by_mail
+   SET state = 'queued', due_at = ?, lease_until = NULL
  WHERE mail = ? AND state = 'sending' AND fence = ?;
 
 -- name: one_id

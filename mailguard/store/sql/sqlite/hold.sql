@@ -32,7 +32,8 @@ SELECT max(hold_until) FROM envelope WHERE mail = ?;
 
 -- name: release
 -- What no open hold covers any more leaves, at once or when the client said. The retry clock starts when it may leave.
-UPDATE delivery SET state = 'queued', due_at = :due, released_at = iif(:due <= :now, :now, NULL)
+UPDATE delivery INDEXED BY delivery_by_mail
+   SET state = 'queued', due_at = :due, released_at = iif(:due <= :now, :now, NULL)
  WHERE mail = :mail AND state = 'held'
    AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.mail = :mail AND h.resolved_at IS NULL
                       AND (h.scope = '[]' OR delivery.address_key IN (SELECT value FROM json_each(h.scope))))
@@ -40,34 +41,39 @@ RETURNING id;
 
 -- name: hasten
 -- What only waits for a time leaves earlier.
-UPDATE delivery SET due_at = :due, released_at = iif(:due <= :now, coalesce(released_at, :now), released_at)
+UPDATE delivery INDEXED BY delivery_by_mail
+   SET due_at = :due, released_at = iif(:due <= :now, coalesce(released_at, :now), released_at)
  WHERE mail = :mail AND state = 'queued' AND due_at > :due
    AND (:scope = '[]' OR address_key IN (SELECT value FROM json_each(:scope)))
 RETURNING id;
 
 -- name: retry
 -- Attempts that failed for now start afresh.
-UPDATE delivery SET due_at = :now, released_at = :now, attempts = 0, crashes = 0
+UPDATE delivery INDEXED BY delivery_by_mail
+   SET due_at = :now, released_at = :now, attempts = 0, crashes = 0
  WHERE mail = :mail AND state = 'queued' AND attempts > 0
 RETURNING id;
 
 -- name: hold_back
 -- The wait of these recipients' copies becomes a hold.
-UPDATE delivery SET state = 'held', due_at = NULL, released_at = NULL
+UPDATE delivery INDEXED BY delivery_by_mail
+   SET state = 'held', due_at = NULL, released_at = NULL
  WHERE mail = :mail AND state IN ('held', 'queued')
    AND (:scope = '[]' OR address_key IN (SELECT value FROM json_each(:scope)))
 RETURNING id;
 
 -- name: call_off
 -- What waits ends here.
-UPDATE delivery SET state = 'cancelled', due_at = NULL, ended_at = :now, reason = :reason
+UPDATE delivery INDEXED BY delivery_by_mail
+   SET state = 'cancelled', due_at = NULL, ended_at = :now, reason = :reason
  WHERE mail = :mail AND state IN ('held', 'queued')
    AND (:scope = '[]' OR address_key IN (SELECT value FROM json_each(:scope)))
 RETURNING id, address;
 
 -- name: call_off_running
 -- What is on its way ends too, should this attempt not bring it there.
-UPDATE delivery SET reason = :reason
+UPDATE delivery INDEXED BY delivery_by_mail
+   SET reason = :reason
  WHERE mail = :mail AND state = 'sending'
    AND (:scope = '[]' OR address_key IN (SELECT value FROM json_each(:scope)));
 

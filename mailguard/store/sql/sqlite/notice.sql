@@ -7,7 +7,7 @@ SELECT person_key, min(due_at) AS first FROM notice
 
 -- name: due_notices
 -- What waits for one person.
-SELECT n.*, m.queue_id FROM notice n LEFT JOIN mail m ON m.id = n.mail
+SELECT n.*, m.queue_id FROM notice n INDEXED BY notice_due LEFT JOIN mail m ON m.id = n.mail
  WHERE n.state IN ('queued', 'sending') AND n.due_at <= :now AND n.person_key = :person ORDER BY n.due_at, n.id;
 
 -- name: told_lately
