@@ -248,9 +248,16 @@ def test_every_setting_is_documented() -> None:
 def test_every_command_is_documented() -> None:
     from mailguard.cli import cli
 
-    text = doc("docs/operating.md", "README.md")
-    missing = [verb for verb in _verbs(cli) if not re.search(rf"\bmailguard {verb}\b", text)]
+    lines = doc("docs/operating.md", "README.md").splitlines()
+    missing = [verb for verb in _verbs(cli) if not any(_speaks_of(verb, line) for line in lines)]
     assert missing == []
+
+
+def _speaks_of(verb: str, line: str) -> bool:
+    """A verb of a group may stand further on in its line: `mailguard queue send|stop`."""
+    group, _, rest = verb.partition(" ")
+    found = re.search(rf"\bmailguard {group}\b", line)
+    return found is not None and re.search(rf"\b{rest}\b", line[found.end() :]) is not None
 
 
 def _verbs(group: click.Group) -> Iterator[str]:
