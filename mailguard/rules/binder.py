@@ -47,7 +47,7 @@ class Binder:
         for step in self.at:
             if not isinstance(here, dict | list):
                 return here
-            here = here.get(step) if isinstance(here, dict) else here[step]
+            here = here.get(step) if isinstance(here, dict) else here[int(step)]
         return here
 
     def wrong(self, loc: Loc, code: Code, message: str, help: str = "", *, key: bool = False) -> None:  # noqa: A002

@@ -114,9 +114,7 @@ def _check_names(document: yaml.Document, file: TestFile, rules: RuleSet) -> Non
     """A rule that is spelt wrong under not_fired would never fail."""
     known = {rule.id for rule in rules.rules}
     problems = [
-        document.problem(
-            ("tests", number, "expect", key, place), Code.CONDITION.value, f'there is no rule "{name}" here'
-        )
+        document.problem(("tests", number, "expect", key, place), CHOICE, f'there is no rule "{name}" here')
         for number, case in enumerate(file.tests)
         for key in ("fired", "not_fired")
         for place, name in enumerate(getattr(case.expect, key))

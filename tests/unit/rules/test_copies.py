@@ -1,6 +1,7 @@
 """Whom the rules add to a mail, and whom they must not."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_one_assistant_of_two_executives_has_one_copy_about_both() -> None:
         {"headers": {"Sensitivity": "Private"}},
     ],
 )
-def test_the_assistants_own_mail_and_what_no_assistant_names_is_not_copied(mail: dict[str, str]) -> None:
+def test_the_assistants_own_mail_and_what_no_assistant_names_is_not_copied(mail: dict[str, Any]) -> None:
     verdict = assisted(facts(to=CEO, **mail))
     assert verdict.added == ()
     assert verdict.waits[CEO].shorten == "sender"

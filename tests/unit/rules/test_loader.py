@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mailguard.document.problem import Problem
 from mailguard.errors import RuleError
 from mailguard.records import Mode
 from mailguard.rules import load
@@ -147,7 +148,7 @@ def test_ids_and_lists_are_one_name_space_over_all_files(tmp_path: Path) -> None
     (tmp_path / "b.yaml").write_text("lists: {w: [y]}\n" + rule("{words: {list: w}}"))
     with pytest.raises(RuleError) as caught:
         load([tmp_path], PEOPLE)
-    found = {p.code: p for p in caught.value.problems}  # type: ignore[attr-defined]
+    found = {p.code: p for p in caught.value.problems if isinstance(p, Problem)}
     assert set(found) == {"MG206", "MG207"}
     assert all("b.yaml" in p.path and "a.yaml:" in p.message for p in found.values())
 

@@ -1,0 +1,44 @@
+"""The JSON Schema knows what the loader knows."""
+
+from typing import Any
+
+from mailguard.rules.actions import ACTIONS
+from mailguard.rules.condition import REGISTER
+from mailguard.rules.schema import json_schema
+
+SCHEMA = json_schema()
+
+
+def references(part: Any) -> set[str]:
+    if isinstance(part, dict):
+        own = {part["$ref"]} if "$ref" in part else set[str]()
+        return own.union(*(references(value) for value in part.values()))
+    return set().union(*(references(value) for value in part)) if isinstance(part, list) else set()
+
+
+def test_every_condition_and_action_is_described() -> None:
+    defs = SCHEMA["$defs"]
+    for name in [f"condition.{key}" for key in REGISTER] + [f"action.{key}" for key in ACTIONS]:
+        assert defs[name]["description"], name
+
+
+def test_every_reference_leads_somewhere() -> None:
+    found = references(SCHEMA)
+    assert len(found) > 20
+    assert {f"#/$defs/{name}" for name in SCHEMA["$defs"]} >= found
+
+
+def test_a_rule_allows_exactly_its_keys() -> None:
+    rule = SCHEMA["$defs"]["rule"]
+    assert rule["additionalProperties"] is False
+    assert {"id", "when", "unless", "then", "explain", "mode", "stop", "on_error", "severity", "description"} == set(
+        rule["properties"]
+    )
+    keys = SCHEMA["$defs"]["when"]["anyOf"][0]["properties"]
+    assert set(keys) == {*REGISTER, "all", "any", "not"}
+
+
+def test_places_and_kinds_can_be_completed() -> None:
+    words = SCHEMA["$defs"]["condition.words"]
+    assert set(words["properties"]) == {"list", "any", "ignore", "in", "at_least"}
+    assert SCHEMA["$defs"]["Place"]["enum"] == ["subject", "body", "quoted", "attachments"]
