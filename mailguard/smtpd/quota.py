@@ -21,9 +21,9 @@ class Meter:
         """TemporaryFailure 451 4.7.1 when one more mail with so many recipients is too much."""
         sent = self._window(who)
         if len(sent) >= quota.mails:
-            raise _over(f"{quota.mails} mails an hour")
+            raise _over(f"{quota.mails} mails/h")
         if self._recipients.get(who, 0) + recipients > quota.recipients:
-            raise _over(f"{quota.recipients} recipients an hour")
+            raise _over(f"{quota.recipients} recipients/h")
 
     def add(self, who: str, recipients: int) -> None:
         self._window(who).append((self._clock.monotonic(), recipients))
@@ -38,4 +38,4 @@ class Meter:
 
 
 def _over(what: str) -> TemporaryFailure:
-    return TemporaryFailure(f"more than {what}: try again later", code=451, enhanced="4.7.1")
+    return TemporaryFailure(f"quota used up ({what}): try again later", code=451, enhanced="4.7.1")

@@ -46,7 +46,7 @@ async def refused(users: Authenticator, name: str, password: str, peer: str = HE
 
 
 async def test_a_right_password_names_the_user(users: FileUsers) -> None:
-    await users.check("Ann", "secret", HERE) == User("ann", ("ann@corp.example",))
+    assert await users.check("Ann", "secret", HERE) == User("ann", ("ann@corp.example",))
 
 
 async def test_wrong_unknown_and_disabled_are_answered_alike(users: FileUsers) -> None:
@@ -219,7 +219,7 @@ async def test_a_login_that_is_right_upstream_is_right_here_and_asked_once(clock
     upstream = Upstream()
     users = UpstreamUsers("smtp.corp.example:587", upstream, clock)
     for _ in range(2):
-        await users.check("ann@corp.example", "secret", HERE) == User("ann@corp.example", ("ann@corp.example",))
+        assert await users.check("ann@corp.example", "secret", HERE) == User("ann@corp.example", ("ann@corp.example",))
     assert upstream.asked == [("smtp.corp.example:587", "ann@corp.example", "secret")]
     await clock.advance(301)
     upstream.answer = False

@@ -54,7 +54,7 @@ async def test_a_quota_slides(clock: FakeClock) -> None:
     meter.check("ann", quota, 4)
     with pytest.raises(TemporaryFailure) as caught:
         meter.check("ann", quota, 5)
-    assert caught.value.line.startswith("451 4.7.1 more than 10 recipients an hour")
+    assert caught.value.line.startswith("451 4.7.1 quota used up (10 recipients/h)")
     await clock.advance(1800)
     meter.add("ann", 1)
     with pytest.raises(TemporaryFailure, match="2 mails"):
