@@ -102,3 +102,13 @@ async def test_looking_does_not_wait_behind_a_large_put(tmp_path: Path) -> None:
     await large
     assert looks >= 3
     await store.close()
+
+
+async def test_many_large_mails_at_once_do_not_become_one_huge_commit(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "mail.db")
+    await store.open()
+    raw = bytes(5 << 20)
+    await asyncio.gather(*(store.put(mail(f"Q{i}", raw=raw), NOW) for i in range(20)))
+    log = await asyncio.to_thread((tmp_path / "mail.db-wal").stat)
+    assert log.st_size < 50 << 20
+    await store.close()

@@ -6,13 +6,14 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from mailguard.errors import ConfigError, TemporaryFailure
+from mailguard.errors import ConfigError, StoreBroken, TemporaryFailure
 from mailguard.store.sqlite import SqliteStore
 from mailguard.store.sqlite.connection import connect_reader
 from tests.store.making import NOW, mail, state
@@ -40,6 +41,15 @@ def another_process(path: Path) -> Iterator[int]:
         assert other.stdout.readline() == "open\n"
         yield other.pid
         other.communicate("\n", timeout=20)
+
+
+def spoil(path: Path, damage: slice) -> bytes:
+    """Overwrite a part of the file; its new content."""
+    data = bytearray(path.read_bytes())
+    data[damage] = b"\xa5" * len(data[damage])
+    with path.open("r+b") as file:
+        file.write(data)
+    return bytes(data)
 
 
 def modes(folder: Path) -> set[int]:
@@ -122,9 +132,7 @@ async def test_another_programs_database_is_refused_and_kept(tmp_path: Path) -> 
 async def test_a_damaged_file_is_refused_and_kept(tmp_path: Path, damage: slice) -> None:
     path = tmp_path / "mail.db"
     await (await opened(path)).close()
-    data = bytearray(path.read_bytes())
-    data[damage] = b"\xa5" * len(data[damage])
-    path.write_bytes(data)
+    data = spoil(path, damage)
     said = await refusal(path)
     assert "damaged or not a database" in said
     assert "restore a backup" in said
@@ -194,4 +202,34 @@ async def test_the_database_itself_refuses_to_leave_a_final_state(tmp_path: Path
     with pytest.raises(TemporaryFailure) as caught:
         await store._writer.run(lambda db: db.execute("UPDATE delivery SET state = 'queued', due_at = 1").rowcount)
     assert "has ended" in str(caught.value.__cause__)
+    await store.close()
+
+
+async def test_damage_found_while_looking_stops_everything(tmp_path: Path) -> None:
+    store = await opened(tmp_path / "mail.db")
+    await asyncio.gather(*(store.put(mail(f"Q{i}"), NOW) for i in range(50)))
+    await store.close()
+    told: list[BaseException] = []
+    store = SqliteStore(tmp_path / "mail.db", on_broken=told.append)
+    await store.open()
+    spoil(tmp_path / "mail.db", slice(4096, None))
+    with pytest.raises(StoreBroken):
+        await store.get("Q1")
+    with pytest.raises(StoreBroken):
+        await store.put(mail("LATE"), NOW)
+    assert len(told) == 1
+    await store.close()
+
+
+async def test_many_waiting_for_a_locked_database_wait_once(tmp_path: Path) -> None:
+    store = await opened(tmp_path / "mail.db")
+    assert store._writer is not None
+    store._writer._db.execute("PRAGMA busy_timeout = 200")
+    other = sqlite3.connect(tmp_path / "mail.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    before = time.monotonic()
+    results = await asyncio.gather(*(store.put(mail(f"Q{i}"), NOW) for i in range(100)), return_exceptions=True)
+    assert {type(r) for r in results} == {TemporaryFailure}
+    assert time.monotonic() - before < 10
+    other.close()
     await store.close()

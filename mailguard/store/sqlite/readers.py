@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from mailguard.errors import TemporaryFailure
+from mailguard.store.sqlite import failures
 from mailguard.store.sqlite.connection import connect_reader
 
 T = TypeVar("T")
@@ -18,8 +18,9 @@ _THREADS = 2
 class Readers:
     """A small pool of query-only connections."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, on_broken: Callable[[Exception], None]) -> None:
         self._path = path
+        self._on_broken = on_broken
         self._local = threading.local()
         self._open: list[sqlite3.Connection] = []
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="mailguard-look")
@@ -29,15 +30,17 @@ class Readers:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._look, look)
 
     def _look(self, look: Callable[[sqlite3.Connection], T]) -> T:
-        db = self._connection()
         try:
+            db = self._connection()
             db.execute("BEGIN")
             try:
                 return look(db)
             finally:
                 db.execute("ROLLBACK")
         except sqlite3.Error as error:
-            raise TemporaryFailure("the store could not be read, try again later") from error
+            if failures.breaks(error):
+                self._on_broken(error)
+            raise failures.translate(error) from error
 
     def _connection(self) -> sqlite3.Connection:
         db: sqlite3.Connection | None = getattr(self._local, "db", None)

@@ -69,7 +69,7 @@ class SqliteStore:
             self._unlock()
             raise
         self._writer = Writer(db, self._clock, broken)
-        self._readers = Readers(self.path)
+        self._readers = Readers(self.path, self._writer.stop)
 
     def _tell_broken(self, error: BaseException) -> None:
         if self.on_broken is not None:
@@ -90,10 +90,10 @@ class SqliteStore:
             os.close(self._lock)
             self._lock = None
 
-    async def _write(self, work: Callable[[Connection], T]) -> T:
+    async def _write(self, work: Callable[[Connection], T], *, size: int = 0) -> T:
         if self._writer is None:
             raise TemporaryFailure("the store is closed")
-        return cast(T, await self._writer.run(work))
+        return cast(T, await self._writer.run(work, size=size))
 
     async def _look(self, look: Callable[[Connection], T]) -> T:
         if self._readers is None:
@@ -103,7 +103,7 @@ class SqliteStore:
     # --- mail in ---
 
     async def put(self, mail: NewMail, now: datetime) -> None:
-        await self._write(partial(mails.put, mail=mail, now=now))
+        await self._write(partial(mails.put, mail=mail, now=now), size=len(mail.raw))
 
     async def decide(self, mail: NewMail, now: datetime) -> Decision:
         return await self._write(partial(mails.decide, mail=mail, now=now))

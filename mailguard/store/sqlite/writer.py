@@ -14,21 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailguard.clock import Clock
-from mailguard.errors import StoreBroken, StoreFull, TemporaryFailure
+from mailguard.errors import TemporaryFailure
+from mailguard.store.sqlite import failures
 
 Work = Callable[[sqlite3.Connection], Any]
 
-_TOGETHER = 256  # at most so many in one transaction, so that the first does not wait for ever
-_BROKEN = frozenset(
-    {
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_READONLY,
-    }
-)
-_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_NOMEM})
+_TOGETHER = 256  # at most so many in one transaction, so that the first does not wait for ever,
+_TOGETHER_BYTES = 8 << 20  # and not much more than so many bytes, so that the log stays small
 _CHECKPOINT_SECONDS = 60.0
 
 
@@ -37,6 +29,7 @@ class _Job:
     work: Work
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
+    size: int = 0
     result: Any = None
     error: BaseException | None = None
 
@@ -48,7 +41,7 @@ class Writer:
         self._db = db
         self._clock = clock
         self._on_broken = on_broken
-        self._broken: BaseException | None = None
+        self._broken: Exception | None = None
         self._waiting: deque[_Job] = deque()
         self._wake = threading.Condition()
         self._closing = False
@@ -58,13 +51,16 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="mailguard-store", daemon=True)
         self._thread.start()
 
-    async def run(self, work: Work) -> Any:
-        """Run `work(db)` in a transaction; return once it is on disk. Errors as the store's protocol says."""
+    async def run(self, work: Work, *, size: int = 0) -> Any:
+        """Run `work(db)`, which writes about `size` bytes, in a transaction; return once it is on disk.
+
+        Errors as the store's protocol says.
+        """
         loop = asyncio.get_running_loop()
-        job = _Job(work, loop.create_future(), loop)
+        job = _Job(work, loop.create_future(), loop, size)
         with self._wake:
             if self._broken is not None:
-                raise StoreBroken(f"the store stopped working: {self._broken}")
+                raise failures.translate(self._broken)
             if self._closing:
                 raise TemporaryFailure("the store is closing")
             self._waiting.append(job)
@@ -98,7 +94,7 @@ class Writer:
             with self._wake:
                 while not (self._waiting or self._closing or self._may_truncate()):
                     self._wake.wait(timeout=_CHECKPOINT_SECONDS if self._truncate_wanted else None)
-                jobs = [self._waiting.popleft() for _ in range(min(_TOGETHER, len(self._waiting)))]
+                jobs = self._next()
             if jobs:
                 self._commit(jobs)
                 _deliver(jobs)
@@ -107,9 +103,17 @@ class Writer:
             if self._may_truncate():
                 self._truncate()
 
+    def _next(self) -> list[_Job]:
+        jobs: list[_Job] = []
+        size = 0
+        while self._waiting and len(jobs) < _TOGETHER and size < _TOGETHER_BYTES:
+            jobs.append(self._waiting.popleft())
+            size += jobs[-1].size
+        return jobs
+
     def _commit(self, jobs: Sequence[_Job]) -> None:
         if self._broken is not None:
-            self._fail(jobs, StoreBroken(f"the store stopped working: {self._broken}"))
+            self._fail(jobs, self._broken)
         elif not self._together(jobs):
             for job in jobs:  # the transaction as a whole was lost: see which of them fit by themselves
                 self._together([job], last=True)
@@ -124,10 +128,9 @@ class Writer:
         except Exception as error:
             with contextlib.suppress(sqlite3.Error):
                 self._db.rollback()
-            told = self._translate(error)
-            if not last and self._broken is None:
+            if not last and failures.one_by_one(error):
                 return False
-            self._fail(jobs, told)
+            self._fail(jobs, error)
         return True
 
     def _one(self, job: _Job) -> None:
@@ -137,41 +140,24 @@ class Writer:
             job.result = job.work(self._db)
             self._db.execute("RELEASE one")
         except Exception as error:
-            if not self._db.in_transaction or self._breaks(error):
+            if not self._db.in_transaction or failures.breaks(error):
                 raise  # SQLite took the whole transaction back, or can't be trusted with the others
             self._db.execute("ROLLBACK TO one")
             self._db.execute("RELEASE one")
-            job.error = self._translate(error)
+            job.error = failures.translate(error)
 
-    @staticmethod
-    def _breaks(error: BaseException) -> bool:
-        return isinstance(error, sqlite3.Error) and _code(error) in _BROKEN
-
-    def _translate(self, error: Exception) -> Exception:
-        if not isinstance(error, sqlite3.Error):
-            return error
-        code = _code(error)
-        if code in _BROKEN:
-            self._break(error)
-            return StoreBroken(f"the store stopped working: {error}")
-        if code == sqlite3.SQLITE_FULL:
-            told: Exception = StoreFull("no room to keep this mail, try again later")
-        elif code in _BUSY:
-            told = TemporaryFailure("the store is busy, try again later")
-        else:
-            told = TemporaryFailure("the store could not do this, try again later")
-        told.__cause__ = error
-        return told
-
-    def _break(self, error: BaseException) -> None:
-        if self._broken is None:
-            self._broken = error
-            self._on_broken(error)
-
-    @staticmethod
-    def _fail(jobs: Sequence[_Job], error: Exception) -> None:
+    def _fail(self, jobs: Sequence[_Job], error: Exception) -> None:
+        if failures.breaks(error):
+            self.stop(error)
         for job in jobs:
-            job.error = error
+            job.error = failures.translate(error)
+
+    def stop(self, error: Exception) -> None:
+        """The file can't be trusted: nothing is done with it from now on, and the service hears of it, once."""
+        with self._wake:
+            first, self._broken = self._broken is None, self._broken or error
+        if first:
+            self._on_broken(error)
 
     def _may_truncate(self) -> bool:
         rested = self._clock.monotonic() - self._truncated_at >= _CHECKPOINT_SECONDS
@@ -183,7 +169,7 @@ class Writer:
             busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             self._truncate_wanted = bool(busy)  # a reader was looking: again in a minute
         except sqlite3.Error as error:
-            self._translate(error)
+            self._fail([], error)
         with self._wake:
             askers, self._truncate_askers = self._truncate_askers, []
         _deliver(askers)
@@ -191,10 +177,6 @@ class Writer:
 
 def _nothing(db: sqlite3.Connection) -> None:
     """What is asked for when only the log is to be emptied."""
-
-
-def _code(error: BaseException) -> int:
-    return int(getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
 
 
 def _deliver(jobs: Sequence[_Job]) -> None:
