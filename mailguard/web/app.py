@@ -63,7 +63,7 @@ def create_app(
     async def by_link(request: Request) -> View | None:
         return await desk.view(request.path_params["key"])
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/livez", _live),
             Route("/readyz", _readiness(ready)),
@@ -74,6 +74,8 @@ def create_app(
         middleware=[Middleware(SafeHeaders)],
         exception_handlers=_handlers(site),
     )
+    app.router.redirect_slashes = False  # it would answer with a link made from the Host header
+    return app
 
 
 def metrics_app(scrape: Callable[[], Awaitable[bytes]]) -> Starlette:

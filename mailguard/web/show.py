@@ -110,7 +110,7 @@ class Teller:
         """Who let go what held it: so that "I pressed, and it still waits" explains itself."""
         holds = [] if assists(view) else view.mail.holds
         told = [
-            self.say("story_answered", who=clean(h.resolved_by), at=self.when.at(h.resolved_at, seconds=True))
+            self.say("story_answered", who=_name(h.resolved_by), at=self.when.at(h.resolved_at, seconds=True))
             for h in holds
             if h.resolved_by
         ]
@@ -197,6 +197,11 @@ def _returned(mail: Mail) -> bool:
     ended = {d.reason for d in mail.deliveries if d.state is State.CANCELLED}
     discarding = any(h.on_expiry == "discard" and h.kind is HoldKind.RULE for h in mail.holds)
     return "dropped" not in ended and not ("expired" in ended and discarding)
+
+
+def _name(actor: str) -> str:
+    """Who it was, without how we know."""
+    return clean(actor.partition(" (")[0])
 
 
 def needs_login(view: View) -> bool:

@@ -14,6 +14,7 @@ from mailguard.desk import Desk
 from mailguard.log import Log
 from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
 from mailguard.notices import NoticeSettings, render
+from mailguard.notices.words import clean
 from mailguard.people import Directory, Organization, People, Person
 from mailguard.records import (
     Action,
@@ -115,7 +116,7 @@ class House:
         **more: Any,
     ) -> str:
         copies, number = tuple(to), f"4F7K{next(self.numbers):03}"
-        raw = make_message(subject=subject)
+        raw = make_message(subject=clean(subject))
         hits = (Hit(rule, Mode.ENFORCE, Action.HOLD if hold else Action.DELAY, why),)
         verdict = Verdict(hits[0].action, holds=(replace(hold, reason=why),) if hold else (), hits=hits)
         mail = NewMail(
