@@ -1,13 +1,14 @@
 """What a rule may do: the entries of `then`, as they are written. `verdict` turns them into a decision."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from mailguard.document.model import BadValue
+from mailguard.document.model import BadValue, suggest
 from mailguard.document.units import Duration, Section
 from mailguard.records import OnExpiry, Requires, Shorten
 from mailguard.rules.binder import Binder
@@ -16,10 +17,12 @@ from mailguard.rules.facts import Facts
 from mailguard.rules.hours import ClockTime
 
 LONGEST = timedelta(days=366)
+CONFIRMS = "sender_confirms"
 SENDER = "sender"
 MANAGER = "manager_of_sender"
 ASSISTANT = "assistant_of_matched"
 _LATER_APPROVER = "no_contact_approver"
+_TAG = re.compile(r"[\w.-]{1,40}")
 
 
 def _several(value: Any) -> Any:
@@ -27,6 +30,36 @@ def _several(value: Any) -> Any:
 
 
 Several = Annotated[tuple[Any, ...], BeforeValidator(_several)]
+
+
+def _wait(value: timedelta) -> timedelta:
+    if not timedelta() < value <= LONGEST:
+        raise BadValue("a wait is at least 1s and at most 366d", code="MG107")
+    return value
+
+
+def _until(value: object) -> object:
+    if value is None or isinstance(value, dict):
+        return value
+    if value != CONFIRMS:
+        said = f'"{value}"' if isinstance(value, str) else "this"
+        meant = f'did you mean "{CONFIRMS}"?' if isinstance(value, str) and suggest(value, [CONFIRMS]) else ""
+        raise BadValue(f"{said} is not {CONFIRMS} or {{approved_by: WHOM}}", meant, code="MG104")
+    return None
+
+
+def _tags(value: object) -> object:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not names:
+        raise BadValue("a tag is a name or a list of names", "write tag: [client-data]")
+    for number, name in enumerate(names):
+        if not isinstance(name, str) or not _TAG.fullmatch(name):
+            at = (number,) if isinstance(value, list) else ()
+            raise BadValue(f'"{name}" is no tag', "letters, digits, dot, dash, underscore; at most 40", at=at)
+    return names
+
+
+Wait = Annotated[Duration, AfterValidator(_wait)]
 
 
 class Copies(StrEnum):
@@ -49,7 +82,7 @@ class Delay(ActionSpec):
     """The mail waits and then leaves by itself."""
 
     called = "delay"
-    for_: Duration = Field(timedelta(), alias="for", le=LONGEST)
+    for_: Wait = Field(timedelta(), alias="for")
     """How long, like 5m."""
     copies: Copies = Copies.ALL
     """all, or matching: only the recipients the conditions are about."""
@@ -65,7 +98,7 @@ class Delay(ActionSpec):
 
     @model_validator(mode="after")
     def _waits(self) -> "Delay":
-        if not self.for_ and self.until is None:
+        if not self.model_fields_set & {"for_", "until"}:
             raise BadValue("a delay needs its time", 'write delay: 5m, or {for: 5m}, or {until: "08:00"}')
         return self
 
@@ -83,9 +116,11 @@ class Hold(ActionSpec):
     """The mail waits for a person."""
 
     called = "hold"
-    until: Literal["sender_confirms"] | Approval = "sender_confirms"
+    until: Annotated[
+        Approval | None, BeforeValidator(_until, json_schema_input_type=Literal["sender_confirms"] | Approval)
+    ] = None
     """sender_confirms, or {approved_by: WHOM, of: N}."""
-    expires: Duration | None = Field(None, gt=timedelta(), le=LONGEST)
+    expires: Wait | None = None
     """How long it waits; holds.expires of the configuration when left out."""
     on_expiry: OnExpiry | None = None
     """Then: return (to its sender, with the mail attached), send, or discard."""
@@ -95,12 +130,12 @@ class Hold(ActionSpec):
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: object) -> object:
-        return {"until": value} if value == "sender_confirms" else value
+        return {"until": value} if isinstance(value, str) else value
 
     @property
     def approval(self) -> Approval | None:
         """None when the sender confirms."""
-        return self.until if isinstance(self.until, Approval) else None
+        return self.until
 
     def bind(self, binder: Binder) -> None:
         if self.approval is None:
@@ -187,12 +222,12 @@ class Tag(ActionSpec):
     """Labels for logs, lists and pages; the mail itself is not changed."""
 
     called = "tag"
-    names: tuple[Annotated[str, Field(pattern=r"^[\w.-]{1,40}$")], ...] = Field(min_length=1)
+    names: Annotated[tuple[str, ...], BeforeValidator(_tags, json_schema_input_type=list[str])]
 
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: object) -> object:
-        return {"names": [value] if isinstance(value, str) else value}
+        return {"names": value}
 
 
 ACTIONS: Mapping[str, type[ActionSpec]] = {spec.called: spec for spec in (Delay, Hold, Cc, Bcc, Reject, Notify, Tag)}

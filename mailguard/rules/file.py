@@ -1,15 +1,26 @@
 """A rule file's top level and the head of a rule, as they are written. Conditions and actions have their own types."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from mailguard.document.model import BadValue
 from mailguard.document.units import Section
 from mailguard.records import Mode
 from mailguard.rules.rule import OnError
 
 VERSION = 1
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise BadValue(f'"{value}" can\'t be a name here', "letters, digits, dot, dash, underscore; at most 64")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
 
 
 class RuleFile(Section):
@@ -17,7 +28,7 @@ class RuleFile(Section):
 
     version: int = Field(VERSION, ge=1)
     """The version of this notation."""
-    lists: dict[Annotated[str, Field(pattern=NAME)], Any] = Field(default_factory=dict)
+    lists: dict[Name, Any] = Field(default_factory=dict)
     """Words or addresses under a name, for all files: [a, b], or {lexicon: [NAME], words: [a, b]}."""
     rules: list[Any] = Field(default_factory=list)
     """The rules; all are asked, the strictest that matches wins."""
@@ -26,7 +37,7 @@ class RuleFile(Section):
 class Head(Section):
     """A rule."""
 
-    id: str = Field(pattern=NAME, examples=["external-delay"])
+    id: Name = Field(examples=["external-delay"])
     """Its name in logs, replies and pages: letters, digits, dot, dash, underscore; once in all files."""
     description: str = ""
     """What it is for, in a sentence."""

@@ -83,7 +83,7 @@ class _Loader:
     def sound(self, document: Document) -> bool:
         """Whether the file as a whole can be looked into; what is wrong with its top level is noted."""
         version = document.data.get("version", VERSION)
-        if isinstance(version, int) and version > VERSION:
+        if str(version).isdecimal() and int(version) > VERSION:
             message = f"version {version} was written for a newer mailguard; this one knows version {VERSION}"
             self.problems.append(document.problem(("version",), Code.VERSION.value, message, "update mailguard"))
             return False

@@ -1,9 +1,9 @@
 """Files that travel with the mail. Images inside the text are no attachments."""
 
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import BeforeValidator, model_validator
 
 from mailguard.document.model import BadValue
 from mailguard.document.units import Size
@@ -21,13 +21,17 @@ Kind = Literal[
 _SHOWN = 20
 
 
+def _several(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 @condition("attachment")
 class Attachment(Condition):
     """One file of which all the keys here are true."""
 
-    name: str | tuple[str, ...] = ()
+    name: Annotated[tuple[str, ...], BeforeValidator(_several, json_schema_input_type=str | list[str])] = ()
     """Patterns of file names, like *.xlsx; case does not count."""
-    type: Kind | tuple[Kind, ...] = ()
+    type: Annotated[tuple[Kind, ...], BeforeValidator(_several, json_schema_input_type=Kind | list[Kind])] = ()
     """What it is, by its name, its declared type and its first bytes."""
     larger_than: Size | None = None
     """Bigger than this, decoded."""
@@ -35,11 +39,6 @@ class Attachment(Condition):
     """It opens only with a password."""
     missing: bool | None = None
     """The text speaks of an attachment and there is none: not available yet."""
-
-    @field_validator("name", "type", mode="before")
-    @classmethod
-    def _several(cls, value: Any) -> Any:
-        return tuple(value) if isinstance(value, list) else (value,) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _asks(self) -> "Attachment":

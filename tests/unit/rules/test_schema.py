@@ -38,6 +38,15 @@ def test_a_rule_allows_exactly_its_keys() -> None:
     assert set(keys) == {*REGISTER, "all", "any", "not"}
 
 
+def test_short_forms_are_known() -> None:
+    hold = SCHEMA["$defs"]["action.hold"]["anyOf"]
+    assert {"const": "sender_confirms"} in hold
+    until = next(form for form in hold if "properties" in form)["properties"]["until"]["anyOf"]
+    assert {"const": "sender_confirms", "type": "string"} in until
+    kinds = SCHEMA["$defs"]["condition.attachment"]["properties"]["type"]["anyOf"]
+    assert "archive" in kinds[0]["enum"]
+
+
 def test_places_and_kinds_can_be_completed() -> None:
     words = SCHEMA["$defs"]["condition.words"]
     assert set(words["properties"]) == {"list", "any", "ignore", "in", "at_least"}
