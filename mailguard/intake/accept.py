@@ -31,6 +31,7 @@ from mailguard.records import (
     NewMail,
     NewNotice,
     NoticeKind,
+    OnExpiry,
     Past,
     Spool,
     State,
@@ -111,7 +112,7 @@ class Intake:
                 stored.queue_id, stored.envelope, Spool(raw, stored.digest), session, Message(raw),
                 stored.received_at, stored.edits,
             )  # fmt: skip
-            self._decide_late(self._judge(letter))
+            self._decide_late(asyncio.create_task(self._judge(letter)))
         return len(waiting)
 
     async def drain(self) -> None:
@@ -151,7 +152,7 @@ class Intake:
             letter.message, letter.envelope, letter.session.identity, people, past, letter.now, settings.learn,
             rules.needs,
         )  # fmt: skip
-        verdict = policy.evaluate(rules, facts, settings.holds)
+        verdict = policy.evaluate(rules, facts, settings.holds, self._trouble)
         files = facts.attachments if "attachments" in rules.needs else attachments(letter.message)
         info = tuple(AttachmentInfo(f.name, f.content_type, f.size) for f in files if not f.inline)
         return self._new_mail(letter, people, verdict, facts.automatic, frozenset(facts.to + facts.cc), info)
@@ -162,7 +163,8 @@ class Intake:
         holds = self._settings.holds
         hold = Hold(
             UNREADABLE, f"mailguard could not read this mail{why}", HoldKind.ERROR,
-            expires_at=letter.now + holds.expires, on_expiry=holds.on_expiry,
+            expires_at=letter.now + holds.expires,
+            on_expiry=OnExpiry.RETURN if holds.on_expiry is OnExpiry.SEND else holds.on_expiry,
         )  # fmt: skip
         verdict = Verdict(Action.HOLD, holds=(hold,), rules_hash=self._rules().hash)
         return self._new_mail(letter, people, verdict, automatic=False, visible=_visible(letter), files=())
@@ -194,6 +196,9 @@ class Intake:
             notices=arranged.notices, session_id=letter.session.id, answers=answers,
         )  # fmt: skip
 
+    def _trouble(self, rule: str, error: Exception) -> None:
+        self._log.failure(f"rule {rule}", error)
+
     # storing
     async def _put(self, mail: NewMail, session: Session) -> None:
         started = self._clock.monotonic()
@@ -219,7 +224,7 @@ class Intake:
         self._decide_late(judging)
         return Accepted(mail.queue_id, UNDECIDED)
 
-    def _decide_late(self, judging: "asyncio.Task[NewMail] | asyncio.Future[NewMail]") -> None:
+    def _decide_late(self, judging: "asyncio.Task[NewMail]") -> None:
         async def decide() -> None:
             try:
                 mail = _no_reject(await judging)

@@ -30,6 +30,7 @@ def gather(
     recipients = to + cc + bcc
     marks = kind(message)
     known = past if past is not None and not people.service(identity.address) else None
+    others = tuple(key for key in recipients if key != address.key(identity.address))
     return Facts(
         message=message, envelope=envelope, identity=identity, people=people, now=now, to=to, cc=cc, bcc=bcc,
         text=body_text(message) if "text" in needs else Text(),
@@ -38,8 +39,8 @@ def gather(
         automatic=automatic(message, envelope, identity, people),
         reply=marks.reply, reply_all=marks.reply and len(to) + len(cc) > 1, forward=marks.forward,
         invitation=marks.invitation, signed=marks.signed, encrypted=marks.encrypted, confidential=marks.confidential,
-        unexpected=history.unexpected(known, recipients, learn, now) if known else None,
-        first_contact=history.first_contact(known, recipients, learn, now) if known else None,
+        unexpected=history.unexpected(known, others, learn, now) if known else None,
+        first_contact=history.first_contact(known, others, learn, now) if known else None,
     )  # fmt: skip
 
 
