@@ -6,9 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from itertools import count
-from typing import TypeVar
-
-T = TypeVar("T")
+from typing import Any
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -57,7 +55,7 @@ class FakeClock:
         self._elapsed = elapsed
 
 
-async def eventually(check: Callable[[], Awaitable[T] | T], *, within: float = 10.0) -> T:
+async def eventually(check: Callable[[], Any], *, within: float = 10.0) -> Any:
     """Poll real work (sockets, threads) until `check` is true; AssertionError after `within` seconds."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within

@@ -20,7 +20,7 @@ class Refused(MailguardError):
         self.problems = problems
 
 
-def ask(path: Path, verb: str, timeout: float = 60.0, **arguments: object) -> Any:
+def ask(path: Path, verb: str, /, timeout: float = 60.0, **arguments: object) -> Any:
     """One question, one answer (JSON). Raises Unreachable or Refused."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:

@@ -110,7 +110,9 @@ def _show(verdict: Verdict, reports: list[RuleReport], envelope: Envelope, aroun
     zone = ZoneInfo(around.people.organization.zone)
     for recipient in envelope.addresses:
         wait = verdict.waits.get(address.key(recipient))
-        leaves = f"leaves {wait.due_at.astimezone(zone):%H:%M:%S} ({wait.rule})" if wait else "no delay of its own"
+        leaves = f"leaves {wait.due_at.astimezone(zone):%H:%M:%S} ({wait.rule})" if wait else "leaves at once"
+        if verdict.action >= Action.HOLD:
+            leaves = verdict.action.name.lower()
         click.echo(f"  {recipient}: {leaves}")
     for added in verdict.added:
         click.echo(f"  {added.address}: added by {added.rule}{' at once' if added.now else ''}")

@@ -23,7 +23,7 @@ def command() -> None:
     """Mail that waits, and what became of the rest."""
 
 
-def _ask(context: Context, question: str, **arguments: object) -> Any:
+def _ask(context: Context, question: str, **arguments: Any) -> Any:
     with asking():
         return client.ask(configured(context).socket_path, question, **arguments)
 
@@ -49,7 +49,7 @@ def _filtered(function: Any) -> Any:
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, one object a mail.")
 @config_option
 @click.pass_obj
-def list_(context: Context, as_json: bool, limit: int, **what: str | None) -> None:
+def list_(context: Context, /, as_json: bool, limit: int, **what: str | None) -> None:
     """List mails, newest first; without --state those that wait."""
     rows = _select(context, limit, **what)
     if as_json:
@@ -132,7 +132,7 @@ def _acting(name: str, help_text: str) -> None:
     @config_option
     @click.pass_obj
     def act(
-        context: Context, queue_ids: tuple[str, ...], recipients: tuple[str, ...], yes: bool, dry_run: bool,
+        context: Context, /, queue_ids: tuple[str, ...], recipients: tuple[str, ...], yes: bool, dry_run: bool,
         as_json: bool, **what: str | None,
     ) -> None:  # fmt: skip
         if name == "drop" and not recipients:

@@ -19,7 +19,7 @@ from mailguard.store.base import Retention, Store
 LEASE = timedelta(minutes=30)  # longer than the slowest phase of a courier (ten minutes at the final dot)
 BATCH = 100
 LONGEST_NAP = 60.0  # seconds: bounds what a missed wake-up or a jumping wall clock can cost
-HOUSEKEEPING = timedelta(hours=1)
+HOUSEKEEPING = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class Scheduler:
         task.add_done_callback(self._tasks.discard)
 
     async def _sweep(self, now: datetime) -> None:
-        """Once an hour: expired leases, purge, and the gauges' slow part."""
+        """Now and then: what a crashed attempt still holds is given back, and what is past its time is purged."""
         if self._swept and now - self._swept < HOUSEKEEPING:
             return
         self._swept = now
