@@ -4,9 +4,12 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiosmtplib
 import pytest
 import trustme
 
+from mailguard.courier.route import Host
+from mailguard.courier.smtp import Unreachable, _take_over
 from mailguard.errors import ConfigError
 from mailguard.records import Outcome, Result
 from mailguard.testing import FakeClock
@@ -210,6 +213,11 @@ async def test_a_server_without_auth_keeps_the_mail(
     outcome = await carry_one(make_courier, peer, tls="implicit", ca_file=ca_file, **LOGIN)
     assert (outcome.result, outcome.reply.code) == (Result.DEFERRED, 454)
     assert "offers no login that we know" in outcome.reply.text
+
+
+def test_a_server_that_hangs_up_right_behind_its_last_answer_is_unreachable() -> None:
+    with pytest.raises(Unreachable, match="closed the connection"):
+        _take_over(aiosmtplib.SMTP(), Host("a.example", "192.0.2.1", 25))
 
 
 def test_a_ca_file_that_can_not_be_read_is_a_configuration_error(make_courier: MakeCourier) -> None:
