@@ -62,6 +62,7 @@ class Connection(SMTP):
         self.sender = ""  # of the mail in progress or the last one: for the log
         self.deadline = NEVER
         self.receiving = False  # between the 354 and the final dot
+        self.committing = False  # between the final dot and its answer
         self.task: asyncio.Task[None] | None = None
         self._replies: list[bytes] = []
         self._entered = self._idle = self._closing = self._draining = False

@@ -92,7 +92,7 @@ class Greeting(Connection):
 
     def _login_failed(self, name: str, error: SmtpError) -> None:
         self._logins += 1
-        if name:
+        if isinstance(error, PermanentFailure) and name:
             self.floor.watcher.auth_failed(name, self.peer, self.id)
         self._say(error.line)
         if self._logins >= self.floor.limits.logins:

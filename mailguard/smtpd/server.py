@@ -85,7 +85,8 @@ class SmtpServer:
         await self._settle(drain)
         if self._commits.running:
             await asyncio.wait(self._commits.running)
-        await asyncio.sleep(0)  # the answers to these are written now
+        while any(session.committing for session in self._sessions):
+            await self._clock.sleep(0)  # some turns of the loop, until they have their answers
         for session in list(self._sessions):
             if session.task is not None:
                 session.task.cancel()
