@@ -22,6 +22,7 @@ from datetime import datetime, timedelta
 from mailguard.history.settings import HistorySettings, Learn
 from mailguard.mail.address import domain
 from mailguard.records import Past
+from mailguard.records.past import COUNTED
 
 __all__ = ["HistorySettings", "Learn", "first_contact", "unexpected"]
 
@@ -81,4 +82,6 @@ def _never_together(past: Past, key: str, others: frozenset[str]) -> str:
 
 
 def _mails(count: int) -> str:
+    if count >= COUNTED:
+        return f"{COUNTED} mails or more"
     return "1 mail" if count == 1 else f"{count} mails"

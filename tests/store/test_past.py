@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+import pytest
+
 from mailguard.records import HoldKind, Kind
 from mailguard.store.base import Retention, Store
 from tests.store.making import ANN, NO, NOW, carry, claim, hold, later, mail, settle
@@ -71,6 +73,26 @@ async def test_a_large_mailing_is_learnt_and_asked_in_good_time(store: Store) ->
     past = await store.facts_for(SENDER, to, [])
     assert len(past.together) == 1000
     assert len(past.together[to[0]]) == 999
+
+
+async def test_counting_ends_where_more_mails_say_nothing_more(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailguard.store.sqlite.past.COUNTED", 3)
+    for number in range(5):
+        await sent(store, f"Q{number}", [A])
+    past = await store.facts_for(SENDER, [A], [])
+    assert (past.mails, past.written) == (5, {A: 3})
+
+
+async def test_of_two_addresses_the_latest_mails_tell_whether_they_belong_together(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailguard.store.sqlite.past._TOGETHER", 2)
+    await sent(store, "Q0", [A, B])
+    await sent(store, "Q1", [A])
+    assert (await store.facts_for(SENDER, [A, B], [])).together == {A: frozenset({B}), B: frozenset({A})}
+    for number in range(2, 5):
+        await sent(store, f"Q{number}", [A])
+    assert (await store.facts_for(SENDER, [A, B], [])).together == {}
 
 
 # --- threads ---------------------------------------------------------------------------------------------------

@@ -5,10 +5,12 @@ from sqlite3 import Connection
 
 from mailguard.mail.address import key
 from mailguard.records import Delivery, NewMail, Past
+from mailguard.records.past import COUNTED
 from mailguard.store.sqlite.codec import clean, dump, instant
 from mailguard.store.sqlite.connection import SQL
 
 _REFERENCES = 100  # the latest; a longer chain adds nothing
+_TOGETHER = 500  # of each address the latest mails: looking further back costs every mail and changes nothing
 
 
 def record(db: Connection, mail: NewMail, now: int) -> int | None:
@@ -61,21 +63,24 @@ def learn(db: Connection, number: int, sender: str, sent_to: Iterable[Delivery],
 def facts(db: Connection, sender: str, addresses: Collection[str], message_ids: Collection[str]) -> Past:
     """As `Store.facts_for`."""
     asked = sorted(set(addresses))
-    about = {"sender": sender, "addresses": dump(asked)}
+    about = {"sender": sender, "addresses": dump(asked), "limit": COUNTED}
+    counted = db.execute(SQL["written_to"], about).fetchall()
+    known = [row["address_key"] for row in counted if row["mails"]]
     habit = db.execute(SQL["habit"], (sender,)).fetchone()
     return Past(
         mails=habit["mails"] if habit else 0,
         since=instant(habit["since"]) if habit else None,
-        written={row["address_key"]: row["mails"] for row in db.execute(SQL["written_to"], about)},
-        together=_together(asked, [row[0] for row in db.execute(SQL["written_together"], about)]),
+        written={row["address_key"]: row["mails"] for row in counted if row["mails"]},
+        together=_together(db, sender, known),
         thread=_thread(db, message_ids),
     )
 
 
-def _together(asked: list[str], groups: list[str]) -> dict[str, frozenset[str]]:
+def _together(db: Connection, sender: str, known: list[str]) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
-    for group in groups:
-        members = {asked[int(place)] for place in group.split(",")}
+    about = {"sender": sender, "addresses": dump(known), "limit": _TOGETHER}
+    for (group,) in db.execute(SQL["written_together"], about) if len(known) > 1 else ():
+        members = {known[int(place)] for place in group.split(",")}
         for member in members:
             found.setdefault(member, set()).update(members)
     return {member: frozenset(others - {member}) for member, others in found.items()}

@@ -55,17 +55,22 @@ INSERT INTO habit (sender_key, mails, since) VALUES (?, 1, ?) ON CONFLICT DO UPD
 SELECT mails, since FROM habit WHERE sender_key = ?;
 
 -- name: written_to
--- How often the sender wrote to each of these addresses.
-SELECT w.address_key, count(*) AS mails
-  FROM json_each(:addresses) asked CROSS JOIN written w ON w.sender_key = :sender AND w.address_key = asked.value
- GROUP BY w.address_key;
+-- How often the sender wrote to each of these addresses, counted up to a limit: this is asked for every mail.
+SELECT asked.value AS address_key,
+       (SELECT count(*) FROM (SELECT 1 FROM written w
+                               WHERE w.sender_key = :sender AND w.address_key = asked.value LIMIT :limit)) AS mails
+  FROM json_each(:addresses) asked;
 
 -- name: written_together
--- The different sets in which these addresses (by place in the list) were in one mail of the sender.
+-- The different sets in which these addresses (by place in the list) were in one mail of the sender. Of each address
+-- the latest mails, up to a limit.
 SELECT DISTINCT places FROM (
   SELECT group_concat(place) AS places, count(*) AS many FROM (
     SELECT w.mail, asked.key AS place
       FROM json_each(:addresses) asked CROSS JOIN written w ON w.sender_key = :sender AND w.address_key = asked.value
+     WHERE w.mail >= coalesce((SELECT n.mail FROM written n
+                                WHERE n.sender_key = :sender AND n.address_key = asked.value
+                                ORDER BY n.mail DESC LIMIT 1 OFFSET :limit), 0)
      ORDER BY w.mail, asked.key)
    GROUP BY mail)
  WHERE many > 1;
