@@ -71,7 +71,11 @@ async def make_courier(clock: FakeClock) -> AsyncIterator[MakeCourier]:
     def make(peer: Peer | None = None, **more: object) -> Courier:
         if peer is not None:
             more = {"smarthost": f"127.0.0.1:{peer.port}", "tls": "none", **more}
-        own = {name: more.pop(name) for name in ("resolver", "mx_port", "loops_allowed", "timeouts") if name in more}
+        own = {
+            name: more.pop(name)
+            for name in ("resolver", "mx_port", "loops_allowed", "timeouts", "in_flight")
+            if name in more
+        }
         settings = NextHop.model_validate(more)
         courier = Courier(settings, clock, "mail.corp.example", **{"timeouts": QUICK, **own})  # type: ignore[arg-type]
         couriers.append(courier)

@@ -127,6 +127,16 @@ async def test_no_more_connections_to_a_destination_than_allowed(
     assert (peer.connections, len(peer.arrived)) == (3, 30)
 
 
+async def test_mails_larger_than_the_budget_go_one_after_the_other(
+    start_peer: StartPeer, make_courier: MakeCourier
+) -> None:
+    peer = await start_peer("PIPELINING")
+    courier = make_courier(peer, in_flight=1000)
+    letters = [parcel(courier, body=b"x" * 900) for _ in range(5)]
+    await asyncio.gather(*(courier.carry(letter) for letter in letters))
+    assert (peer.connections, len(peer.arrived)) == (1, 5)
+
+
 async def test_one_slow_destination_does_not_hold_up_another(start_peer: StartPeer, make_courier: MakeCourier) -> None:
     slow, fast = await start_peer(), await start_peer()
     slow.answers["MAIL"] = SILENT
