@@ -15,7 +15,7 @@ from starlette.routing import Route
 from mailguard.clock import Clock
 from mailguard.desk import Desk, View
 from mailguard.errors import TemporaryFailure
-from mailguard.web.guard import SafeHeaders
+from mailguard.web.guard import Guard, Report
 from mailguard.web.outbox import Outbox
 from mailguard.web.pages import MailPages
 from mailguard.web.settings import WebSettings
@@ -56,8 +56,12 @@ def create_app(
     *,
     zone: Callable[[], str] = lambda: "UTC",
     language: str = "en",
+    report: Report | None = None,
 ) -> Starlette:
-    """The pages. `zone` is asked anew for every page; `ready` answers /readyz; `language` is 'en' or 'pl'."""
+    """The pages. `zone` is asked anew for every page; `ready` answers /readyz; `language` is 'en' or 'pl'.
+
+    `report` hears of what should not have happened; without it the server's own log does.
+    """
     site = Site(desk, settings, clock, Words(language), zone)
 
     async def by_link(request: Request) -> View | None:
@@ -71,7 +75,7 @@ def create_app(
             *MailPages(site, "/m", by_link).routes(),
             *Outbox(site).routes(),
         ],
-        middleware=[Middleware(SafeHeaders)],
+        middleware=[Middleware(Guard, broken=lambda: site.note("busy", 500), report=report)],
         exception_handlers=_handlers(site),
     )
     app.router.redirect_slashes = False  # it would answer with a link made from the Host header
@@ -117,7 +121,4 @@ def _handlers(site: Site) -> dict[object, Callable[[Request, Exception], Awaitab
     async def busy(_: Request, __: Exception) -> Response:
         return site.note("busy", 503)
 
-    async def broken(_: Request, __: Exception) -> Response:
-        return site.note("busy", 500)
-
-    return {HTTPException: http, TemporaryFailure: busy, Exception: broken}
+    return {HTTPException: http, TemporaryFailure: busy}

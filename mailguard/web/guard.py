@@ -1,8 +1,13 @@
 """What every answer carries, and which posts are refused before anybody looks at them."""
 
+from collections.abc import Callable
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+Report = Callable[[Exception], None]
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -20,21 +25,32 @@ _HEADERS = {
 }
 
 
-class SafeHeaders:
-    """Puts the headers on every answer, errors included; a page's own header wins."""
+class Guard:
+    """Puts the headers on every answer, a page's own header wins; and answers when a page could not."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, broken: Callable[[], Response], report: Report | None) -> None:
+        self._app, self._broken, self._report = app, broken, report
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
+        started = False
+
+        async def guarded(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
-        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+        try:
+            await self._app(scope, receive, guarded)
+        except Exception as error:
+            if not started:
+                await self._broken()(scope, receive, guarded)
+            if self._report is None:
+                raise
+            self._report(error)
 
 
 def same_site(headers: Headers, url: str) -> bool:

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ from mailguard.web import WebServer, WebSettings, create_app
 
 ANN, BOSS, HELPER, LEX = "ann@corp.example", "ceo@corp.example", "assistant@corp.example", "lex@corp.example"
 PAT, BOB, HIDDEN = "pat@client.example", "bob@client.example", "silent@partner.example"
+SUBJECT = "Quote for ACME"
 MINUTES = timedelta(minutes=1)
 SETTINGS = NoticeSettings(sender="mailguard@corp.example")
 
@@ -80,21 +81,24 @@ class House:
         return f"http://127.0.0.1:{self.server.port}"
 
     # mails that wait
-    async def held(self, *, flagged: bool = True, requires: Requires = Requires.LINK, **more: Any) -> str:
+    async def held(self, *, flagged: bool = True, requires: Requires = Requires.LINK, subject: str = SUBJECT) -> str:
         """Held until its sender confirms: one colleague, one client (flagged), one in Bcc."""
         why = "has never been on a mail with the others" if flagged else ""
         to = (self._copy(PAT, flagged=why), self._copy(BOSS), self._copy(HIDDEN, visible=False, flagged=why))
-        return await self.put(to, hold=Hold("unexpected-cc", "", requires=requires, **self._time(more)))
+        hold = Hold("unexpected-cc", "", requires=requires, expires_at=self._later())
+        return await self.put(to, hold=hold, subject=subject)
 
-    async def delayed(self) -> str:
+    async def delayed(self, subject: str = SUBJECT) -> str:
         """Leaves by itself in five minutes."""
         to = (self._copy(BOB, held=False), self._copy(BOSS, held=False, external=False))
-        return await self.put(to, rule="external-delay", why="2 recipients, 1 outside: bob@client.example")
+        return await self.put(
+            to, rule="external-delay", why="2 recipients, 1 outside: bob@client.example", subject=subject
+        )
 
     async def for_approval(self) -> str:
         """Held until Lex approves, who has to type a code."""
         to = (self._copy(PAT, flagged="under a no-contact order"), self._copy(HIDDEN, visible=False))
-        hold = Hold("no-contact", "", approvers=(LEX,), requires=Requires.CODE, **self._time({}))
+        hold = Hold("no-contact", "", approvers=(LEX,), requires=Requires.CODE, expires_at=self._later())
         return await self.put(to, hold=hold, rule="no-contact", why="pat@client.example: legal hold")
 
     async def to_boss(self) -> str:
@@ -112,7 +116,7 @@ class House:
         hold: Hold | None = None,
         rule: str = "unexpected-cc",
         why: str = "pat@client.example has never been on a mail with the others",
-        subject: str = "Quote for ACME",
+        subject: str = SUBJECT,
         **more: Any,
     ) -> str:
         copies, number = tuple(to), f"4F7K{next(self.numbers):03}"
@@ -131,8 +135,8 @@ class House:
     def _copy(self, address: str, *, held: bool = True, **more: Any) -> Delivery:
         return waiting(address, self.clock, held=held, **more)
 
-    def _time(self, more: dict[str, Any]) -> dict[str, Any]:
-        return {"expires_at": self.clock.now() + timedelta(hours=8), **more}
+    def _later(self) -> datetime:
+        return self.clock.now() + timedelta(hours=8)
 
     # links
     async def link(self, number: str, person: str = ANN, power: Power = Power.SENDER) -> str:

@@ -44,21 +44,23 @@ async def outbox(browser: Browser, house: House, target: Path) -> None:
     await page.get_by_label("Your mail address").fill(ANN)
     await page.get_by_role("button", name="Mail me a code").click()
     await page.locator("input[name=code]").fill(await house.code())
-    await page.get_by_role("button", name="Sign in").click()
+    async with page.expect_navigation():
+        await page.get_by_role("button", name="Sign in").click()
     await page.screenshot(path=target, full_page=True)
     await context.close()
 
 
 async def pages(house: House) -> dict[str, str]:
     """Name → address of every kind of page."""
-    cancelled = await house.held()
+    cancelled = await house.held(subject="Minutes of Monday")
     view = await house.desk.own(ANN, cancelled)
     assert view is not None
     await house.desk.cancel(view, [cancelled], view.seen)
     boss = await house.to_boss()
+    await house.held(subject="Draft contract, confidential")
     return {
         "held": await house.link(await house.held()),
-        "delayed": await house.link(await house.delayed()),
+        "delayed": await house.link(await house.delayed(subject="Invoice 2026-117")),
         "approver": await house.link(await house.for_approval(), LEX, Power.APPROVER),
         "assistant": await house.link(boss, HELPER, Power.ASSISTANT),
         "cancelled": await house.link(cancelled),

@@ -1,7 +1,7 @@
 """People at the pages: a real browser on a phone, without JavaScript."""
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from mailguard.records import NoticeKind, Power, Requires, State
 from tests.web.house import ANN, BOB, BOSS, HELPER, HIDDEN, LEX, PAT, House
@@ -17,7 +17,13 @@ async def unfold(page: Page, form: str) -> None:
 
 
 async def press(page: Page, form: str) -> None:
-    await page.locator(f"#{form} button").click()
+    await click(page, page.locator(f"#{form} button"))
+
+
+async def click(page: Page, target: Locator) -> None:
+    """Until the next page is there."""
+    async with page.expect_navigation():
+        await target.click()
 
 
 async def tick(page: Page, form: str, *values: str) -> None:
@@ -45,7 +51,7 @@ async def test_send_without_a_tick_changes_nothing_and_stays_on_the_page(house: 
     number = await house.held()
     await page.goto(await house.link(number))
     await tick(page, "send", PAT)
-    await press(page, "send")  # the browser itself asks for the other box
+    await page.locator("#send button").click()  # the browser itself asks for the other box
     assert await fact(page) == "Held: not sent yet"
     await page.locator("#send").evaluate("form => form.noValidate = true")
     await press(page, "send")
@@ -136,7 +142,7 @@ async def test_where_signing_in_is_asked_for_the_page_says_where(house: House, p
     number = await house.held(requires=Requires.LOGIN)
     await page.goto(await house.link(number))
     assert await page.locator("#send").count() == 0
-    await page.get_by_role("link", name="open your outbox").click()
+    await click(page, page.get_by_role("link", name="open your outbox"))
     await expect(page.get_by_label("Your mail address")).to_be_visible()
 
 
@@ -201,22 +207,22 @@ async def test_nothing_is_wider_than_the_screen(house: House, page: Page, width:
 async def sign_in(house: House, page: Page, address: str = ANN) -> None:
     await page.goto(f"{house.url}/outbox")
     await page.get_by_label("Your mail address").fill(address)
-    await page.get_by_role("button", name="Mail me a code").click()
+    await click(page, page.get_by_role("button", name="Mail me a code"))
     await page.locator("input[name=code]").fill(await house.code())
-    await page.get_by_role("button", name="Sign in").click()
+    await click(page, page.get_by_role("button", name="Sign in"))
 
 
 async def test_the_outbox_lists_what_waits_and_stops_it(house: House, page: Page) -> None:
     held, delayed = await house.held(), await house.delayed()
     await sign_in(house, page)
     assert await page.locator(".entry").count() == 2
-    await page.locator(".entry", has_text="Leaves at 10:05:00").get_by_role("button", name="Stop it").click()
+    await click(page, page.locator(".entry", has_text="Leaves at 10:05:00").get_by_role("button", name="Stop it"))
     assert set((await house.states(delayed)).values()) == {State.HELD}
     await tick(page, "send", BOB)
     await press(page, "send")
     assert await house.let_go(delayed)
-    await page.get_by_role("link", name="Your outbox").click()
-    await page.locator(f"a[href='/outbox/{held}']").click()
+    await click(page, page.get_by_role("link", name="Your outbox"))
+    await click(page, page.locator(f"a[href='/outbox/{held}']"))
     await unfold(page, "cancel")
     await tick(page, "cancel", held)
     await press(page, "cancel")
@@ -235,7 +241,7 @@ async def test_being_signed_in_is_enough_where_the_link_alone_is_not(house: Hous
 async def test_signing_out_ends_it(house: House, page: Page) -> None:
     number = await house.held()
     await sign_in(house, page)
-    await page.get_by_role("button", name="Sign out").click()
+    await click(page, page.get_by_role("button", name="Sign out"))
     await expect(page.get_by_label("Your mail address")).to_be_visible()
     answer = await page.goto(f"{house.url}/outbox/{number}")
     assert answer is not None
@@ -254,9 +260,9 @@ async def test_somebody_elses_outbox_shows_nothing_of_mine(house: House, page: P
 async def test_a_code_works_only_in_the_browser_that_asked(house: House, page: Page) -> None:
     await page.goto(f"{house.url}/outbox")
     await page.get_by_label("Your mail address").fill(ANN)
-    await page.get_by_role("button", name="Mail me a code").click()
+    await click(page, page.get_by_role("button", name="Mail me a code"))
     code = await house.code()
     await page.context.clear_cookies()
     await page.locator("input[name=code]").fill(code)
-    await page.get_by_role("button", name="Sign in").click()
+    await click(page, page.get_by_role("button", name="Sign in"))
     await expect(page.get_by_role("alert")).to_contain_text("not the code")

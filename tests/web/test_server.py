@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+import re
 import signal
+import tomllib
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,11 +15,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from mailguard.errors import ConfigError
+from mailguard.desk import Desk, View
+from mailguard.errors import ConfigError, StoreBroken, TemporaryFailure
 from mailguard.testing import FakeClock
-from mailguard.web import WebServer, metrics_app
+from mailguard.web import WebServer, WebSettings, create_app, metrics_app
 from mailguard.web.limits import Limit
 from mailguard.web.words import Words
+
+PACKAGE = Path(__file__).parent.parent.parent / "mailguard" / "web"
 
 
 async def test_it_listens_when_started_and_lets_a_request_end_when_stopped() -> None:
@@ -67,6 +73,41 @@ async def test_no_address_of_a_page_is_ever_logged(caplog: pytest.LogCaptureFixt
     assert not [record for record in ours if "SECRET-TOKEN" in record.getMessage()]
 
 
+class Failing(Desk):
+    """A desk whose store has trouble."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    async def view(self, token: str) -> View | None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reports"),
+    [(TemporaryFailure("database is locked"), 503, 0), (StoreBroken("disk I/O error at /var/lib/x"), 500, 1)],
+)
+async def test_trouble_inside_is_a_calm_page_without_details(error: Exception, status: int, reports: int) -> None:
+    reported: list[Exception] = []
+    app = create_app(Failing(error), WebSettings(), FakeClock(), report=reported.append)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://m") as client:
+        answer = await client.get("/m/x")
+    assert (answer.status_code, len(reported)) == (status, reports)
+    assert "try again in a minute" in answer.text
+    assert str(error) not in answer.text
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+async def test_a_service_that_is_not_ready_says_so() -> None:
+    async def no() -> bool:
+        return False
+
+    app = create_app(Failing(StoreBroken("x")), WebSettings(), FakeClock(), no)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://m") as client:
+        assert (await client.get("/readyz")).status_code == 503
+        assert (await client.get("/livez")).status_code == 200
+
+
 async def test_metrics_are_text_for_prometheus() -> None:
     async def scrape() -> bytes:
         return b"mailguard_x 1\n"
@@ -97,12 +138,34 @@ def test_a_flood_of_keys_is_not_remembered_for_ever() -> None:
     assert not limit.allows("10049")
 
 
-def test_both_languages_have_the_same_sentences_with_the_same_gaps() -> None:
-    import re
-    import tomllib
-    from pathlib import Path
+def luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2.2)."""
+    digits = "".join(c * 2 for c in colour) if len(colour) == 3 else colour
+    parts = [int(digits[n : n + 2], 16) / 255 for n in (0, 2, 4)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
-    folder = Path(__file__).parent.parent.parent / "mailguard" / "web" / "words"
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("front", "behind", "least"),
+    [
+        *[(front, behind, 4.5) for front in ("text", "soft", "link", "danger") for behind in ("back", "card")],
+        *[(f"{name}-text", name, 4.5) for name in ("held", "leaves", "left", "ended", "error")],
+        ("on-button", "button", 4.5),
+        ("edge", "card", 3.0),
+        ("link", "leaves", 3.0),
+    ],
+)
+def test_colours_can_be_told_apart(scheme: int, front: str, behind: str, least: float) -> None:
+    css = (PACKAGE / "static" / "mailguard.css").read_text("utf-8")
+    schemes = [dict(re.findall(r"--([\w-]+): #(\w+);", block)) for block in css.split(":root {")[1:3]]
+    one, other = sorted((luminance(schemes[scheme][front]), luminance(schemes[scheme][behind])), reverse=True)
+    assert (one + 0.05) / (other + 0.05) >= least
+
+
+def test_both_languages_have_the_same_sentences_with_the_same_gaps() -> None:
+    folder = PACKAGE / "words"
     english, polish = (tomllib.loads((folder / f"{name}.toml").read_text("utf-8")) for name in ("en", "pl"))
     gap = re.compile(r"{\w+}")
     assert {name: set(gap.findall(said)) for name, said in english.items()} == {
