@@ -16,7 +16,7 @@ from mailguard.clock import Clock, SystemClock
 from mailguard.config import Config
 from mailguard.config import load as load_config
 from mailguard.courier import Courier
-from mailguard.desk import Desk
+from mailguard.desk import Desk, Operator
 from mailguard.errors import ConfigError
 from mailguard.intake import Intake, IntakeSettings
 from mailguard.intake import queue_id as ids
@@ -63,6 +63,7 @@ class Service:
             post_notices=self.postman.post, broken=self._broken,
         )  # fmt: skip
         self.desk = Desk(self.store, lambda: self.people, self.clock, self.log, self.scheduler)
+        operator = Operator(self.desk, self.store, self.clock, self.log, self.scheduler, reports.of)
         self.intake = Intake(
             self.store, lambda: self.rules, lambda: self.people, self.courier.destination,
             IntakeSettings(
@@ -73,6 +74,7 @@ class Service:
         self.smtp = SmtpServer(
             config.smtp, self.intake, self.clock, internal=lambda person: self.people.internal(person),
             notices_sender=config.notices.sender, watcher=_Watch(self.log, self.metrics), room=self._room,
+            try_login=self.courier.try_login,
         )  # fmt: skip
         self.web = WebServer(
             create_app(
@@ -88,7 +90,7 @@ class Service:
         self.scrape = WebServer(metrics_app(self._scrape), config.metrics.bind) if config.metrics.bind else None
         self.admin = AdminServer(
             config.socket_path,
-            self.desk,
+            operator,
             self.store,
             self.clock,
             self.log,

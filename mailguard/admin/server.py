@@ -15,7 +15,7 @@ from typing import Any
 
 from mailguard.admin.shapes import iso, mail_json
 from mailguard.clock import Clock
-from mailguard.desk import Desk
+from mailguard.desk import Operator
 from mailguard.document.units import duration
 from mailguard.errors import ConfigError, MailguardError
 from mailguard.log import Log
@@ -35,7 +35,7 @@ class AdminServer:
     def __init__(
         self,
         path: Path,
-        desk: Desk,
+        operator: Operator,
         store: Store,
         clock: Clock,
         log: Log,
@@ -43,7 +43,7 @@ class AdminServer:
         reload: Callable[[str], Awaitable[str]],
         health: Callable[[], Awaitable[Mapping[str, Any]]],
     ) -> None:
-        self._path, self._desk, self._store, self._clock, self._log = path, desk, store, clock, log
+        self._path, self._operator, self._store, self._clock, self._log = path, operator, store, clock, log
         self._reload, self._health = reload, health
         self._server: asyncio.Server | None = None
         self._verbs: dict[str, Handler] = {
@@ -123,7 +123,7 @@ class AdminServer:
 
     async def _act(self, asked: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
         queue_id = str(asked["queue_id"]).upper()
-        decision = await self._desk.operate(str(asked["act"]), queue_id, actor, asked.get("recipients") or ())
+        decision = await self._operator.operate(str(asked["act"]), queue_id, actor, asked.get("recipients") or ())
         return _decision_json(queue_id, decision)
 
     async def _reloaded(self, _asked: Mapping[str, Any], actor: Actor) -> dict[str, str]:

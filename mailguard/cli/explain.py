@@ -12,6 +12,7 @@ from mailguard import rules as policy
 from mailguard.cli.common import Context, Exit, emit, say, table, verb
 from mailguard.cli.packaged import default_rules
 from mailguard.cli.surroundings import Surroundings, surroundings
+from mailguard.clock import SystemClock
 from mailguard.errors import CannotTell, PermanentFailure
 from mailguard.intake import gather
 from mailguard.mail import address
@@ -70,7 +71,7 @@ def _envelope(mail: Message, sender: str | None, recipients: tuple[str, ...]) ->
 
 def _instant(at: str | None, zone: str) -> datetime:
     if at is None:
-        return datetime.now(UTC)
+        return SystemClock().now()
     try:
         instant = datetime.fromisoformat(at)
     except ValueError:

@@ -1,12 +1,13 @@
 """`mailguard healthcheck`: is the service ready? For containers and scripts."""
 
+import asyncio
 import sys
-import time
 
 import click
 
 from mailguard.admin import client
 from mailguard.cli.common import Context, Exit, configured, say, verb
+from mailguard.clock import SystemClock
 
 
 @verb("healthcheck")
@@ -15,16 +16,17 @@ from mailguard.cli.common import Context, Exit, configured, say, verb
 def command(context: Context, wait: float) -> None:
     """Ask the running service whether it is ready; exit 0 if so, 69 if nobody answers."""
     socket = configured(context).socket_path
-    end = time.monotonic() + wait
+    clock = SystemClock()
+    end = clock.monotonic() + wait
     while True:
         try:
             health = client.ask(socket, "health", timeout=5)
         except client.Unreachable as error:
-            if time.monotonic() >= end:
+            if clock.monotonic() >= end:
                 say(f"error: {error}")
                 sys.exit(Exit.UNREACHABLE)
         else:
             queue = ", ".join(f"{count} {state}" for state, count in health["queue"].items() if count)
             click.echo(f"ready; {queue or 'nothing queued'}" if health["ready"] else "not ready")
             sys.exit(Exit.OK if health["ready"] else Exit.FAILED)
-        time.sleep(0.1)
+        asyncio.run(clock.sleep(0.1))

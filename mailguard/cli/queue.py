@@ -168,6 +168,7 @@ for _name, _help in (
     ("stop", "Make the wait a hold; the sender is told."),
     ("cancel", "End mails: they never leave and go back to their senders."),
     ("drop", "Take recipients out of mails that wait."),
+    ("bounce", "Give up mails that wait: their senders get a report that delivery failed."),
     ("requeue", "Try deferred mails again now, with a fresh retry clock."),
 ):
     _acting(_name, _help)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mailguard.clock import Clock
 from mailguard.courier.content import PIECE
+from mailguard.courier.logins import try_login, upstream_hop
 from mailguard.courier.parcel import Parcel
 from mailguard.courier.pool import Budget, Pool
 from mailguard.courier.reply import crowded, outcome, own
@@ -48,6 +49,8 @@ class Courier:
         self._pool = Pool(clock)
         self._budget = Budget(in_flight)
         self._locked_out: dict[str, tuple[float, LoginRefused]] = {}
+        self._ca_file = settings.ca_file
+        self._upstreams: dict[str, Manner] = {}
         self._manners = [(hop, self._manner(hop)) for hop in self._ways.hops]
 
     def destination(self, address: str) -> str:
@@ -65,6 +68,13 @@ class Courier:
                 return await self._deliver(parcel, hop)
         except SmtpError as error:
             return (outcome(own(error)),) * len(parcel.recipients)
+
+    async def try_login(self, server: str, name: str, password: str) -> bool:
+        """Whether HOST:PORT lets this login in, over TLS. TemporaryFailure 454 when it can't be asked."""
+        manner = self._upstreams.get(server)
+        if manner is None:
+            manner = self._upstreams[server] = self._manner(upstream_hop(server, self._ca_file))
+        return await try_login(self._route, manner, server, name, password)
 
     async def close(self) -> None:
         """Take leave of the servers."""

@@ -34,10 +34,17 @@ class TlsFailed(Unreachable):
 
 
 class LoginRefused(TemporaryFailure):
-    """Our own account is the trouble, so the mail waits until somebody has put it right."""
+    """Our own account is the trouble, so the mail waits until somebody has put it right.
+
+    `said` is the server's own code: 5xx for a wrong password, 4xx or 0 where it could not say.
+    """
 
     code = 454
     enhanced = "4.7.0"
+
+    def __init__(self, text: str, said: int = 0) -> None:
+        super().__init__(text)
+        self.said = said
 
 
 class Myself(PermanentFailure):
@@ -194,7 +201,7 @@ async def _login(client: aiosmtplib.SMTP, login: tuple[str, str], host: Host) ->
         await method(*login)
     except aiosmtplib.SMTPAuthenticationError as error:
         words = f"{host} refused our login (check username and password of next_hop): {_words(error, host)}"
-        raise LoginRefused(words) from error
+        raise LoginRefused(words, error.code) from error
 
 
 def _words(error: aiosmtplib.SMTPResponseException, host: Host) -> str:

@@ -1,6 +1,5 @@
 """The demo's terminal view: every mail, its state, why, and when it leaves."""
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -24,13 +23,13 @@ async def watch(store: Store, clock: Clock, stories: Mapping[str, int], places: 
     """Draw until cancelled; without a terminal print a line whenever a mail changes."""
     console = Console()
     if not console.is_terminal:
-        await _print_changes(store)
+        await _print_changes(store, clock)
         return
     with Live(console=console, refresh_per_second=4, screen=False) as live:
         while True:
             mails = await _mails(store)
             live.update(Group(_table(mails, clock.now(), stories), Text(places, style="dim"), _hints()))
-            await asyncio.sleep(0.5)
+            await clock.sleep(0.5)
 
 
 async def _mails(store: Store) -> list[Mail]:
@@ -38,7 +37,7 @@ async def _mails(store: Store) -> list[Mail]:
     return [mail for mail in reversed(found) if mail.kind is Kind.MAIL]
 
 
-async def _print_changes(store: Store) -> None:
+async def _print_changes(store: Store, clock: Clock) -> None:
     seen: dict[str, State] = {}
     while True:
         for mail in await _mails(store):
@@ -46,7 +45,7 @@ async def _print_changes(store: Store) -> None:
                 seen[mail.queue_id] = mail.state
                 why = ", ".join(hit.rule for hit in mail.hits if hit.mode == "enforce")
                 print(f"{mail.queue_id} {mail.state.value:9} {mail.subject} ({why or 'no rule'})", flush=True)
-        await asyncio.sleep(0.5)
+        await clock.sleep(0.5)
 
 
 def _table(mails: list[Mail], now: datetime, stories: Mapping[str, int]) -> Table:

@@ -113,9 +113,7 @@ async def _reply_to_all(stage: Stage) -> Sent:
     parent = "<plan-2027@corp.example>"
     await stage.send(LEE, [ANN, PAT, BOSS], "Plan 2027", "Comments, please.\n", headers={"Message-ID": parent})
     thread = {"In-Reply-To": parent, "References": parent}
-    return {
-        "mail": await stage.send(ANN, [LEE, PAT, BOSS], "Re: Plan 2027", "Fine.\n", cc=[WARD], headers=thread)
-    }
+    return {"mail": await stage.send(ANN, [LEE, PAT, BOSS], "Re: Plan 2027", "Fine.\n", cc=[WARD], headers=thread)}
 
 
 async def _reply_to_all_end(stage: Stage, sent: Sent) -> str:

@@ -177,6 +177,19 @@ class Store(Protocol):
         """Try the queued deliveries now, and give their retry clock a fresh start; POISON holds are resolved."""
         ...
 
+    async def bounce(
+        self,
+        queue_id: str,
+        failed: Collection[int],
+        *,
+        reply: str,
+        by: Actor,
+        now: datetime,
+        reports: Sequence[NewMail] = (),
+    ) -> Decision:
+        """Give up these deliveries (ids): failed, with the reports about them. TOO_LATE when others wait by now."""
+        ...
+
     async def expire(self, now: datetime) -> list[Expiry]:
         """End the holds whose time is up as `on_expiry` says, remind at half time; notices commit with it."""
         ...

@@ -6,7 +6,7 @@ from sqlite3 import Connection
 
 from mailguard.mail.address import key
 from mailguard.mail.headers import Drop
-from mailguard.records import Actor, Decision, Ending, Hold, HoldKind, NewNotice
+from mailguard.records import Actor, Decision, Ending, Hold, HoldKind, NewMail, NewNotice
 from mailguard.store.sqlite import mails, waits
 from mailguard.store.sqlite.codec import dump, dump_set, micros
 from mailguard.store.sqlite.connection import SQL
@@ -176,3 +176,23 @@ def requeue(db: Connection, queue_id: str, by: Actor, now: datetime) -> Decision
         return Decision(Ending.ALREADY, remaining=tuple(waits.open_holds(db, number)))
     mails.event(db, number, now, "message.requeued", by, {})
     return _done(db, number, now, changed, [])
+
+
+def bounce(
+    db: Connection, queue_id: str, failed: Collection[int], reply: str, by: Actor, now: datetime,
+    reports: Sequence[NewMail],
+) -> Decision:  # fmt: skip
+    """As `Store.bounce`: the reports speak of just these copies, so another set of them changes nothing."""
+    number = mails.mail_id(db, queue_id)
+    if number is None:
+        return _UNKNOWN
+    at = waits.standing(db, number)
+    found = mails.load(db, [number])[number]
+    if {d.id for d in found.deliveries if d.state.waiting} != set(failed) or not failed:
+        return at.too_late()
+    db.execute(SQL["give_up"], {"mail": number, "now": micros(now), "reply": reply})
+    db.execute(SQL["resolve_idle"], {"mail": number, "now": micros(now), "by": str(by)})
+    mails.event(db, number, now, "message.bounced", by, {"reply": reply})
+    for report in reports:
+        mails.put(db, report, now)
+    return _done(db, number, now, list(failed), [])

@@ -179,6 +179,18 @@ class SqliteStore:
     async def requeue(self, queue_id: str, *, by: Actor, now: datetime) -> Decision:
         return await self._write(lambda db: people.requeue(db, queue_id, by, now))
 
+    async def bounce(
+        self,
+        queue_id: str,
+        failed: Collection[int],
+        *,
+        reply: str,
+        by: Actor,
+        now: datetime,
+        reports: Sequence[NewMail] = (),
+    ) -> Decision:
+        return await self._write(lambda db: people.bounce(db, queue_id, failed, reply, by, now, reports))
+
     async def expire(self, now: datetime) -> list[Expiry]:
         return await self._write(partial(expiry.expire, now=now))
 

@@ -54,6 +54,13 @@ UPDATE delivery INDEXED BY delivery_by_mail
  WHERE mail = :mail AND state = 'queued' AND attempts > 0
 RETURNING id;
 
+-- name: give_up
+-- An administrator gives these copies up, as if the retry time were over.
+UPDATE delivery INDEXED BY delivery_by_mail
+   SET state = 'failed', due_at = NULL, ended_at = :now, last_reply = :reply
+ WHERE mail = :mail AND state IN ('held', 'queued')
+RETURNING id;
+
 -- name: hold_back
 -- The wait of these recipients' copies becomes a hold.
 UPDATE delivery INDEXED BY delivery_by_mail

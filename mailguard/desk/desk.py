@@ -1,22 +1,23 @@
-"""What a person may do to a waiting mail. Web, outbox and command line all come through here."""
+"""What people may do to their waiting mail. Web pages and the command line all come through here."""
 
 import hmac
 import secrets
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
 from mailguard import tokens
 from mailguard.clock import Clock
-from mailguard.errors import MailguardError
+from mailguard.desk import look
+from mailguard.desk.errors import CodeNeeded, CodeWrong, NotAllowed, NotConfirmed
+from mailguard.desk.look import View
 from mailguard.log import Log
 from mailguard.mail import address, headers
 from mailguard.people import People
 from mailguard.records import (
     Actor,
     Decision,
-    Delivery,
     Ending,
     Hold,
     HoldKind,
@@ -27,7 +28,6 @@ from mailguard.records import (
     Power,
     Requires,
     Shorten,
-    State,
 )
 from mailguard.store.base import Filter, Store
 
@@ -36,42 +36,10 @@ CODE_LASTS = timedelta(minutes=10)
 LOGIN_LASTS = timedelta(hours=12)
 
 
-class NotConfirmed(MailguardError):
-    """A tick or the page's nonce is missing, or the mail changed since the page was shown (HTTP 422)."""
-
-
-class NotAllowed(MailguardError):
-    """This person has no such power over this mail (HTTP 403)."""
-
-
-class CodeNeeded(MailguardError):
-    """The link alone is not enough: a code was mailed to the person just now."""
-
-
-class CodeWrong(MailguardError):
-    """Not the code that was mailed, or it is used up or too old."""
-
-
 class Wake(Protocol):
     """What the desk needs of the scheduler: look again, something changed."""
 
     def wake(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """One mail as one person may see and treat it, and the nonce (`seen`) of this look at it."""
-
-    mail: Mail
-    person: str
-    power: Power
-    actor: Actor
-    allowed: frozenset[str]  # of send, stop, drop, cancel
-    confirm: tuple[str, ...]  # what must be ticked by hand to send
-    recipients: tuple[Delivery, ...]
-    requires: Requires = Requires.LINK
-    scope: frozenset[str] = frozenset()
-    seen: str = ""
 
 
 class Desk:
@@ -104,8 +72,9 @@ class Desk:
 
     def _view(self, mail: Mail, person: str, power: Power, via: str, scope: frozenset[str]) -> View:
         bare = View(
-            mail, person, power, Actor(person, via), _allowed(mail, person, power, scope), _confirm(mail, scope),
-            _visible(mail, power), _requires(mail, person, power, via), scope,
+            mail, person, power, Actor(person, via),
+            look.allowed(mail, person, power, scope), look.confirm(mail, scope),
+            look.visible(mail, power), look.requires(mail, person, power, via), scope,
         )  # fmt: skip
         nonce = secrets.token_hex(8)
         return replace(bare, seen=f"{nonce}.{self._nonce(bare, nonce)}")
@@ -123,7 +92,7 @@ class Desk:
     async def stop(self, view: View) -> Decision:
         """The safe direction, one press: the wait becomes a hold, and the sender is told."""
         _need(view, "stop")
-        return await self._stop(view.mail, view.actor, view.scope)
+        return await self.halt(view.mail, view.actor, view.scope)
 
     async def send(self, view: View, confirm: Collection[str], seen: str, code: str = "") -> Decision:
         """Release (or, for an approver, approve) after every tick was made; raises what is missing."""
@@ -156,44 +125,23 @@ class Desk:
         if not keys <= waiting:
             raise NotConfirmed("One of the ticked recipients is not waiting any more. Look again, then press.")
         if keys == waiting:
-            return await self._cancel(view.mail, view.actor)
-        return await self._drop(view.mail, keys, view.actor)
+            return await self.call_off(view.mail, view.actor)
+        return await self.take_out(view.mail, keys, view.actor)
 
     async def cancel(self, view: View, confirm: Collection[str], seen: str) -> Decision:
         """It never leaves, and comes back to its sender as an attachment."""
         _need(view, "cancel")
         self._check_seen(view, seen)
         _check_ticks((view.mail.queue_id,), confirm)
-        return await self._cancel(view.mail, view.actor)
-
-    # the command line: whoever may open the admin socket
-    async def operate(self, verb: str, queue_id: str, actor: Actor, recipients: Sequence[str] = ()) -> Decision:
-        """send, stop, cancel, drop or requeue; an approver's hold is not an operator's to resolve."""
-        mail = await self._store.get(queue_id)
-        if mail is None:
-            return Decision(Ending.UNKNOWN)
-        if verb == "stop":
-            return await self._stop(mail, actor, frozenset())
-        if verb == "cancel":
-            return await self._cancel(mail, actor)
-        if verb == "drop":
-            return await self._drop(mail, {address.key(recipient) for recipient in recipients}, actor)
-        verbs = {"send": self._store.send_now, "requeue": self._store.requeue}
-        if verb not in verbs:
-            raise NotAllowed(f"There is no verb {verb!r} for a queued mail.")
-        decision = await verbs[verb](queue_id, by=actor, now=self._clock.now())
-        if decision.ending is Ending.DONE and verb == "send":
-            self._log.released(queue_id, actor, [hold.rule for hold in decision.remaining])
-        self._wake.wake()
-        return decision
+        return await self.call_off(view.mail, view.actor)
 
     async def _release(self, view: View) -> Decision:
         scope = view.scope
         if view.power is Power.SENDER and not view.mail.open_holds:
-            scope = frozenset(address.key(d.address) for d in _shortenable(view.mail, Shorten.SENDER))
+            scope = frozenset(address.key(d.address) for d in look.shortenable(view.mail, Shorten.SENDER))
         return await self._store.send_now(view.mail.queue_id, by=view.actor, now=self._clock.now(), scope=scope)
 
-    async def _stop(self, mail: Mail, actor: Actor, scope: frozenset[str]) -> Decision:
+    async def halt(self, mail: Mail, actor: Actor, scope: frozenset[str]) -> Decision:
         now = self._clock.now()
         hold = Hold(
             rule="stopped", reason=f"Stopped by {actor.name}", kind=HoldKind.STOPPED, scope=scope,
@@ -206,7 +154,7 @@ class Desk:
             self._wake.wake()
         return decision
 
-    async def _cancel(self, mail: Mail, actor: Actor) -> Decision:
+    async def call_off(self, mail: Mail, actor: Actor) -> Decision:
         notices = [NewNotice(NoticeKind.RETURNED, mail.answers, mail.queue_id, data={"by": actor.name})]
         decision = await self._store.cancel(mail.queue_id, by=actor, now=self._clock.now(), notices=notices)
         if decision.ending is Ending.DONE:
@@ -214,7 +162,7 @@ class Desk:
             self._wake.wake()
         return decision
 
-    async def _drop(self, mail: Mail, keys: Collection[str], actor: Actor) -> Decision:
+    async def take_out(self, mail: Mail, keys: Collection[str], actor: Actor) -> Decision:
         head = b"".join([chunk async for chunk in self._store.body(mail.queue_id)][:1])
         head = head[: headers.split(head)]
         editable = not (headers.signed(head, "to") or headers.signed(head, "cc"))
@@ -278,63 +226,3 @@ def _check_ticks(wanted: Collection[str], given: Collection[str]) -> None:
     keys = {address.key(tick) for tick in given}
     if missing := [tick for tick in wanted if address.key(tick) not in keys]:
         raise NotConfirmed("Not yet: tick " + ", ".join(missing) + " first.")
-
-
-def _covered(mail: Mail, scope: frozenset[str]) -> list[Delivery]:
-    return [d for d in mail.deliveries if not scope or address.key(d.address) in scope]
-
-
-def _shortenable(mail: Mail, who: Shorten) -> list[Delivery]:
-    return [d for d in mail.deliveries if d.state is State.QUEUED and d.attempts == 0 and d.shorten is who]
-
-
-def _may_send(mail: Mail, person: str, power: Power, scope: frozenset[str]) -> bool:
-    holds = [h for h in mail.open_holds if h.kind not in (HoldKind.UNDECIDED, HoldKind.DAMAGED)]
-    if power is Power.APPROVER:
-        mine = address.key(person)
-        return any(mine in map(address.key, h.approvers) and mine not in h.approved_by for h in holds)
-    if power is Power.ASSISTANT:
-        stopped = any(h.kind is HoldKind.STOPPED and h.scope and h.scope <= scope for h in holds)
-        delayed = {address.key(d.address) for d in _shortenable(mail, Shorten.ASSISTANT)}
-        return stopped or (not mail.open_holds and bool(scope & delayed))
-    return any(not h.approvers for h in holds) or (not mail.open_holds and bool(_shortenable(mail, Shorten.SENDER)))
-
-
-def _allowed(mail: Mail, person: str, power: Power, scope: frozenset[str]) -> frozenset[str]:
-    waiting = [d for d in _covered(mail, scope) if d.state.waiting]
-    if not waiting:
-        return frozenset()
-    allowed = set()
-    if not any(h.kind is HoldKind.STOPPED and (not h.scope or h.scope >= scope > frozenset()) for h in mail.open_holds):
-        allowed.add("stop")
-    if _may_send(mail, person, power, scope):
-        allowed.add("send")
-    if power is Power.SENDER:
-        allowed |= {"drop", "cancel"}
-    return frozenset(allowed)
-
-
-def _confirm(mail: Mail, scope: frozenset[str]) -> tuple[str, ...]:
-    covered = _covered(mail, scope)
-    flagged = tuple(d.address for d in covered if d.flagged)
-    outside = tuple(d.address for d in covered if d.external and d.state is not State.CANCELLED)
-    return flagged or outside or (mail.queue_id,)
-
-
-def _visible(mail: Mail, power: Power) -> tuple[Delivery, ...]:
-    return tuple(d for d in mail.deliveries if d.visible or power is not Power.ASSISTANT)
-
-
-def _requires(mail: Mail, person: str, power: Power, via: str) -> Requires:
-    """The most that any hold this person could resolve asks for; being signed in is more than a code."""
-    if via == "outbox":
-        return Requires.LINK
-    mine = address.key(person)
-    holds = [
-        h for h in mail.open_holds
-        if (mine in map(address.key, h.approvers) if power is Power.APPROVER else not h.approvers)
-    ]  # fmt: skip
-    order = list(Requires)
-    most = max((order.index(h.requires) for h in holds), default=0)
-    # an approver has no page to sign in to yet: the mailed code proves the mailbox all the same
-    return Requires.CODE if power is Power.APPROVER and order[most] is Requires.LOGIN else order[most]
