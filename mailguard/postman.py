@@ -27,6 +27,7 @@ from mailguard.store.base import Store
 LEASE = timedelta(minutes=15)
 AT_ONCE = 20
 GIVE_UP = timedelta(hours=48)
+_WITHOUT_LINK = (NoticeKind.NOTIFY, NoticeKind.CODE)
 _RETRY = (30, 60, 120, 300, 900, 1800)  # seconds; a notice is worth most while the mail still waits
 
 
@@ -117,7 +118,7 @@ class Postman:
         granted: list[Capability] = []
         for stored in claim.notices:
             notice = stored.notice
-            if notice.kind is not NoticeKind.NOTIFY and notice.queue_id and notice.queue_id not in links:
+            if notice.kind not in _WITHOUT_LINK and notice.queue_id and notice.queue_id not in links:
                 token = tokens.new()
                 links[notice.queue_id] = f"{self._url}/m/{token}"
                 granted.append(_capability(notice, token))

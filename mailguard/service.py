@@ -84,6 +84,7 @@ class Service:
                 self._ready,
                 zone=lambda: self.people.organization.zone,
                 language=config.notices.language,
+                report=lambda error: self.log.failure("web", error),
             ),
             config.web.bind,
         )

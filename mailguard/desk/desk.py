@@ -55,7 +55,7 @@ class Desk:
         """What the holder of this link sees; None for a foreign or absent token, alike."""
         capability = await self._store.capability(tokens.digest(token))
         mail = await self._store.get(capability.queue_id) if capability else None
-        if capability is None or mail is None:
+        if capability is None or mail is None or mail.purged:
             return None
         return self._view(mail, capability.person, capability.power, "link", capability.scope)
 
@@ -68,7 +68,7 @@ class Desk:
 
     async def outbox(self, person: str) -> list[Mail]:
         """What of this person's mail waits or lately ended, newest first."""
-        return await self._store.find(Filter(sender=address.key(person), limit=100))
+        return await self._store.find(Filter(answers=address.key(person), limit=100))
 
     def _view(self, mail: Mail, person: str, power: Power, via: str, scope: frozenset[str]) -> View:
         bare = View(
@@ -175,19 +175,20 @@ class Desk:
         if view.requires is Requires.LOGIN:
             raise NotAllowed("This mail can be let go only after signing in to your outbox.")
         if view.requires is Requires.CODE:
-            await self._check_code(f"mail:{view.mail.queue_id}:{address.key(view.person)}", view.person, code)
+            await self._check_code(view.mail.queue_id, view.person, code)
 
-    async def _check_code(self, subject: str, person: str, code: str) -> None:
+    async def _check_code(self, queue_id: str, person: str, code: str) -> None:
+        subject = f"mail:{queue_id}:{address.key(person)}"
         if not code:
-            await self._mail_code(subject, person)
+            await self._mail_code(subject, person, queue_id)
             raise CodeNeeded(f"A six-digit code was mailed to {person}. Enter it and press again.")
         if not await self._store.use_code(subject, tokens.digest(f"{subject}:{code.strip()}"), self._clock.now()):
             raise CodeWrong("That is not the code we mailed, or it has expired. Leave it empty to get a new one.")
 
-    async def _mail_code(self, subject: str, person: str) -> None:
+    async def _mail_code(self, subject: str, person: str, queue_id: str = "") -> None:
         code, now = tokens.code(), self._clock.now()
         if await self._store.set_code(subject, tokens.digest(f"{subject}:{code}"), now + CODE_LASTS, now):
-            await self._store.notify([NewNotice(NoticeKind.CODE, person, data={"code": code})], now)
+            await self._store.notify([NewNotice(NoticeKind.CODE, person, queue_id, data={"code": code})], now)
             self._wake.wake()
 
     # signing in to the outbox

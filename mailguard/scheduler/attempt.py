@@ -112,7 +112,7 @@ class Attempts:
         due = retry.next_attempt(delivery.attempts, since, now, self._retry, random.uniform(-1, 1))
         if due is None:
             text = f"given up after {delivery.attempts} attempts; the last answer was: {outcome.reply}"
-            return replace(outcome, result=Result.FAILED, reply=Reply(550, "5.4.7", text))
+            return replace(outcome, result=Result.FAILED, reply=Reply(550, "5.4.7", text, outcome.reply.remote))
         return replace(outcome, due_at=due)
 
     def _note_lag(self, claim: Claim) -> None:
@@ -138,6 +138,6 @@ def _rest(store: Store, queue_id: str, skip: int) -> Callable[[], AsyncIterator[
         left = skip
         async for chunk in store.body(queue_id):
             yield chunk[left:]
-            left = 0
+            left = max(0, left - len(chunk))
 
     return chunks

@@ -27,11 +27,12 @@ from mailguard.records import (
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What `find` looks for; all given parts must hold. `sender` is an identity's address key."""
+    """What `find` looks for; all given parts must hold. `answers` is whoever is asked about it."""
 
     state: State | None = None
     waiting: bool = False  # held or queued
-    sender: str = ""
+    sender: str = ""  # the identity's address
+    answers: str = ""
     recipient: str = ""
     rule: str = ""
     before: datetime | None = None  # received before

@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -146,10 +147,17 @@ async def test_a_place_that_cannot_be_is_explained(tmp_path: Path) -> None:
     assert "does not exist" in await refusal(tmp_path / "file" / "mail.db")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-async def test_a_folder_that_is_not_writable_is_explained(tmp_path: Path) -> None:
-    await asyncio.to_thread(tmp_path.chmod, 0o500)
-    assert "not writable" in await refusal(tmp_path / "mail.db")
+async def test_a_folder_that_is_not_writable_is_explained() -> None:
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp))  # below no folder that is only ours
+    await asyncio.to_thread(folder.chmod, 0o555)
+    was = os.geteuid()
+    if was == 0:
+        os.seteuid(65534)  # root may write everywhere
+    try:
+        assert "not writable" in await refusal(folder / "mail.db")
+    finally:
+        os.seteuid(was)
+        await asyncio.to_thread(folder.rmdir)
 
 
 async def test_a_locked_database_is_a_temporary_failure(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def prepare(path: Path) -> None:
         raise ConfigError(f"the folder {folder} of `store:` does not exist: create it, or change `store:`")
     if path.is_dir():
         raise ConfigError(f"{path} is a folder: `store:` names a file in a folder, like sqlite:///{path}/mail.db")
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
         raise ConfigError(f"the folder {folder} of `store:` is not writable for this user: change its owner or mode")
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))

@@ -37,7 +37,10 @@ def find(db: Connection, what: Filter) -> list[Mail]:
         narrow.append(SQL["find_unfinished"])
     if what.sender:
         narrow.append(SQL["find_sender"])
+    if what.answers:
+        narrow.append(SQL["find_answers"])
     asked = {
+        "answers": key(what.answers),
         "after": what.after or None,
         "before": maybe_micros(what.before),
         "recipient": key(what.recipient) or None,

@@ -142,6 +142,7 @@ def _add_mail(db: Connection, mail: NewMail, thread: int | None) -> int:
         "proof": mail.identity.proof,
         "login": mail.identity.login,
         "answers": mail.answers or mail.identity.address,
+        "answers_key": key(mail.answers or mail.identity.address),
         "size": len(mail.raw),
         "digest": mail.digest,
         "received_at": micros(mail.received_at),

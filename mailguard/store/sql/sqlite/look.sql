@@ -24,6 +24,10 @@ AND m.unfinished > 0;
 -- Narrows `find` to one sender's mails.
 AND m.sender_key = :sender;
 
+-- name: find_answers
+-- Narrows `find` to the mails one person is asked and told about.
+AND m.answers_key = :answers;
+
 -- name: events
 -- A mail's history.
 SELECT e.* FROM event e JOIN mail m ON m.id = e.mail WHERE m.queue_id = ? ORDER BY e.id;

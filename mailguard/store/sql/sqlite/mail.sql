@@ -2,9 +2,9 @@
 
 -- name: add_mail
 -- The mail's own row; its number is returned.
-INSERT INTO mail (queue_id, kind, sender_key, address, proof, login, answers, size, digest, received_at, message_id,
+INSERT INTO mail (queue_id, kind, sender_key, address, proof, login, answers, answers_key, size, digest, received_at, message_id,
                   subject, attachments, automatic, thread, version)
-VALUES (:queue_id, :kind, :sender_key, :address, :proof, :login, :answers, :size, :digest, :received_at, :message_id,
+VALUES (:queue_id, :kind, :sender_key, :address, :proof, :login, :answers, :answers_key, :size, :digest, :received_at, :message_id,
         :subject, :attachments, :automatic, :thread, 1)
 RETURNING id;
 

@@ -11,6 +11,7 @@ CREATE TABLE mail (
   proof       TEXT    NOT NULL,
   login       TEXT    NOT NULL,
   answers     TEXT    NOT NULL,             -- who is told what becomes of it
+  answers_key TEXT    NOT NULL,
   size        INTEGER NOT NULL,
   digest      BLOB    NOT NULL,             -- SHA-256 of the bytes as received
   received_at INTEGER NOT NULL,
@@ -26,7 +27,7 @@ CREATE TABLE mail (
   learnt      INTEGER NOT NULL DEFAULT 0,   -- counted in its sender's past
   purged_at   INTEGER                       -- the bytes are gone
 );
-CREATE INDEX mail_by_sender ON mail (sender_key, id);
+CREATE INDEX mail_by_answers ON mail (answers_key, id);
 CREATE INDEX mail_unfinished ON mail (id) WHERE unfinished > 0;
 CREATE INDEX mail_to_purge ON mail (ended_at) WHERE purged_at IS NULL AND ended_at IS NOT NULL;
 CREATE INDEX mail_to_forget ON mail (ended_at) WHERE purged_at IS NOT NULL;
