@@ -121,7 +121,8 @@ async def _dumped(folder: Path) -> bytes:
         content = files[0].read_bytes() if files else b""
         return content if content.rstrip().endswith(b"end") else b""
 
-    return await eventually(complete)
+    content: bytes = await eventually(complete)
+    return content
 
 
 async def _client(installed: Installed, *command: str, stdin: bytes | None = None, ok: bool = True) -> str:
