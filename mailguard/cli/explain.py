@@ -45,7 +45,7 @@ def command(
     rules = policy.load(around.config.rule_files() if around.config else [default_rules()], around.people)
     try:
         identity = Identity(envelope.sender, Proof.LOGIN)
-        facts = gather(mail, envelope, identity, around.people, None, now, around.learn, rules.needs)
+        facts = gather(mail, envelope, identity, around.people, None, now, around.learn)
     except CannotTell as error:
         say(f"held: mailguard cannot read this mail: {error}")
         sys.exit(Exit.FAILED)

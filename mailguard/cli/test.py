@@ -19,8 +19,6 @@ from mailguard.records import Past
 from mailguard.rules.facts import Facts
 from mailguard.rules.tester import Result, Setting, run, test_files
 
-_ALL = frozenset({"text", "attachments", "past"})
-
 
 @verb("test")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True))
@@ -61,7 +59,7 @@ def _gather(around: Surroundings) -> Callable[[bytes, Envelope, Identity, Past, 
     def facts(
         content: bytes, envelope: Envelope, identity: Identity, past: Past, now: datetime, people: People
     ) -> Facts:
-        return gather(Message(content), envelope, identity, people, past, now, around.learn, _ALL)
+        return gather(Message(content), envelope, identity, people, past, now, around.learn)
 
     return facts
 

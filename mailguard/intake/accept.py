@@ -14,10 +14,10 @@ from mailguard.intake.arrange import Desired, arrange, edits
 from mailguard.intake.facts import gather, split_recipients
 from mailguard.log import Log
 from mailguard.mail import address
-from mailguard.mail.attachments import attachments
 from mailguard.mail.envelope import Envelope, Session
 from mailguard.mail.headers import Edit
 from mailguard.mail.message import Message
+from mailguard.mail.reading import Reading
 from mailguard.metrics import Metrics
 from mailguard.notices import NoticeSettings
 from mailguard.people import People
@@ -87,7 +87,7 @@ class Intake:
     async def accept(self, envelope: Envelope, spool: Spool, session: Session) -> Accepted:
         """Durable when it returns. Raises PermanentFailure (a rule rejects, a loop), TemporaryFailure, StoreFull."""
         now = self._clock.now()
-        letter = _Letter(ids.new(now), envelope, spool, session, Message(spool.raw), now)
+        letter = _Letter(ids.new(now), envelope, spool, session, Reading(Message(spool.raw)), now)
         self._refuse_loops(letter.message)
         judging = asyncio.create_task(self._judge(letter))
         done, _ = await asyncio.wait({judging}, timeout=self._settings.decide.total_seconds())
@@ -109,7 +109,7 @@ class Intake:
                 raw += chunk
             session = Session("", stored.identity, "", listener="")
             letter = _Letter(
-                stored.queue_id, stored.envelope, Spool(raw, stored.digest), session, Message(raw),
+                stored.queue_id, stored.envelope, Spool(raw, stored.digest), session, Reading(Message(raw)),
                 stored.received_at, stored.edits,
             )  # fmt: skip
             self._decide_late(asyncio.create_task(self._judge(letter)))
@@ -129,11 +129,9 @@ class Intake:
         """The mail with its verdict; whatever goes wrong on the way ends in a hold, never in a pass."""
         started, rules, people = self._clock.monotonic(), self._rules(), self._people()
         try:
-            past = await self._past(letter) if "past" in rules.needs else None
-            if len(letter.spool.raw) <= INLINE:
-                mail = self._decided(letter, rules, people, past)
-            else:
-                mail = await asyncio.to_thread(self._decided, letter, rules, people, past)
+            mail, asked = await self._aside(letter, rules, people, None)
+            if asked:  # of most mail no rule gets as far as the sender's past
+                mail, _ = await self._aside(letter, rules, people, await self._past(letter))
         except Exception as error:
             if not isinstance(error, CannotTell):
                 self._log.failure("rules", error)
@@ -141,21 +139,27 @@ class Intake:
         self._metrics.evaluation.observe(self._clock.monotonic() - started)
         return mail
 
+    async def _aside(
+        self, letter: "_Letter", rules: RuleSet, people: People, past: Past | None
+    ) -> tuple[NewMail, bool]:
+        """As `_decided`, in a thread when the mail is large."""
+        if len(letter.spool.raw) <= INLINE:
+            return self._decided(letter, rules, people, past)
+        return await asyncio.to_thread(self._decided, letter, rules, people, past)
+
     async def _past(self, letter: "_Letter") -> Past:
         addresses = tuple(dict.fromkeys(map(address.key, letter.envelope.addresses)))
         sender = address.key(letter.session.identity.address)
         return await self._store.facts_for(sender, addresses, letter.message.references)
 
-    def _decided(self, letter: "_Letter", rules: RuleSet, people: People, past: Past | None) -> NewMail:
-        settings = self._settings
-        facts = gather(
-            letter.message, letter.envelope, letter.session.identity, people, past, letter.now, settings.learn,
-            rules.needs,
-        )  # fmt: skip
+    def _decided(self, letter: "_Letter", rules: RuleSet, people: People, past: Past | None) -> tuple[NewMail, bool]:
+        """The mail with its verdict, and whether a rule asked for the sender's past."""
+        settings, identity = self._settings, letter.session.identity
+        facts = gather(letter.reading, letter.envelope, identity, people, past, letter.now, settings.learn)
         verdict = policy.evaluate(rules, facts, settings.holds, self._trouble)
-        files = facts.attachments if "attachments" in rules.needs else attachments(letter.message)
-        info = tuple(AttachmentInfo(f.name, f.content_type, f.size) for f in files if not f.inline)
-        return self._new_mail(letter, people, verdict, facts.automatic, frozenset(facts.to + facts.cc), info)
+        info = tuple(AttachmentInfo(f.name, f.content_type, f.size) for f in facts.attachments if not f.inline)
+        mail = self._new_mail(letter, people, verdict, facts.automatic, frozenset(facts.to + facts.cc), info)
+        return mail, facts.standing.asked
 
     def _unreadable(self, letter: "_Letter", people: People, error: Exception) -> NewMail:
         """A mail we cannot read waits for a person; what can still be read of it is said."""
@@ -248,9 +252,13 @@ class _Letter:
     envelope: Envelope
     spool: Spool
     session: Session
-    message: Message
+    reading: Reading
     now: datetime
     edits: tuple[Edit, ...] = ()  # of a mail stored undecided by an earlier process
+
+    @property
+    def message(self) -> Message:
+        return self.reading.message
 
 
 def _visible(letter: _Letter) -> frozenset[str]:

@@ -1,46 +1,59 @@
-"""Facts of one mail, gathered once for the rules: what a condition may ask is fetched before it asks."""
+"""Facts of one mail for the rules: who and when at once, what it says and what the past says when a rule asks."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
 
 from mailguard import history
 from mailguard.history.settings import Learn
 from mailguard.mail import address
-from mailguard.mail.attachments import attachments
 from mailguard.mail.envelope import Envelope, Identity
-from mailguard.mail.kind import kind
 from mailguard.mail.message import Message
-from mailguard.mail.text import Text, body_text
+from mailguard.mail.reading import Reading
 from mailguard.people import People
 from mailguard.records import Past
 from mailguard.rules.facts import Facts
 
 
+class Standing:
+    """How the recipients stand with the sender."""
+
+    def __init__(self, past: Past | None, recipients: tuple[str, ...], learn: Learn, now: datetime) -> None:
+        self._past, self._recipients, self._learn, self._now = past, recipients, learn, now
+        self._asked = False
+
+    @property
+    def asked(self) -> bool:
+        return self._asked
+
+    @cached_property
+    def unexpected(self) -> Mapping[str, str] | None:
+        self._asked = True
+        return history.unexpected(self._past, self._recipients, self._learn, self._now) if self._past else None
+
+    @cached_property
+    def first_contact(self) -> Mapping[str, str] | None:
+        self._asked = True
+        return history.first_contact(self._past, self._recipients, self._learn, self._now) if self._past else None
+
+
 def gather(
-    message: Message,
+    message: Message | Reading,
     envelope: Envelope,
     identity: Identity,
     people: People,
     past: Past | None,
     now: datetime,
     learn: Learn,
-    needs: frozenset[str],
 ) -> Facts:
-    """Pure. Raises CannotTell when the message can't be read; `needs` are `RuleSet.needs`: costly facts asked for."""
-    to, cc, bcc = split_recipients(message, envelope)
-    recipients = to + cc + bcc
-    marks = kind(message)
+    """Pure. Raises CannotTell when the mail's header or its parts can't be made out."""
+    reading = message if isinstance(message, Reading) else Reading(message)
+    reading.message.parts()
+    to, cc, bcc = split_recipients(reading.message, envelope)
     known = past if past is not None and not people.service(identity.address) else None
-    others = tuple(key for key in recipients if key != address.key(identity.address))
     return Facts(
-        message=message, envelope=envelope, identity=identity, people=people, now=now, to=to, cc=cc, bcc=bcc,
-        text=body_text(message) if "text" in needs else Text(),
-        subject=message.subject,
-        attachments=attachments(message) if "attachments" in needs else (),
-        automatic=automatic(message, envelope, identity, people),
-        reply=marks.reply, reply_all=marks.reply and len(to) + len(cc) > 1, forward=marks.forward,
-        invitation=marks.invitation, signed=marks.signed, encrypted=marks.encrypted, confidential=marks.confidential,
-        unexpected=history.unexpected(known, others, learn, now) if known else None,
-        first_contact=history.first_contact(known, others, learn, now) if known else None,
+        reading=reading, envelope=envelope, identity=identity, people=people, now=now, to=to, cc=cc, bcc=bcc,
+        automatic=automatic(reading, envelope, identity, people), standing=Standing(known, to + cc + bcc, learn, now),
     )  # fmt: skip
 
 
@@ -56,9 +69,8 @@ def split_recipients(message: Message, envelope: Envelope) -> tuple[tuple[str, .
     )
 
 
-def automatic(message: Message, envelope: Envelope, identity: Identity, people: People) -> bool:
+def automatic(reading: Reading, envelope: Envelope, identity: Identity, people: People) -> bool:
     """A service's mail, or a null sender that also says so: a header alone is a bypass anyone can type."""
     if people.service(identity.address):
         return True
-    marks = kind(message)
-    return not envelope.sender and (marks.auto_header or marks.report)
+    return not envelope.sender and (reading.kind.auto_header or reading.kind.report)

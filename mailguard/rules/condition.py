@@ -42,11 +42,6 @@ class Condition(Section):
         return 1
 
     @property
-    def needs(self) -> frozenset[str]:
-        """The costly facts it asks for: text, attachments, past."""
-        return frozenset()
-
-    @property
     def names_recipients(self) -> bool:
         """Whether its Match can say which recipients it is about."""
         return False

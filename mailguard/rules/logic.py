@@ -45,10 +45,6 @@ class Node:
         """The conditions in here whose recipients count: not those under `not`."""
         raise NotImplementedError
 
-    def needs(self) -> frozenset[str]:
-        """The costly facts asked for anywhere in here."""
-        raise NotImplementedError
-
 
 class Leaf(Node):
     """One condition."""
@@ -72,9 +68,6 @@ class Leaf(Node):
     def leaves(self) -> Sequence[Condition]:
         return (self.condition,)
 
-    def needs(self) -> frozenset[str]:
-        return self.condition.needs
-
 
 class _Several(Node):
     def __init__(self, parts: Sequence[Node]) -> None:
@@ -84,9 +77,6 @@ class _Several(Node):
 
     def leaves(self) -> Sequence[Condition]:
         return tuple(chain.from_iterable(part.leaves() for part in self.parts))
-
-    def needs(self) -> frozenset[str]:
-        return frozenset().union(*(part.needs() for part in self.parts))
 
 
 class All(_Several):
@@ -144,9 +134,6 @@ class Not(Node):
 
     def leaves(self) -> Sequence[Condition]:
         return ()
-
-    def needs(self) -> frozenset[str]:
-        return self.part.needs()
 
 
 def united(found: Sequence[Match]) -> Match:

@@ -23,13 +23,7 @@ SAID = {
     Place.ATTACHMENTS: "a file name",
 }
 
-_NEEDS = {Place.BODY: "text", Place.QUOTED: "text", Place.ATTACHMENTS: "attachments"}
 _COST = {Place.SUBJECT: 3, Place.ATTACHMENTS: 3, Place.BODY: 5, Place.QUOTED: 5}
-
-
-def needs(places: Iterable[Place]) -> frozenset[str]:
-    """The costly facts that reading these places asks for."""
-    return frozenset(_NEEDS[place] for place in places if place in _NEEDS)
 
 
 def cost(places: Iterable[Place]) -> int:

@@ -1,7 +1,6 @@
 """One rule as it lives in the engine, and all of them together."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from mailguard.document.problem import Problem
@@ -46,11 +45,6 @@ class Rule:
         """Whether `stop` skips it: it neither holds, rejects nor adds a copy, so no order weakens a policy."""
         return not any(isinstance(spec, actions.Hold | actions.Reject | actions.Copy) for spec in self.then)
 
-    @property
-    def needs(self) -> frozenset[str]:
-        """The costly facts it asks for."""
-        return self.when.needs() | (self.unless.needs() if self.unless else frozenset())
-
 
 @dataclass(frozen=True, slots=True)
 class Fired:
@@ -71,12 +65,3 @@ class RuleSet:
     rules: tuple[Rule, ...] = ()
     hash: str = ""
     warnings: tuple[Problem, ...] = ()
-    needs: frozenset[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "needs", _needs(self.rules))
-
-
-def _needs(rules: Iterable[Rule]) -> frozenset[str]:
-    """Of {text, attachments, past}: what any rule that is not off asks for."""
-    return frozenset().union(*(rule.needs for rule in rules if rule.mode is not Mode.OFF))

@@ -18,6 +18,7 @@ from mailguard.rules.facts import Facts
 from mailguard.rules.settings import HoldSettings
 from mailguard.testing import MONDAY
 from tests.unit.rules.judge import PEOPLE
+from tests.unit.rules.judge import facts as gathered
 
 RULES = Path(__file__).parents[2] / "rules"
 HOLDS = HoldSettings(fallback="postmaster@corp.example")
@@ -25,7 +26,21 @@ POLICY: RuleSet = load([RULES], PEOPLE)
 
 
 def collect(raw: bytes, envelope: Envelope, identity: Identity, past: Past, at: datetime, people: People) -> Facts:
-    return gather(Message(raw), envelope, identity, people, past, at, Learn(), POLICY.needs)
+    return gather(Message(raw), envelope, identity, people, past, at, Learn())
+
+
+def test_mail_between_colleagues_is_decided_by_its_addresses() -> None:
+    found = gathered(to="bob@corp.example", cc="eve@corp.example", body="strictly confidential")
+    assert evaluate(POLICY, found, HOLDS).action is Action.PASS
+    assert not found.standing.asked
+    assert "text" not in vars(found.reading)
+
+
+def test_an_outsider_in_copy_is_looked_up_in_the_past() -> None:
+    found = gathered(to="bob@corp.example", cc="kim@client.example", body="Hello")
+    evaluate(POLICY, found, HOLDS)
+    assert found.standing.asked
+    assert "text" in vars(found.reading)
 
 
 @pytest.mark.parametrize("together", [False, True], ids=["alone", "with all the others"])

@@ -83,10 +83,6 @@ class Attachment(Condition):
     def cost(self) -> int:
         return 3
 
-    @property
-    def needs(self) -> frozenset[str]:
-        return frozenset({"attachments"})
-
 
 def _megabytes(size: int) -> str:
     return f"{size / (1 << 20):.3g} MB" if size >= 1 << 20 else f"{size / (1 << 10):.3g} KB"

@@ -74,10 +74,6 @@ class RecipientCount(Condition):
         return f"{count} {one if count == 1 else many}{kind}{where}"
 
     @property
-    def needs(self) -> frozenset[str]:
-        return frozenset({"past"} if self._of is not None and self._of.past else ())
-
-    @property
     def names_recipients(self) -> bool:
         return True
 

@@ -50,7 +50,3 @@ class Pattern(Condition):
     @property
     def cost(self) -> int:
         return places.cost(self.in_) + 1
-
-    @property
-    def needs(self) -> frozenset[str]:
-        return places.needs(self.in_)

@@ -66,7 +66,7 @@ class Recipients(Condition):
         return keys
 
     def miss(self, facts: Facts) -> str:
-        if "past" in self.needs and facts.unexpected is None and facts.first_contact is None:
+        if self._asks_the_past and facts.unexpected is None and facts.first_contact is None:
             return "not known: too little of the sender's mail has been seen"
         keys = self._keys(facts)
         if self._any is not None and not self._any.select(facts, keys):
@@ -78,9 +78,8 @@ class Recipients(Condition):
         return f"{who.listed(found)} {'is' if len(found) == 1 else 'are'} {self._none.said if self._none else ''}"
 
     @property
-    def needs(self) -> frozenset[str]:
-        asked = (self._any, self._all, self._none)
-        return frozenset({"past"} if any(one is not None and one.past for one in asked) else ())
+    def _asks_the_past(self) -> bool:
+        return any(one is not None and one.past for one in (self._any, self._all, self._none))
 
     @property
     def names_recipients(self) -> bool:

@@ -81,10 +81,6 @@ class Words(Condition):
     def cost(self) -> int:
         return places.cost(self.in_)
 
-    @property
-    def needs(self) -> frozenset[str]:
-        return places.needs(self.in_)
-
     @classmethod
     def schema_of(cls) -> dict[str, Any]:
         return {**super().schema_of(), "anyOf": [{"required": ["list"]}, {"required": ["any"]}]}

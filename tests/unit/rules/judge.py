@@ -36,7 +36,6 @@ lists: {everyone@corp.example: {members: [ann@corp.example, ward@client.example]
 """
 PEOPLE: People = parse_people(yaml.parse(PEOPLE_YAML, "people.yaml"), CORP)
 HOLDS = HoldSettings(fallback="postmaster@corp.example")
-EVERYTHING = frozenset({"text", "attachments", "past"})
 WARSAW = ZoneInfo("Europe/Warsaw")
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=WARSAW)  # a Wednesday
 
@@ -81,8 +80,10 @@ def facts(
     case = Case.model_validate({"name": "a mail", "message": spec, "given": given or {}, "expect": expect})
     raw, envelope, identity = sample.build(case, Path(), at)
     past = sample.past(case, identity.address, at) if given else None
-    found = gather(Message(raw), envelope, identity, people, past, at, learn or Learn(mails=10, days=5), EVERYTHING)
-    return replace(found, text=text) if text is not None else found
+    found = gather(Message(raw), envelope, identity, people, past, at, learn or Learn(mails=10, days=5))
+    if text is not None:
+        found.reading.text = text
+    return found
 
 
 def later(found: Facts, wait: timedelta) -> Facts:

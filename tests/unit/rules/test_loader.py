@@ -195,25 +195,5 @@ def test_the_hash_names_the_policy() -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", one.hash)
 
 
-@pytest.mark.parametrize(
-    ("when", "more", "needs"),
-    [
-        ("{words: {any: [a], in: [subject]}}", {}, set()),
-        ("{words: {any: [a], in: [body]}}", {}, {"text"}),
-        ("{not: {pattern: {re: a, in: [quoted, attachments]}}}", {}, {"text", "attachments"}),
-        ("{attachment: {encrypted: true}}", {}, {"attachments"}),
-        ("{cc: {any: {all: [external, unexpected]}}}", {}, {"past"}),
-        ("{recipient_count: {at_least: 1, of: first_contact}}", {}, {"past"}),
-        ("{always: true}", {"unless": "{words: {any: [a]}}"}, {"text"}),
-        ("{words: {any: [a]}}", {"mode": "audit"}, {"text"}),
-        ("{words: {any: [a]}}", {"mode": "off"}, set()),
-    ],
-)
-def test_costly_facts_are_asked_for_only_by_live_rules_that_need_them(
-    when: str, more: dict[str, str], needs: set[str]
-) -> None:
-    assert rules(rule(when, **more)).needs == needs
-
-
 def test_off_is_a_word_and_not_a_boolean() -> None:
     assert rules(rule(ALWAYS, mode="off")).rules[0].mode is Mode.OFF

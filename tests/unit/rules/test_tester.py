@@ -15,7 +15,7 @@ from mailguard.records import Past
 from mailguard.rules import tester
 from mailguard.rules.facts import Facts
 from mailguard.rules.tester import Result, Setting
-from tests.unit.rules.judge import EVERYTHING, HOLDS
+from tests.unit.rules.judge import HOLDS
 
 RULES = """
 version: 1
@@ -41,7 +41,7 @@ PEOPLE = "people: [{address: ceo@corp.example, groups: [executives], assistant: 
 
 
 def collect(raw: bytes, envelope: Envelope, identity: Identity, past: Past, at: datetime, people: People) -> Facts:
-    return gather(Message(raw), envelope, identity, people, past, at, Learn(mails=10, days=5), EVERYTHING)
+    return gather(Message(raw), envelope, identity, people, past, at, Learn(mails=10, days=5))
 
 
 SETTING = Setting(collect, HOLDS)
