@@ -1,84 +1,46 @@
-"""The demo's terminal view: every mail, its state, why, and when it leaves."""
+"""The demo while it runs: the screen drawn anew twice a second, or without a terminal a line for every change."""
 
-from collections.abc import Mapping
-from datetime import datetime
+import sys
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
 from mailguard.clock import Clock
-from mailguard.demo.stories import STORIES
+from mailguard.demo.screen import Scene, changed, draw, places
 from mailguard.records import Kind, Mail, State
 from mailguard.store.base import Filter, Store
 
-_COLOURS = {
-    State.HELD: "bold magenta", State.QUEUED: "yellow", State.SENDING: "cyan",
-    State.SENT: "green", State.FAILED: "red", State.CANCELLED: "dim",
-}  # fmt: skip
+_PAUSE = 0.5  # seconds
 
 
-async def watch(store: Store, clock: Clock, stories: Mapping[str, int], places: str) -> None:
-    """Draw until cancelled; without a terminal print a line whenever a mail changes."""
+async def watch(store: Store, clock: Clock, scene: Scene) -> None:
+    """Until cancelled."""
     console = Console()
     if not console.is_terminal:
-        await _print_changes(store, clock)
+        await _print_changes(store, clock, scene)
         return
-    with Live(console=console, refresh_per_second=4, screen=False) as live:
+    # the other screen of the terminal: what stood there before is there again afterwards
+    with Live(console=console, auto_refresh=False, screen=True) as live:
         while True:
-            mails = await _mails(store)
-            live.update(Group(_table(mails, clock.now(), stories), Text(places, style="dim"), _hints()))
-            await clock.sleep(0.5)
+            size = console.size
+            mails = await _mails(store, scene)
+            live.update(draw(scene, mails, clock.now(), size.width, size.height), refresh=True)
+            await clock.sleep(_PAUSE)
 
 
-async def _mails(store: Store) -> list[Mail]:
-    found = await store.find(Filter(limit=40))
-    return [mail for mail in reversed(found) if mail.kind is Kind.MAIL]
+async def _mails(store: Store, scene: Scene) -> list[Mail]:
+    """Oldest first; the past is not shown."""
+    found = await store.find(Filter(limit=100))
+    return [mail for mail in reversed(found) if mail.kind is Kind.MAIL and mail.queue_id not in scene.past]
 
 
-async def _print_changes(store: Store, clock: Clock) -> None:
+async def _print_changes(store: Store, clock: Clock, scene: Scene) -> None:
+    for what, where, why in places(scene.ports):
+        print(f"{what:6} {where}  ({why})", file=sys.stderr)
     seen: dict[str, State] = {}
     while True:
-        for mail in await _mails(store):
+        for mail in await _mails(store, scene):
             if seen.get(mail.queue_id) is not mail.state:
                 seen[mail.queue_id] = mail.state
-                why = ", ".join(hit.rule for hit in mail.hits if hit.mode == "enforce")
-                print(f"{mail.queue_id} {mail.state.value:9} {mail.subject} ({why or 'no rule'})", flush=True)
-        await clock.sleep(0.5)
-
-
-def _table(mails: list[Mail], now: datetime, stories: Mapping[str, int]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False, expand=True)
-    for column in ("#", "STATE", "LEAVES IN", "SUBJECT", "TO", "WHY"):
-        table.add_column(column, overflow="ellipsis", no_wrap=column != "WHY")
-    for mail in mails:
-        table.add_row(
-            str(stories.get(mail.queue_id, "")), Text(mail.state.value, _COLOURS[mail.state]),
-            _countdown(mail, now), Text(mail.subject), Text(_recipients(mail)), Text(_why(mail)),
-        )  # fmt: skip
-    return table
-
-
-def _countdown(mail: Mail, now: datetime) -> str:
-    if mail.open_holds:
-        return "a person"
-    due = min((d.due_at for d in mail.deliveries if d.due_at and d.state is State.QUEUED), default=None)
-    if due is None:
-        return ""
-    seconds = max(0, int((due - now).total_seconds()))
-    return f"{seconds // 60}:{seconds % 60:02}"
-
-
-def _recipients(mail: Mail) -> str:
-    return ", ".join(f"{d.address}{' !' if d.flagged else ''}" for d in mail.deliveries)
-
-
-def _why(mail: Mail) -> str:
-    holds = [hold.reason for hold in mail.open_holds]
-    return "; ".join(holds or [hit.reason for hit in mail.hits if hit.mode == "enforce"]) or "no rule: left at once"
-
-
-def _hints() -> Text:
-    lines = [f"{story.number}. {story.title}: {story.try_it}" for story in STORIES]
-    return Text("\n".join(lines))
+                print(changed(mail, clock.now()), flush=True)
+        await clock.sleep(_PAUSE)

@@ -2,11 +2,18 @@
 
 import shutil
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 from mailguard.config import Config, load
 
 _SITE = Path(__file__).parent / "site"
+PORTS = {"smtp": 2525, "world": 2526, "web": 8025, "page": 8026}  # page: the mail that was caught
+
+
+def ports(base: int | None) -> dict[str, int]:
+    """The usual ports, or four in a row from `base` on."""
+    return {name: base + step for step, name in enumerate(PORTS)} if base else dict(PORTS)
 
 
 def build(folder: Path, rules: Path, ports: dict[str, int]) -> Config:
@@ -16,8 +23,8 @@ def build(folder: Path, rules: Path, ports: dict[str, int]) -> Config:
     for rule in rules.glob("*.yaml"):
         shutil.copy(rule, folder / "rules")
     text = (folder / "mailguard.yaml").read_text("utf-8")
-    for name, usual in (("smtp", 2525), ("world", 2526), ("web", 8025)):
-        text = text.replace(f"127.0.0.1:{usual}", f"127.0.0.1:{ports[name]}")
+    for name, port in ports.items():
+        text = text.replace(f"127.0.0.1:{PORTS[name]}", f"127.0.0.1:{port}")
     (folder / "mailguard.yaml").write_text(text, "utf-8")
     return load(folder / "mailguard.yaml", {})
 
@@ -28,3 +35,18 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def busy(ports: Iterable[int]) -> list[int]:
+    """Those of them that something else listens on."""
+    return [port for port in ports if not _bindable(port)]
+
+
+def _bindable(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

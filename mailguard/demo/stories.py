@@ -70,7 +70,8 @@ async def _second_thoughts_end(stage: Stage, sent: Sent) -> str:
     expect(attached.get_content_type() == "message/rfc822", "the mail did not come back as an attachment")
     await stage.time.pass_by(minutes=6)
     expect(not stage.arrived(KIM, "Our final price"), "a cancelled mail left")
-    return "stopped with one press, then cancelled: it never left, and came back as an attachment"
+    why = ", ".join(hit.rule for hit in mail.hits)
+    return f"waited ({why}), stopped with one press, then cancelled: never left, came back as an attachment"
 
 
 async def _client_for_boss(stage: Stage) -> Sent:
@@ -98,7 +99,7 @@ async def _assistant(stage: Stage) -> Sent:
     return {"mail": await stage.send(ANN, [CEO], "Board paper", "Cleo,\n\nthe paper for Friday.\n", cc=[LEE])}
 
 
-async def _assistant_end(stage: Stage, _sent: Sent) -> str:
+async def _assistant_end(stage: Stage, sent: Sent) -> str:
     copy = await stage.arrival(ASSISTANT, "Board paper")
     expect(ASSISTANT in str(copy.message["Cc"]), "the assistant is not in Cc")
     await stage.arrival(LEE, "Board paper")
@@ -106,7 +107,8 @@ async def _assistant_end(stage: Stage, _sent: Sent) -> str:
     expect(not stage.arrived(CEO, "Board paper"), "the executive's copy did not wait")
     await stage.time.pass_by(minutes=5.1)
     await stage.arrival(CEO, "Board paper")
-    return "the assistant had a Cc at once with a link to stop it; the executive's copy left after the delay"
+    why = ", ".join(hit.rule for hit in (await stage.mail(sent["mail"])).hits)
+    return f"the assistant had a Cc at once with a link to stop it; the CEO's copy left after the delay ({why})"
 
 
 async def _reply_to_all(stage: Stage) -> Sent:
@@ -122,15 +124,15 @@ async def _reply_to_all_end(stage: Stage, sent: Sent) -> str:
     marked = [d for d in mail.deliveries if d.flagged]
     expect([key(d.address) for d in marked] == [WARD], "the outsider is not the one marked")
     expect(not stage.arrived(WARD, "Re: Plan 2027"), "it went out")
-    return f"held; marked: {marked[0].address}: {marked[0].flagged}"
+    return f"held by {', '.join(h.rule for h in mail.holds)}; marked: {marked[0].address}: {marked[0].flagged}"
 
 
 STORIES = (
     Story(1, "Five minutes", _five_minutes, _five_minutes_end, "watch the countdown; it leaves by itself"),
     Story(2, "Second thoughts", _second_thoughts, _second_thoughts_end, "open Ann's notice, press Stop, then cancel"),
     Story(3, "The client instead of the boss", _client_for_boss, _client_for_boss_end,
-          "open Ann's notice, drop the client, send the rest"),
+          "in Ann's notice, drop the client"),
     Story(4, "The executive's assistant", _assistant, _assistant_end,
-          "open the assistant's notice and stop the executive's copy"),
-    Story(5, "Reply to all", _reply_to_all, _reply_to_all_end, "see who is marked, and why"),
+          "stop the CEO's copy in the assistant's notice"),
+    Story(5, "Reply to all", _reply_to_all, _reply_to_all_end, "see in Ann's notice who is marked, and why"),
 )  # fmt: skip

@@ -38,8 +38,28 @@ class Caught:
     @property
     def text(self) -> str:
         """The plain text of it, for the page and for following its link."""
-        part = self.message.get_body(("plain", "html"))
+        return self._body("plain", "html")
+
+    @property
+    def html(self) -> str:
+        """As a mail program shows it; '' if it is plain text only."""
+        return self._body("html")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of what is attached; of an attached mail its subject."""
+        return tuple(_name(part) for part in self.message.iter_attachments())
+
+    def _body(self, *kinds: str) -> str:
+        part = self.message.get_body(kinds)
         return str(part.get_content()) if part else ""
+
+
+def _name(part: EmailMessage) -> str:
+    if part.get_content_type() == "message/rfc822":
+        (inner,) = part.iter_parts()
+        return f"{inner['Subject']}.eml"
+    return part.get_filename("unnamed")
 
 
 class OutsideWorld:
