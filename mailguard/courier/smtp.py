@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import cast
 
 import aiosmtplib
@@ -77,6 +78,7 @@ class Session:
     clean: bool = True  # False: not fit for another transaction
 
 
+@lru_cache(maxsize=4096)
 def mailbox(address: str) -> str:
     """`<address>` as it may stand in MAIL and RCPT; '' is the null sender. 553 5.1.3 when it can't be written."""
     try:
