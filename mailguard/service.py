@@ -117,7 +117,7 @@ class Service:
         """Close the doors first; what was accepted stays safe in the store."""
         _tell_systemd("STOPPING=1")
         await self.smtp.stop(drain)
-        await self.intake.drain()
+        await self.intake.drain(drain)
         await self.admin.stop()
         await self.web.stop()
         if self.scrape:

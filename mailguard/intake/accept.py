@@ -115,8 +115,12 @@ class Intake:
             self._decide_late(asyncio.create_task(self._judge(letter)))
         return len(waiting)
 
-    async def drain(self) -> None:
-        """Wait for what is decided late."""
+    async def drain(self, seconds: float) -> None:
+        """Give what is decided late this long to end; the rest stays held, and `resume` decides it at the next start."""
+        if self._late:
+            await asyncio.wait(self._late, timeout=seconds)
+        for task in list(self._late):
+            task.cancel()
         await asyncio.gather(*self._late, return_exceptions=True)
 
     def _refuse_loops(self, message: Message) -> None:
