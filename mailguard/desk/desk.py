@@ -124,8 +124,6 @@ class Desk:
             raise NotConfirmed("Tick the recipients to drop.")
         if not keys <= waiting:
             raise NotConfirmed("One of the ticked recipients is not waiting any more. Look again, then press.")
-        if keys == waiting:
-            return await self.call_off(view.mail, view.actor)
         return await self.take_out(view.mail, keys, view.actor)
 
     async def cancel(self, view: View, confirm: Collection[str], seen: str) -> Decision:
@@ -155,8 +153,9 @@ class Desk:
         return decision
 
     async def call_off(self, mail: Mail, actor: Actor) -> Decision:
-        notices = [NewNotice(NoticeKind.RETURNED, mail.answers, mail.queue_id, data={"by": actor.name})]
-        decision = await self._store.cancel(mail.queue_id, by=actor, now=self._clock.now(), notices=notices)
+        decision = await self._store.cancel(
+            mail.queue_id, by=actor, now=self._clock.now(), notices=[_returned(mail, actor)]
+        )
         if decision.ending is Ending.DONE:
             self._log.cancelled(mail.queue_id, actor)
             self._wake.wake()
@@ -166,9 +165,17 @@ class Desk:
         head = b"".join([chunk async for chunk in self._store.body(mail.queue_id)][:1])
         head = head[: headers.split(head)]
         editable = not (headers.signed(head, "to") or headers.signed(head, "cc"))
-        decision = await self._store.drop(mail.queue_id, keys, by=actor, now=self._clock.now(), edit_headers=editable)
+        decision = await self._store.drop(
+            mail.queue_id,
+            keys,
+            by=actor,
+            now=self._clock.now(),
+            edit_headers=editable,
+            if_last=[_returned(mail, actor)],
+        )
         if decision.ending is Ending.DONE:
             self._log.dropped(mail.queue_id, keys, actor)
+            self._wake.wake()
         return decision
 
     async def _check_proof(self, view: View, code: str) -> None:
@@ -212,6 +219,11 @@ class Desk:
 
     async def sign_out(self, cookie: str) -> None:
         await self._store.close_login(tokens.digest(cookie))
+
+
+def _returned(mail: Mail, actor: Actor) -> NewNotice:
+    """It comes back to its sender as an attachment."""
+    return NewNotice(NoticeKind.RETURNED, mail.answers, mail.queue_id, data={"by": actor.name})
 
 
 def _login(person: str, browser: str) -> str:

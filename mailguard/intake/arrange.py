@@ -46,8 +46,7 @@ def edits(message: Message, session: Session, hostname: str, queue_id: str, now:
         made.append(Prepend("Date", date))
     if not message.raw_fields("message-id"):
         made.append(Prepend("Message-ID", f"<{queue_id}@{hostname}>"))
-    if message.raw_fields("bcc"):
-        made.append(Remove("Bcc"))
+    made += [Remove(name) for name in ("Bcc", "Resent-Bcc") if message.raw_fields(name)]
     return made
 
 

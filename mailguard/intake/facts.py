@@ -5,9 +5,10 @@ from datetime import datetime
 from functools import cached_property
 
 from mailguard import history
+from mailguard.errors import CannotTell
 from mailguard.history.settings import Learn
 from mailguard.mail import address
-from mailguard.mail.envelope import Envelope, Identity
+from mailguard.mail.envelope import Envelope, Identity, Proof
 from mailguard.mail.message import Message
 from mailguard.mail.reading import Reading
 from mailguard.people import People
@@ -49,11 +50,14 @@ def gather(
     """Pure. Raises CannotTell when the mail's header or its parts can't be made out."""
     reading = message if isinstance(message, Reading) else Reading(message)
     reading.message.parts()
+    if reading.message.torn:
+        raise CannotTell("its header breaks off at a line that is no field, and goes on behind it")
     to, cc, bcc = split_recipients(reading.message, envelope)
     known = past if past is not None and not people.service(identity.address) else None
+    others = tuple(key for key in to + cc + bcc if key != address.key(identity.address))
     return Facts(
         reading=reading, envelope=envelope, identity=identity, people=people, now=now, to=to, cc=cc, bcc=bcc,
-        automatic=automatic(reading, envelope, identity, people), standing=Standing(known, to + cc + bcc, learn, now),
+        automatic=automatic(reading, envelope, identity, people), standing=Standing(known, others, learn, now),
     )  # fmt: skip
 
 
@@ -71,6 +75,14 @@ def split_recipients(message: Message, envelope: Envelope) -> tuple[tuple[str, .
 
 def automatic(reading: Reading, envelope: Envelope, identity: Identity, people: People) -> bool:
     """A service's mail, or a null sender that also says so: a header alone is a bypass anyone can type."""
-    if people.service(identity.address):
+    if people.service(identity.address) and _alone(reading.message, envelope, identity):
         return True
     return not envelope.sender and (reading.kind.auto_header or reading.kind.report)
+
+
+def _alone(message: Message, envelope: Envelope, identity: Identity) -> bool:
+    """Whether a service is the only one who speaks. A network proves no address: anybody there can type a From."""
+    if identity.proof is Proof.LOGIN:
+        return True
+    named = {address.key(box.address) for box in message.mailboxes("from", "sender")} | {address.key(envelope.sender)}
+    return named <= {address.key(identity.address), ""}

@@ -8,6 +8,8 @@ import re
 import unicodedata
 from ipaddress import IPv4Address, IPv6Address
 
+import idna
+
 from mailguard.errors import PermanentFailure
 
 LOCAL_OCTETS = 64  # RFC 5321 §4.5.3.1.1
@@ -24,9 +26,9 @@ _JOINERS = "\u200c\u200d"  # parts of ordinary words in Persian and Indic script
 
 
 def key(address: str) -> str:
-    """The one form for comparing: casefolded unquoted local part, A-label lower-case domain. '' stays ''.
+    """The one form for comparing: lower-case unquoted local part, A-label lower-case domain. '' stays ''.
 
-    Total: something that is no address at all comes back casefolded.
+    Total: something that is no address at all comes back in lower case.
     """
     local, at, host = address.rpartition("@")
     if not at:
@@ -57,8 +59,9 @@ def a_label(host: str) -> str:
     if host.isascii() or len(host) > DOMAIN_OCTETS:
         return host.lower()
     try:
-        return host.encode("idna").decode("ascii").lower()
-    except UnicodeError:
+        # IDNA 2008 as registries use it: straße and strasse are two domains (the codec of Python takes them for one)
+        return idna.encode(host, uts46=True, transitional=False).decode("ascii").lower()
+    except idna.IDNAError:
         return host.casefold()
 
 
@@ -167,11 +170,8 @@ def _check_literal(host: str) -> None:
 
 
 def _same(local: str) -> str:
-    return (
-        local.lower()
-        if local.isascii()
-        else unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).casefold())
-    )
+    """Lower case and one spelling of accents, but never two letters for one: ß is not ss."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).lower())
 
 
 def _refuse(why: str) -> PermanentFailure:

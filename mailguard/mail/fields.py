@@ -15,6 +15,8 @@ _HEAD = re.compile(b"(?:" + _FROM_LINE + b")?(?:" + _FIELD + b")*+")
 _START = re.compile(b"(?:" + _FROM_LINE + b")?")
 _ONE = re.compile(rb"([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)")
 _BLANK = re.compile(rb"\r?\n")
+_EMPTY = re.compile(rb"\n\r?\n")
+_LIKE = re.compile(rb"^[!-9;-~\x80-\xff]++[ \t]*+:", re.MULTILINE)
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 _WORD = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]*+)?\?([bBqQ])\?([^?]*+)\?=")
 
@@ -39,6 +41,20 @@ def head(raw: bytes | bytearray, start: int = 0, end: int | None = None) -> tupl
     last = fields.end() if fields else start
     blank = _BLANK.match(raw, last, stop)
     return last, blank.end() if blank else last
+
+
+def torn(raw: bytes | bytearray, end: int) -> bool:
+    """Whether something like fields follows the line that ended the header at `end`, before any blank line."""
+    if end == len(raw) or _BLANK.match(raw, end):
+        return False
+    return _LIKE.search(raw, end, _behind(raw, end)) is not None
+
+
+def _behind(raw: bytes | bytearray, end: int) -> int:
+    """The end of the lines at `end` that no blank line has ended yet; at most 64 KiB of them."""
+    stop = min(len(raw), end + DECODED)
+    found = _EMPTY.search(raw, end, stop)
+    return found.start() if found else stop
 
 
 def first(raw: bytes | bytearray) -> int:

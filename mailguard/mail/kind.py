@@ -59,13 +59,8 @@ def kind(message: Message) -> MailKind:
 
 
 def automatic_header(message: Message) -> bool:
-    """Auto-Submitted says so (RFC 3834 §5), or one of the older headers does."""
-    said = (message.get("auto-submitted") or "no").split(";")[0].strip().lower()
-    if said not in ("", "no"):
-        return True
-    if (message.get("precedence") or "").strip().lower() in ("bulk", "list", "junk", "auto_reply"):
-        return True
-    return any(message.get(name) is not None for name in ("x-autoreply", "x-autorespond"))
+    """Auto-Submitted says so (RFC 3834 §5). Precedence and its kin are on newsletters too: they say nothing."""
+    return (message.get("auto-submitted") or "no").split(";")[0].strip().lower() not in ("", "no")
 
 
 def is_reply(message: Message) -> bool:

@@ -52,7 +52,13 @@ class Message:
 
     @cached_property
     def subject(self) -> str:
-        return self.get("subject") or ""
+        """Of several Subject fields all: who shows the second must not be told what only the first says."""
+        return " ".join(self.all("subject"))
+
+    @property
+    def torn(self) -> bool:
+        """The header ends at a line that is no field, with more fields behind it: some readers will see those."""
+        return fields.torn(self.raw, self._end)
 
     @cached_property
     def message_id(self) -> str:

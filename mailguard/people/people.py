@@ -1,5 +1,6 @@
 """Who is who, as rules, notices and the desk ask it. Every comparison is by `mail.address.key`."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -9,6 +10,9 @@ from mailguard.document.problem import Problem
 from mailguard.mail.address import key
 from mailguard.people.fields import Pattern
 from mailguard.people.organization import Organization
+
+# Local parts that a next hop may route on to somewhere else: kim%client.example@, client.example!kim@, "kim@client"@
+_ROUTED = re.compile(r"[%!@]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,7 @@ class People:
     def _foreign(self, name: str) -> bool:
         if not name:
             return False
-        if not self.organization.owns(name):
+        if not self.organization.owns(name) or _ROUTED.search(name.rpartition("@")[0]):
             return True
         known = name in self._persons or name in self._main
         return not known and any(pattern.matches(name) for pattern in self._patterns)

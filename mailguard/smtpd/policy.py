@@ -60,9 +60,11 @@ class Policy:
         return Identity(_own_mailbox(user, authors[0]), Proof.LOGIN, user.name)
 
     def _null_identity(self, authors: list[str], posters: list[str]) -> Identity:
-        """A trusted machine's bounce may come from anybody; it is somebody's only when the From is ours."""
-        for found in (*authors, *posters):
-            self._check_reserved(found)
+        """A trusted machine's bounce: its From, if it has one, must be a permitted one like any other."""
+        for found in authors:
+            self._check(None, found, "write From")
+        for found in posters:
+            self._check(None, found, "write Sender")
         return Identity(self._mailbox(authors), Proof.NETWORK)
 
     def _mailbox(self, authors: list[str]) -> str:

@@ -165,9 +165,12 @@ class Store(Protocol):
         by: Actor,
         now: datetime,
         edit_headers: bool,
-        notices: Sequence[NewNotice] = (),
+        if_last: Sequence[NewNotice] = (),
     ) -> Decision:
-        """End these recipients' (keys) waiting deliveries; with `edit_headers` they leave To and Cc of the rest."""
+        """End these recipients' (keys) waiting deliveries; with `edit_headers` they leave To and Cc of the rest.
+
+        `if_last`: the notices of a mail that nobody is left to get.
+        """
         ...
 
     async def extend(self, queue_id: str, *, by: Actor, until: datetime, now: datetime) -> Decision:

@@ -25,6 +25,7 @@ _SAID = {
     "confidential": "marked confidential",
 }
 _METHOD = re.compile(rb"^METHOD[^:\r\n]*:[ \t]*REPLY\s*$", re.IGNORECASE | re.MULTILINE)
+_CALENDAR = ("text/calendar", "application/ics")
 _HEAD = 4096  # METHOD stands among the first lines of a calendar object (RFC 5546 §3)
 
 
@@ -57,11 +58,18 @@ def _is(facts: Facts, kind: str) -> bool:
 
 
 def calendar_reply(facts: Facts) -> bool:
-    """Accepting, declining: a calendar part that says METHOD:REPLY (RFC 5546 §3.2.3), itself and not only its label."""
-    if b"text/calendar" not in bytes(facts.message.raw[:_HEAD]).lower() and not facts.invitation:
+    """Accepting, declining: nothing but text and a calendar object that says METHOD:REPLY (RFC 5546 §3.2.3).
+
+    What carries a file or an attached mail is more than an answer, whatever calendar lies beside it.
+    """
+    if b"/calendar" not in bytes(facts.message.raw[:_HEAD]).lower() and not facts.invitation:
         return False
-    return any(
-        _METHOD.search(facts.message.decode(part, _HEAD)) is not None
-        for part in facts.message.parts()
-        if part.content_type == "text/calendar"
-    )
+    answers = 0
+    for part in facts.message.parts():
+        if part.content_type in _CALENDAR:
+            if _METHOD.search(facts.message.decode(part, _HEAD)) is None:
+                return False
+            answers += 1
+        elif part.nested or not part.body:
+            return False
+    return answers > 0

@@ -127,7 +127,7 @@ def drop(
     by: Actor,
     now: datetime,
     edit_headers: bool,
-    notices: Sequence[NewNotice],
+    if_last: Sequence[NewNotice],
 ) -> Decision:
     number = mails.mail_id(db, queue_id)
     if number is None or not addresses:
@@ -140,9 +140,10 @@ def drop(
         mails.event(db, number, now, "recipient.dropped", by, {"address": address})
     if not waits.standing(db, number).waiting:
         mails.event(db, number, now, "message.cancelled", by, {"reason": "every recipient was dropped"})
-    elif edit_headers:
+        return _done(db, number, now, [one for one, _ in ended], if_last)
+    if edit_headers:
         mails.add_edits(db, number, [Drop(address) for _, address in ended], by, now)
-    return _done(db, number, now, [one for one, _ in ended], notices)
+    return _done(db, number, now, [one for one, _ in ended], [])
 
 
 def extend(db: Connection, queue_id: str, by: Actor, until: datetime, now: datetime) -> Decision:

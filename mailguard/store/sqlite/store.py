@@ -169,9 +169,9 @@ class SqliteStore:
         by: Actor,
         now: datetime,
         edit_headers: bool,
-        notices: Sequence[NewNotice] = (),
+        if_last: Sequence[NewNotice] = (),
     ) -> Decision:
-        return await self._write(lambda db: people.drop(db, queue_id, addresses, by, now, edit_headers, notices))
+        return await self._write(lambda db: people.drop(db, queue_id, addresses, by, now, edit_headers, if_last))
 
     async def extend(self, queue_id: str, *, by: Actor, until: datetime, now: datetime) -> Decision:
         return await self._write(lambda db: people.extend(db, queue_id, by, until, now))

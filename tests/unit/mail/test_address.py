@@ -178,3 +178,15 @@ def test_a_key_is_made_of_anything(text: str) -> None:
 )
 def test_a_domain_is_inside_only_at_its_boundary(host: str, pattern: str, inside: bool) -> None:
     assert within(host, pattern) is inside
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("maß@client.example", "mass@client.example"),
+        ("kim@straße.example", "kim@strasse.example"),
+        ("kim@co\u200drp.example", "kim@corp.example"),
+    ],
+)
+def test_two_mailboxes_are_never_taken_for_one(one: str, other: str) -> None:
+    assert key(one) != key(other)

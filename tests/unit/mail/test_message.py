@@ -365,3 +365,22 @@ def test_no_more_than_the_limit_is_decoded(encoding: str, limit: int) -> None:
     encode = {"base64": base64.encodebytes, "quoted-printable": quopri.encodestring, "8bit": _as_it_is}[encoding]
     message = Message(b"Content-Transfer-Encoding: " + encoding.encode() + b"\r\n\r\n" + encode(content))
     assert message.decode(only(message), limit) == content[:limit]
+
+
+@pytest.mark.parametrize(
+    ("raw", "torn"),
+    [
+        (b"From: a@corp.example\r\n\r\nHello: there\r\n", False),
+        (b"From: a@corp.example\r\nHello there\r\n", False),
+        (b"From: a@corp.example\r\ngarbage\r\nBcc: secret@corp.example\r\n\r\nhi\r\n", True),
+        (b"From: a@corp.example\r\nB\xc3\xa7c: x\r\nBcc: secret@corp.example\r\n\r\nhi\r\n", True),
+        (b"From: a@corp.example\r\ngarbage\r\n\r\nNote: text\r\n", False),
+        (b"", False),
+    ],
+)
+def test_a_header_that_goes_on_behind_a_line_that_is_no_field_is_torn(raw: bytes, torn: bool) -> None:
+    assert Message(raw).torn is torn
+
+
+def test_of_several_subjects_all_are_heard() -> None:
+    assert Message(b"Subject: hi\r\nSubject: Confidential plans\r\n\r\n").subject == "hi Confidential plans"

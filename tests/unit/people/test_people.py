@@ -162,3 +162,11 @@ def test_services_are_known() -> None:
 )
 def test_patterns_stop_at_the_boundaries(pattern: str, address: str, fits: bool) -> None:
     assert Pattern(pattern).matches(address) is fits
+
+
+@pytest.mark.parametrize(
+    "routed",
+    ["kim%client.example@corp.example", "client.example!kim@corp.example", '"kim@client.example"@corp.example'],
+)
+def test_what_a_next_hop_may_route_on_to_others_is_outside(routed: str) -> None:
+    assert empty(Organization(name="Corp", domains=("corp.example",))).external(routed)
