@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from mailguard import rules as policy
 from mailguard.clock import Clock
-from mailguard.errors import CannotTell, PermanentFailure
+from mailguard.errors import CannotTell, PermanentFailure, TemporaryFailure
 from mailguard.history.settings import Learn
 from mailguard.intake import queue_id as ids
 from mailguard.intake.arrange import Desired, arrange, edits
@@ -25,6 +25,7 @@ from mailguard.records import (
     Accepted,
     Action,
     AttachmentInfo,
+    Decision,
     Ending,
     Hold,
     HoldKind,
@@ -42,6 +43,9 @@ from mailguard.rules.settings import HoldSettings
 from mailguard.store.base import Filter, Store
 
 INLINE = 64 * 1024  # bytes: smaller mail is judged on the loop (about a millisecond), larger in a thread
+INLINE_HEAD = 16 * 1024  # bytes: a longer header may be made to be slow to read
+MANY = 100_000
+PATIENCE = (1.0, 5.0, 30.0, 120.0, 600.0)  # seconds between tries to write a late decision
 MAX_RECEIVED = 50  # RFC 5321 §6.3 asks for a large count
 MAX_OWN_RECEIVED = 3
 UNDECIDED = "undecided"
@@ -102,7 +106,7 @@ class Intake:
 
     async def resume(self) -> int:
         """Decide what an earlier process put as undecided and did not come back to; how many."""
-        waiting = await self._store.find(Filter(rule=UNDECIDED, state=State.HELD))
+        waiting = await self._store.find(Filter(rule=UNDECIDED, state=State.HELD, limit=MANY))
         for stored in waiting:
             raw = bytearray()
             async for chunk in self._store.body(stored.queue_id):
@@ -147,7 +151,7 @@ class Intake:
         self, letter: "_Letter", rules: RuleSet, people: People, past: Past | None
     ) -> tuple[NewMail, bool]:
         """As `_decided`, in a thread when the mail is large."""
-        if len(letter.spool.raw) <= INLINE:
+        if len(letter.spool.raw) <= INLINE and letter.message.head_size <= INLINE_HEAD:
             return self._decided(letter, rules, people, past)
         return await asyncio.to_thread(self._decided, letter, rules, people, past)
 
@@ -236,7 +240,7 @@ class Intake:
         async def decide() -> None:
             try:
                 mail = _no_reject(await judging)
-                decision = await self._store.decide(mail, self._clock.now())
+                decision = await self._persist(mail)
                 if decision.ending is Ending.DONE:
                     self._note(mail)
                     self._wake()
@@ -246,6 +250,15 @@ class Intake:
         task = asyncio.create_task(decide())
         self._late.add(task)
         task.add_done_callback(self._late.discard)
+
+    async def _persist(self, mail: NewMail) -> Decision:
+        """A full or busy store passes: a decided mail must not wait for the next start because of it."""
+        for pause in PATIENCE:
+            try:
+                return await self._store.decide(mail, self._clock.now())
+            except TemporaryFailure:
+                await self._clock.sleep(pause)
+        return await self._store.decide(mail, self._clock.now())
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class Teller:
             link,
             common["after"],
             facts=self._facts(notice, mail, common["counted"]),
-            recipients=() if self.minimal else self._lines(shown)[:_LISTED],
+            recipients=() if self.minimal else self._lines(shown, _may_quote(notice, mail))[:_LISTED],
             more=common["more"] if len(shown) > _LISTED and not self.minimal else "",
             whys=() if self.minimal else _cleaned(whys(mail, quote=_may_quote(notice, mail))),
             fate=now,
@@ -128,10 +128,10 @@ class Teller:
         )
         return tuple((name, value) for name, value in named if value)
 
-    def _lines(self, shown: Sequence[Delivery]) -> tuple[Line, ...]:
-        """The marked recipients first: nobody reads to the end of a long list."""
+    def _lines(self, shown: Sequence[Delivery], quote: bool) -> tuple[Line, ...]:
+        """The marked recipients first: nobody reads to the end of a long list. Without `quote` no rule's words."""
         ordered = sorted(shown, key=lambda d: not d.flagged)
-        return tuple(Line(clean(d.address), self._notes(d), clean(d.flagged)) for d in ordered)
+        return tuple(Line(clean(d.address), self._notes(d), clean(d.flagged) if quote else "") for d in ordered)
 
     def _notes(self, d: Delivery) -> tuple[str, ...]:
         said = {

@@ -17,7 +17,7 @@ from mailguard.smtpd.greeting import Greeting, order
 from mailguard.smtpd.settings import Auth, Tls
 from mailguard.smtpd.transaction import Transaction, path_argument
 
-LONG_HEAD = 64 * 1024  # octets whose From is found on the loop, within some milliseconds
+LONG_HEAD = 16 * 1024  # octets whose From is found on the loop, within some milliseconds however it is written
 LARGEST_HEAD = 1 << 20  # a thousand recipients in To take 60 KB
 
 

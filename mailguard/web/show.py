@@ -68,7 +68,8 @@ class Teller:
     def mail(self, view: View) -> Shown:
         """The page of one mail, as this person may see it."""
         mail, now = view.mail, fate(view.mail, concerned(view))
-        rows = tuple(self._row(d) for d in sorted(_listed(view), key=lambda d: not d.flagged))
+        quote = not assists(view) or knows_all(mail, view.person)
+        rows = tuple(self._row(d, quote) for d in sorted(_listed(view), key=lambda d: not d.flagged))
         return Shown(
             self.headline(now, len(concerned(view))),
             tone(now),
@@ -78,10 +79,7 @@ class Teller:
             mail.queue_id,
             self.when.at(mail.received_at),
             self.say("zone", short=self.when.name(self.when.now), zone=self.when.zone.key),
-            tuple(
-                Why(clean(w.rule, 100), clean(w.reason))
-                for w in whys(mail, quote=not assists(view) or knows_all(mail, view.person))
-            ),
+            tuple(Why(clean(w.rule, 100), clean(w.reason)) for w in whys(mail, quote=quote)),
             rows,
             tuple((clean(a.name, 200), self.words.size(a.size)) for a in mail.attachments) if knows(view) else (),
             self._ticks(view),
@@ -118,10 +116,11 @@ class Teller:
             told.append(self.say("story_approved", who=", ".join(dict.fromkeys(approved))))
         return list(dict.fromkeys(told))
 
-    def _row(self, d: Delivery) -> Row:
+    def _row(self, d: Delivery, quote: bool) -> Row:
+        """Without `quote` no rule's words: they may name somebody in Bcc."""
         notes = [self.say("external" if d.external else "internal")]
         notes += [self.say("bcc")] * (not d.visible and not d.added) + [self.say("added")] * d.added
-        return Row(clean(d.address), self._copy(d), tuple(notes), clean(d.flagged), d.state.waiting)
+        return Row(clean(d.address), self._copy(d), tuple(notes), clean(d.flagged) if quote else "", d.state.waiting)
 
     def _copy(self, d: Delivery) -> str:
         now = fate_of(d)
