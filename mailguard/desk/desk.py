@@ -162,6 +162,9 @@ class Desk:
         return decision
 
     async def take_out(self, mail: Mail, keys: Collection[str], actor: Actor) -> Decision:
+        """These recipients (keys) get nothing; of everybody who waits it is a cancel."""
+        if {address.key(d.address) for d in mail.deliveries if d.state.waiting} <= set(keys):
+            return await self.call_off(mail, actor)
         head = b"".join([chunk async for chunk in self._store.body(mail.queue_id)][:1])
         head = head[: headers.split(head)]
         editable = not (headers.signed(head, "to") or headers.signed(head, "cc"))
