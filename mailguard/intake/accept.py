@@ -93,11 +93,15 @@ class Intake:
         now = self._clock.now()
         letter = _Letter(ids.new(now), envelope, spool, session, Reading(Message(spool.raw)), now)
         self._refuse_loops(letter.message)
-        judging = asyncio.create_task(self._judge(letter))
-        done, _ = await asyncio.wait({judging}, timeout=self._settings.decide.total_seconds())
-        if not done:
-            return await self._accept_undecided(letter, judging)
-        mail = judging.result()
+        started = self._clock.monotonic()
+        mail, asked = self._opinion(letter, None) if letter.small else (None, False)
+        if mail is None or asked:  # a large mail, or one whose sender's past a rule wants to know
+            judging = asyncio.create_task(self._judge(letter, asked=asked))
+            done, _ = await asyncio.wait({judging}, timeout=self._settings.decide.total_seconds())
+            if not done:
+                return await self._accept_undecided(letter, judging)
+            mail = judging.result()
+        self._metrics.evaluation.observe(self._clock.monotonic() - started)
         if mail.verdict.action is Action.REJECT:
             self._note(mail)
             raise PermanentFailure(f"rejected by rule {mail.verdict.reject}")
@@ -133,27 +137,35 @@ class Intake:
         if len(received) > MAX_RECEIVED or own >= MAX_OWN_RECEIVED:
             raise PermanentFailure("this mail is going round in circles", code=554, enhanced="5.4.6")
 
-    async def _judge(self, letter: "_Letter") -> NewMail:
-        """The mail with its verdict; whatever goes wrong on the way ends in a hold, never in a pass."""
-        started, rules, people = self._clock.monotonic(), self._rules(), self._people()
-        try:
-            mail, asked = await self._aside(letter, rules, people, None)
-            if asked:  # of most mail no rule gets as far as the sender's past
-                mail, _ = await self._aside(letter, rules, people, await self._past(letter))
-        except Exception as error:
-            if not isinstance(error, CannotTell):
-                self._log.failure("rules", error)
-            mail = self._unreadable(letter, people, error)
-        self._metrics.evaluation.observe(self._clock.monotonic() - started)
+    async def _judge(self, letter: "_Letter", *, asked: bool = False) -> NewMail:
+        """The mail with its verdict. `asked`: a rule has wanted to know the past already."""
+        if not asked:
+            mail, asked = await self._aside(letter, None)
+        if asked:
+            try:
+                past = await self._past(letter)
+            except Exception as error:
+                return self._failed(letter, error)
+            mail, _ = await self._aside(letter, past)
         return mail
 
-    async def _aside(
-        self, letter: "_Letter", rules: RuleSet, people: People, past: Past | None
-    ) -> tuple[NewMail, bool]:
-        """As `_decided`, in a thread when the mail is large."""
-        if len(letter.spool.raw) <= INLINE and letter.message.head_size <= INLINE_HEAD:
-            return self._decided(letter, rules, people, past)
-        return await asyncio.to_thread(self._decided, letter, rules, people, past)
+    async def _aside(self, letter: "_Letter", past: Past | None) -> tuple[NewMail, bool]:
+        """As `_opinion`, in a thread when the mail is large."""
+        if letter.small:
+            return self._opinion(letter, past)
+        return await asyncio.to_thread(self._opinion, letter, past)
+
+    def _opinion(self, letter: "_Letter", past: Past | None) -> tuple[NewMail, bool]:
+        """As `_decided`; whatever goes wrong on the way ends in a hold, never in a pass."""
+        try:
+            return self._decided(letter, self._rules(), self._people(), past)
+        except Exception as error:
+            return self._failed(letter, error), False
+
+    def _failed(self, letter: "_Letter", error: Exception) -> NewMail:
+        if not isinstance(error, CannotTell):
+            self._log.failure("rules", error)
+        return self._unreadable(letter, self._people(), error)
 
     async def _past(self, letter: "_Letter") -> Past:
         addresses = tuple(dict.fromkeys(map(address.key, letter.envelope.addresses)))
@@ -276,6 +288,10 @@ class _Letter:
     @property
     def message(self) -> Message:
         return self.reading.message
+
+    @property
+    def small(self) -> bool:
+        return len(self.spool.raw) <= INLINE and self.message.head_size <= INLINE_HEAD
 
 
 def _visible(letter: _Letter) -> frozenset[str]:

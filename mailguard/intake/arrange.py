@@ -80,8 +80,9 @@ def arrange(mail: Desired, verdict: Verdict, base: list[Edit]) -> Arrangement:
     ][::-1]
     copies = [added for added in verdict.added if not added.notice_only]
     deliveries += [_copy(mail, verdict, added) for added in copies]
-    cc_signed = headers.signed(bytes(mail.message.raw[: mail.message.head_size]), "cc")
-    more = [AddCc(added.address) for added in copies if added.visible and not cc_signed]
+    visible = [added for added in copies if added.visible]
+    cc_signed = visible and headers.signed(bytes(mail.message.raw[: mail.message.head_size]), "cc")
+    more = [] if cc_signed else [AddCc(added.address) for added in visible]
     return Arrangement(tuple(deliveries), (*base, *more), _notices(mail, verdict, deliveries))
 
 
