@@ -23,7 +23,10 @@ from mailguard.smtpd.users import load_users
 @click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
 @click.pass_obj
 def command(context: Context, paths: tuple[Path, ...], strict: bool, form: Format) -> None:
-    """Check the configuration with its people, users and rules; or just these rule files or folders."""
+    """Check the configuration, people, users and rules.
+
+    With PATHS just these rule files or folders. Nothing is changed.
+    """
     problems = ordered(_rules_only(context, paths) if paths else _everything(context))
     if problems or form != "text":
         click.echo(render(problems, form), nl=bool(problems))
@@ -37,7 +40,7 @@ def command(context: Context, paths: tuple[Path, ...], strict: bool, form: Forma
 
 def _everything(context: Context) -> list[Problem]:
     try:
-        config = load_config(context.config_path, os.environ)
+        config = load_config(context.existing, os.environ)
     except ConfigError as error:
         return _problems(error)
     problems = list(config.warnings)

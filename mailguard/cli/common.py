@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from io import StringIO
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -21,6 +22,8 @@ from mailguard.document.problem import Problem, render
 from mailguard.errors import ConfigError
 
 DEFAULT = Path("/etc/mailguard/mailguard.yaml")
+
+UNBROKEN = {"QUEUE ID", "STATE", "DUE", "AT"}  # columns of a table that are to be copied, or read at a glance
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,6 +49,15 @@ class Context:
     def config_path(self) -> Path:
         """--config, then $MAILGUARD_CONFIG, then /etc/mailguard/mailguard.yaml."""
         return self.path or Path(os.environ.get("MAILGUARD_CONFIG") or DEFAULT)
+
+    @property
+    def existing(self) -> Path:
+        """The same; ConfigError, with the way to one, if there is none."""
+        path = self.config_path
+        if path.exists():
+            return path
+        how = f"write one with `mailguard init {path.parent}`, or name yours: --config FILE or $MAILGUARD_CONFIG"
+        raise ConfigError("", [Problem("MG101", "error", str(path), 0, 0, 0, "there is no such file", how)])
 
 
 def config_option(function: F) -> F:
@@ -80,7 +92,7 @@ def verb(name: str) -> Callable[[Callable[..., Any]], click.Command]:
 
 def configured(context: Context) -> Config:
     """The configuration; its warnings go to stderr. Raises ConfigError."""
-    config = load_config(context.config_path, os.environ)
+    config = load_config(context.existing, os.environ)
     if config.warnings:
         say(render(config.warnings))
     return config
@@ -104,15 +116,31 @@ def emit(rows: Iterable[Mapping[str, Any]]) -> None:
         click.echo(json.dumps(row, ensure_ascii=False))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+Cell = str | tuple[str, ...]  # text, or lines of text
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     """A table on stdout. Cells are plain text: markup and terminal escapes of a subject stay letters."""
     drawn = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        drawn.add_column(column, overflow="fold")
+        drawn.add_column(column, overflow="fold", no_wrap=column in UNBROKEN)
     for row in rows:
-        drawn.add_row(*(Text(plain(cell)) for cell in row))
-    # a pipe has no width: don't cut what another program reads
-    Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=False).print(drawn)
+        drawn.add_row(*(Text(_lines(cell)) for cell in row))
+    if sys.stdout.isatty():
+        Console(highlight=False).print(drawn)
+        return
+    out = StringIO()
+    Console(width=width(), highlight=False, file=out).print(drawn)
+    click.echo("\n".join(line.rstrip() for line in out.getvalue().splitlines()))
+
+
+def _lines(cell: Cell) -> str:
+    return "\n".join(plain(line) for line in ([cell] if isinstance(cell, str) else cell))
+
+
+def width() -> int:
+    """Columns of the terminal. A pipe has no width: what another program reads is not broken into lines."""
+    return Console().width if sys.stdout.isatty() else 10_000
 
 
 def plain(text: str) -> str:

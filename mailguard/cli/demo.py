@@ -22,7 +22,10 @@ _HIGHEST = 65535 - 3
     "[default: 2525, 2526, 8025, 8026].",
 )  # fmt: skip
 def command(once: bool, port_base: int | None) -> None:
-    """Show the stories on this machine: a relay, a built-in outside world, and links to press."""
+    """Play the stories on this machine; nothing leaves it.
+
+    A relay, a built-in outside world that catches what leaves, and links to press.
+    """
     rules = default_rules()
     if once:
         sys.exit(asyncio.run(play_once(rules)))

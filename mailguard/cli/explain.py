@@ -34,7 +34,9 @@ _MATCHED = {True: "yes", False: "no", None: "could not tell"}
 def command(
     context: Context, message: Path, sender: str | None, recipients: tuple[str, ...], at: str | None, as_json: bool
 ) -> None:
-    """Say what the rules would decide about MESSAGE.eml: each rule, yes or no, and the fact that decided.
+    """Say what the rules would decide about a mail, and why.
+
+    Of each rule yes or no, and the fact that decided.
 
     Who usually writes to whom is known to the running service only: what depends on it is "not known" here.
     """

@@ -14,7 +14,10 @@ from mailguard.clock import SystemClock
 @click.option("--wait", default=0.0, metavar="SECONDS", help="Go on asking for this long before giving up.")
 @click.pass_obj
 def command(context: Context, wait: float) -> None:
-    """Ask the running service whether it is ready; exit 0 if so, 69 if nobody answers."""
+    """Ask the running service whether it is ready.
+
+    Exit code 0 if so, 69 if nobody answers.
+    """
     socket = configured(context).socket_path
     clock = SystemClock()
     end = clock.monotonic() + wait

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mailguard.cli.common import Exit, say, verb
+from mailguard.cli.common import DEFAULT, Exit, say, verb
 from mailguard.cli.packaged import default_rules, example
 
 _USERS = """\
@@ -16,11 +16,11 @@ users: []
 
 
 @verb("init")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path("/etc/mailguard"))
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT.parent)
 def command(folder: Path) -> None:
-    """Write a commented configuration and the default policy into FOLDER [default: /etc/mailguard].
+    """Begin: a configuration and the shipped rules.
 
-    Nothing that is there already is touched.
+    They are written into FOLDER [default: /etc/mailguard], with comments. Nothing that is there already is touched.
     """
     try:
         written = _write(folder)
@@ -29,10 +29,16 @@ def command(folder: Path) -> None:
         sys.exit(Exit.FAILED)
     for path in written:
         click.echo(path)
+    if not written:
+        say(f"everything is in {folder} already: nothing was written")
+        return
+    name = "" if folder == DEFAULT.parent else f" --config {folder / DEFAULT.name}"
     say(
-        f"Next: edit {folder}/mailguard.yaml and people.yaml, then\n"
-        f"  mailguard --config {folder}/mailguard.yaml check\n"
-        f"  mailguard --config {folder}/mailguard.yaml user add ann --send-as ann@corp.example"
+        f"Next: edit {folder / DEFAULT.name} and people.yaml, then\n"
+        f"  mailguard{name} check\n"
+        f"  mailguard{name} test\n"
+        f"  mailguard{name} user add ann --send-as ann@corp.example\n"
+        f"  mailguard{name} serve"
     )
 
 

@@ -2,12 +2,16 @@
 
 import sys
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
 from mailguard.admin import client
-from mailguard.cli.common import Context, Exit, config_option, configured, emit, plain, say, table
+from mailguard.cli.common import Context, Exit, config_option, configured, emit, say
+from mailguard.cli.mails import show_list, show_mail
 from mailguard.cli.service import asking
+from mailguard.clock import SystemClock
+from mailguard.records import State
 
 _WORDS = {
     "done": "done",
@@ -15,12 +19,13 @@ _WORDS = {
     "too_late": "too late: it left",
     "unknown": "no such mail",
 }
+_NOBODY = "no such mail, or none of these recipients is in it"
 
 
 @click.group("queue")
 @config_option
 def command() -> None:
-    """Mail that waits, and what became of the rest."""
+    """Look at mail that waits, and act on it."""
 
 
 def _ask(context: Context, question: str, **arguments: Any) -> Any:
@@ -29,7 +34,9 @@ def _ask(context: Context, question: str, **arguments: Any) -> Any:
 
 
 _FILTERS = [
-    click.option("--state", metavar="STATE", help="held, queued, sending, sent, failed, cancelled, or waiting."),
+    click.option(
+        "--state", type=click.Choice(["waiting", *(state.value for state in State)]), help="waiting: held or queued."
+    ),
     click.option("--from", "sender", metavar="ADDRESS", help="The sender."),
     click.option("--to", "recipient", metavar="ADDRESS", help="One of the recipients."),
     click.option("--rule", metavar="ID", help="A rule that matched."),
@@ -55,16 +62,14 @@ def list_(context: Context, /, as_json: bool, limit: int, **what: str | None) ->
     if as_json:
         emit(rows)
         return
-    table(
-        ("QUEUE ID", "STATE", "LEAVES / EXPIRES", "FROM", "TO", "RULES", "SUBJECT"),
-        [
-            (
-                row["queue_id"], row["state"], _when(row), row["sender"] or "<>", _recipients(row),
-                ", ".join(row["rules"]), row["subject"],
-            )
-            for row in rows
-        ],
-    )  # fmt: skip
+    if not rows:
+        say("nothing waits" if not any(what.values()) else "no mail matches")
+        return
+    show_list(rows, _zone(context), SystemClock().now())
+
+
+def _zone(context: Context) -> ZoneInfo:
+    return ZoneInfo(configured(context).organization.zone)
 
 
 def _select(context: Context, limit: int, **what: str | None) -> list[dict[str, Any]]:
@@ -72,16 +77,6 @@ def _select(context: Context, limit: int, **what: str | None) -> list[dict[str, 
     asked = {names.get(key, key): value for key, value in what.items() if value}
     rows: list[dict[str, Any]] = _ask(context, "list", limit=limit, **({"state": "waiting"} | asked))
     return rows
-
-
-def _when(row: dict[str, Any]) -> str:
-    if row["hold"]:
-        return f"held until {row['hold']['expires_at'] or 'somebody acts'}"
-    return min((d["due_at"] for d in row["deliveries"] if d["due_at"]), default="")
-
-
-def _recipients(row: dict[str, Any]) -> str:
-    return ", ".join(f"{d['address']}{' !' if d['flagged'] else ''}" for d in row["deliveries"])
 
 
 @command.command("show")
@@ -93,32 +88,12 @@ def show(context: Context, queue_id: str, as_json: bool) -> None:
     """Show one mail: recipients, rules that matched, and its history."""
     mail = _ask(context, "show", queue_id=queue_id)
     if mail is None:
-        say(f"error: no mail {queue_id}")
+        say(f"error: there is no mail {queue_id}: `mailguard queue list` shows those that wait")
         sys.exit(Exit.FAILED)
     if as_json:
         emit([mail])
         return
-    for name in ("queue_id", "state", "sender", "subject", "message_id", "size", "created_at"):
-        click.echo(f"{name:12} {plain(str(mail[name]))}")
-    table(
-        ("RECIPIENT", "STATE", "DUE", "ATTEMPTS", "WHY / LAST REPLY"),
-        [
-            (d["address"], d["state"], d["due_at"] or "", str(d["attempts"]), d["flagged"] or d["last_reply"])
-            for d in mail["deliveries"]
-        ],
-    )
-    table(
-        ("RULE", "MODE", "ACTION", "REASON"),
-        [(h["rule"], h["mode"], h["action"], h["reason"]) for h in mail["hits"]],
-    )
-    table(
-        ("AT", "EVENT", "BY", ""),
-        [(e["at"], e["event"], e["actor"], _data(e["data"])) for e in mail["events"]],
-    )
-
-
-def _data(data: dict[str, str]) -> str:
-    return " ".join(f"{name}={value}" for name, value in data.items())
+    show_mail(mail, _zone(context))
 
 
 def _acting(name: str, help_text: str) -> None:
@@ -139,11 +114,16 @@ def _acting(name: str, help_text: str) -> None:
             raise click.UsageError("say whom to drop: --recipient ADDRESS")
         chosen = list(queue_ids) or _matching(context, what)
         if dry_run or not chosen:
-            say(f"{len(chosen)} mails: {' '.join(chosen)}" if chosen else "no mail matches")
+            say(f"{_counted(chosen)}: {' '.join(chosen)}" if chosen else "no mail matches")
             return
         if not yes and not queue_ids:
-            click.confirm(f"{name} {len(chosen)} mails?", abort=True, err=True)
-        _report([_ask(context, "act", act=name, queue_id=q, recipients=recipients) for q in chosen], as_json)
+            click.confirm(f"{name} {_counted(chosen)}?", abort=True, err=True)
+        words = _WORDS | ({"unknown": _NOBODY} if recipients else {})
+        _report([_ask(context, "act", act=name, queue_id=q, recipients=recipients) for q in chosen], as_json, words)
+
+
+def _counted(mails: list[str]) -> str:
+    return "1 mail" if len(mails) == 1 else f"{len(mails)} mails"
 
 
 def _matching(context: Context, what: dict[str, str | None]) -> list[str]:
@@ -152,13 +132,13 @@ def _matching(context: Context, what: dict[str, str | None]) -> list[str]:
     return [row["queue_id"] for row in _select(context, 100_000, **what)]
 
 
-def _report(answers: list[dict[str, Any]], as_json: bool) -> None:
+def _report(answers: list[dict[str, Any]], as_json: bool, words: dict[str, str]) -> None:
     if as_json:
         emit(answers)
     for answer in [] if as_json else answers:
         rest = "".join(f"; still waits for {', '.join(hold['until'])} ({hold['rule']})" for hold in answer["remaining"])
         at = f" at {answer['at']}" if answer["at"] else ""
-        click.echo(f"{answer['queue_id']}: {_WORDS[answer['ending']]}{at}{rest}")
+        click.echo(f"{answer['queue_id']}: {words[answer['ending']]}{at}{rest}")
     if any(answer["ending"] != "done" for answer in answers):
         sys.exit(Exit.FAILED)
 

@@ -10,7 +10,10 @@ from mailguard.cli.service import asking
 @verb("reload")
 @click.pass_obj
 def command(context: Context) -> None:
-    """Make the running service read its rules, people, users and certificates again."""
+    """Make the service read its rules and people again.
+
+    And users, listeners and certificates: all or nothing.
+    """
     socket = configured(context).socket_path
     with asking():
         answer = client.ask(socket, "reload")

@@ -15,5 +15,8 @@ _SCHEMAS: dict[str, Any] = {"config": config.json_schema, "rules": rules_schema,
 @verb("schema")
 @click.argument("what", type=click.Choice(sorted(_SCHEMAS)))
 def command(what: str) -> None:
-    """Print the JSON Schema of mailguard.yaml, of rule files or of people.yaml."""
+    """Print a JSON Schema, for your editor.
+
+    Of mailguard.yaml (config), of rule files or of people.yaml.
+    """
     click.echo(json.dumps(_SCHEMAS[what](), indent=2, ensure_ascii=False))

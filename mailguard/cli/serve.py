@@ -13,9 +13,12 @@ from mailguard.service import serve
 @verb("serve")
 @click.pass_obj
 def command(context: Context) -> None:
-    """Run the relay, the delay queue and the web pages; SIGHUP reloads, SIGTERM drains."""
+    """Run the relay, the delay queue and the pages.
+
+    SIGHUP reads rules, people, users, listeners and certificates again; SIGTERM lets what is on the wire end.
+    """
     try:
-        sys.exit(serve(context.config_path, os.environ))
+        sys.exit(serve(context.existing, os.environ))
     except ConfigError as error:
         fail(error, Exit.CONFIG)
     except StoreBroken as error:

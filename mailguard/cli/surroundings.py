@@ -28,7 +28,7 @@ class Surroundings:
 def surroundings(context: Context, beside: Path) -> Surroundings:
     """From the configuration if one is named or installed; else people.yaml beside the file, else corp.example."""
     if context.path or os.environ.get("MAILGUARD_CONFIG") or context.config_path.exists():
-        config = load_config(context.config_path, os.environ)
+        config = load_config(context.existing, os.environ)
         people = directory.load(config.people_path, config.organization)
         return Surroundings(people, config.holds, config.history.learn, config)
     file = (beside if beside.is_dir() else beside.parent) / "people.yaml"

@@ -23,7 +23,7 @@ version: 1
 @click.group("user")
 @config_option
 def command() -> None:
-    """Logins of users.yaml."""
+    """Add, change and list logins (users.yaml)."""
 
 
 def _file(context: Context) -> Path:

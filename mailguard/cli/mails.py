@@ -1,0 +1,106 @@
+"""A mail of the queue for a person's eyes: as rows of a list, and in full. Times are the organization's."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from mailguard.cli.common import Cell, plain, table, width
+
+_NARROW = 130  # columns of a terminal below which the list stacks what a mail is about
+
+Row = dict[str, Any]  # an object of the admin socket (surface: JSON)
+
+
+def show_list(rows: Sequence[Row], zone: ZoneInfo, now: datetime) -> None:
+    """One line a mail where there is room, else a few. `!` marks the recipients that a rule found."""
+    clock = f"{now.astimezone(zone):%Z}"
+    if width() >= _NARROW:
+        table(
+            ("QUEUE ID", "STATE", f"LEAVES / EXPIRES ({clock})", "FROM", "TO", "RULES", "SUBJECT"),
+            [
+                (
+                    row["queue_id"], row["state"], _when(row, zone), row["sender"] or "<>", _recipients(row),
+                    ", ".join(row["rules"]), row["subject"],
+                )
+                for row in rows
+            ],
+        )  # fmt: skip
+        return
+    table(
+        ("QUEUE ID", "STATE", f"UNTIL ({clock})", "MAIL"),
+        [(row["queue_id"], row["state"], _when(row, zone).removeprefix(f"{now:%Y}-"), _stacked(row)) for row in rows],
+    )
+
+
+def show_mail(mail: Row, zone: ZoneInfo) -> None:
+    """Everything that is known of one mail."""
+    for name, text in _facts(mail, zone):
+        click.echo(f"{name:10} {plain(text)}")
+    click.echo()
+    table(
+        ("RECIPIENT", "STATE", "DUE", "TRIES", "WHY / LAST REPLY"),
+        [
+            (
+                d["address"], d["state"] + (" (added)" if d["added"] else ""), _moment(d["due_at"], zone),
+                str(d["attempts"]), tuple(filter(None, (d["flagged"], d["last_reply"]))),
+            )
+            for d in mail["deliveries"]
+        ],
+    )  # fmt: skip
+    click.echo()
+    table(
+        ("RULE", "MODE", "ACTION", "REASON"),
+        [(h["rule"], h["mode"], h["action"], h["reason"]) for h in mail["hits"]],
+    )
+    click.echo()
+    table(
+        ("AT", "EVENT", "BY", "WHAT"),
+        [(_moment(e["at"], zone), e["event"], e["actor"], _data(e["data"])) for e in mail["events"]],
+    )
+
+
+def _facts(mail: Row, zone: ZoneInfo) -> list[tuple[str, str]]:
+    received = datetime.fromisoformat(mail["created_at"]).astimezone(zone)
+    facts = [
+        ("mail", f"{mail['queue_id']}, {mail['state']}"),
+        ("subject", mail["subject"]),
+        ("from", mail["sender"] or "<>"),
+        ("received", f"{received:%Y-%m-%d %H:%M:%S %Z}, {mail['size']} bytes, {mail['message_id']}"),
+    ]
+    if hold := mail["hold"]:
+        then = f", then: {hold['on_expiry']}" if hold["expires_at"] else ""
+        facts.append(("waits for", f"{', '.join(hold['until'])}, until {_expires(mail, zone)}{then}"))
+    return facts
+
+
+def _stacked(row: Row) -> Cell:
+    rules = [", ".join(row["rules"])] if row["rules"] else []
+    return (row["subject"], f"from {row['sender'] or '<>'}", f"to {_recipients(row)}", *rules)
+
+
+def _when(row: Row, zone: ZoneInfo) -> str:
+    if row["hold"]:
+        return _expires(row, zone)
+    return _moment(min((d["due_at"] for d in row["deliveries"] if d["due_at"]), default=None), zone)
+
+
+def _expires(row: Row, zone: ZoneInfo) -> str:
+    return _moment(row["hold"]["expires_at"], zone) or "somebody acts"
+
+
+def _moment(instant: str | None, zone: ZoneInfo) -> str:
+    if not instant:
+        return ""
+    return f"{datetime.fromisoformat(instant).replace(microsecond=0).astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+
+def _recipients(row: Row) -> str:
+    return ", ".join(f"{'!' if d['flagged'] else ''}{d['address']}" for d in row["deliveries"])
+
+
+def _data(data: dict[str, str]) -> str:
+    """Without the hash of the rules: that is for --json."""
+    return " ".join(f"{name}={value}" for name, value in data.items() if name != "rules_hash")
