@@ -78,8 +78,7 @@ class TlsFiles(Section):
 class Quota(Section):
     """How much one login may send; more is told to try again later (451).
 
-    `mails` and `recipients` are enforced where mail comes in; `waiting` and `bytes` are read here and count
-    what the store keeps, so they are enforced where mail is put away.
+    `mails` and `recipients` are enforced. `waiting` and `bytes` are checked and kept, but not enforced yet.
     """
 
     mails: Rate = 300
@@ -87,9 +86,9 @@ class Quota(Section):
     recipients: Rate = 2000
     """Recipients within an hour, like 2000/h."""
     waiting: int = Field(default=5000, ge=1)
-    """Mails of one login that wait at the same time."""
+    """Mails of one login that wait at the same time. Not enforced yet."""
     bytes: Size = 2 << 30
-    """Size of all mail of one login that waits at the same time."""
+    """Size of all mail of one login that waits at the same time. Not enforced yet."""
 
 
 class Listener(Section):
