@@ -3,7 +3,7 @@
 import pytest
 
 from mailguard.demo.stories import STORIES, Story, history
-from tests.flow.conftest import House
+from tests.flow.house import House
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.title)

@@ -175,6 +175,18 @@ async def test_deciding_keeps_what_people_did_meanwhile(store: Store) -> None:
     assert await store.next_due(later(1)) == later(1) + (later(24 * 60) - NOW) / 2 - (later(1) - NOW)
 
 
+async def test_what_a_late_decision_cancels_ends_and_is_never_claimed(store: Store) -> None:
+    await store.put(mail(holds=[hold("", kind=HoldKind.UNDECIDED)]), NOW)
+    (one,) = mail().deliveries
+    rejected = replace(mail(), deliveries=(replace(one, state=State.CANCELLED, reason="rejected by rule r"),))
+    assert (await store.decide(rejected, later(1))).ending is Ending.DONE
+    found = await store.get("Q1")
+    assert found is not None
+    (ended,) = found.deliveries
+    assert (ended.state, ended.reason, ended.ended_at) == (State.CANCELLED, "rejected by rule r", later(1))
+    assert await claim(store, later(3600)) == []
+
+
 async def test_a_mail_cancelled_while_undecided_stays_cancelled(store: Store) -> None:
     await store.put(mail(holds=[hold("", kind=HoldKind.UNDECIDED)]), NOW)
     await store.cancel("Q1", by=ANN, now=NOW)

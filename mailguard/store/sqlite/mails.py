@@ -204,6 +204,19 @@ def _replace_deliveries(db: Connection, number: int, found: Mail, mail: NewMail,
     db.execute(SQL["remove_waiting"], (number,))
     fresh = [d for d in mail.deliveries if key(d.address) not in ended]
     _add_deliveries(db, number, fresh, [hold for hold in load_holds(db, number) if hold.open], now)
+    _end(db, number, [d for d in fresh if d.state is State.CANCELLED], now)
+
+
+def _end(db: Connection, number: int, cancelled: Sequence[Delivery], now: datetime) -> None:
+    """What the decision itself ends: a reject after the 250 sends nothing."""
+    for reason in {d.reason for d in cancelled}:
+        scope = dump_set(key(d.address) for d in cancelled if d.reason == reason)
+        asked = {"mail": number, "now": micros(now), "reason": clean(reason), "scope": scope}
+        db.execute(SQL["call_off"], asked).fetchall()
+        event(db, number, now, "message.cancelled", "rules", {"reason": reason})
+    if cancelled:
+        db.execute(SQL["thread_dropped"], {"mail": number, "now": micros(now)})
+        db.execute(SQL["resolve_idle"], {"mail": number, "now": micros(now), "by": "rules"})
 
 
 def _who(mail: NewMail) -> str:
