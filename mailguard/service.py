@@ -17,6 +17,7 @@ from mailguard.config import Config
 from mailguard.config import load as load_config
 from mailguard.courier import Courier
 from mailguard.desk import Desk, Operator
+from mailguard.document.problem import Problem
 from mailguard.errors import ConfigError
 from mailguard.intake import Intake, IntakeSettings
 from mailguard.intake import queue_id as ids
@@ -160,7 +161,7 @@ class Service:
             await self.smtp.reload(config.smtp)
         except ConfigError as error:
             self.metrics.reload_ok.set(0)
-            self.log.reload_failed(str(error), actor)
+            self.log.reload_failed(_places(error), actor)
             raise
         self.people, self.rules = people, rules
         self.metrics.reload_ok.set(1)
@@ -223,6 +224,12 @@ class _Watch:
 
     def failure(self, where: str, error: BaseException) -> None:
         self._log.failure(where, error)
+
+
+def _places(error: ConfigError) -> str:
+    """Where, for the log: a finding's words may show a value of the file, and that may be a secret."""
+    found = [p for p in error.problems if isinstance(p, Problem)]
+    return ", ".join(f"{p.path}:{p.line}: {p.code}" for p in found[:5]) or str(error)
 
 
 def _load(config: Config) -> tuple[People, RuleSet]:

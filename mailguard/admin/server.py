@@ -16,6 +16,7 @@ from typing import Any
 from mailguard.admin.shapes import iso, mail_json
 from mailguard.clock import Clock
 from mailguard.desk import Operator
+from mailguard.document.problem import Problem, render
 from mailguard.document.units import duration
 from mailguard.errors import ConfigError, MailguardError
 from mailguard.log import Log
@@ -88,7 +89,8 @@ class AdminServer:
             handler = self._verbs[asked["verb"]]
             return {"ok": await handler(asked, actor)}
         except ConfigError as error:
-            return {"error": str(error), "problems": [str(problem) for problem in error.problems]}
+            found = [problem for problem in error.problems if isinstance(problem, Problem)]
+            return {"error": str(error), "problems": render(found).splitlines()[:-1] if found else []}
         except (MailguardError, ValueError) as error:
             return {"error": str(error)}
         except (KeyError, TypeError):

@@ -15,6 +15,6 @@ def command(context: Context) -> None:
     And users, listeners and certificates: all or nothing.
     """
     socket = configured(context).socket_path
-    with asking():
+    with asking(refused="not reloaded, what was live stays live"):
         answer = client.ask(socket, "reload")
     say(f"reloaded; the live rules are {answer['rules'][:12]}")

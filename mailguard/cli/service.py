@@ -9,7 +9,7 @@ from mailguard.cli.common import Exit, say
 
 
 @contextmanager
-def asking() -> Iterator[None]:
+def asking(refused: str = "error") -> Iterator[None]:
     """Unreachable → 69, refused → 1, each with its words."""
     try:
         yield
@@ -17,5 +17,5 @@ def asking() -> Iterator[None]:
         say(f"error: {error}")
         sys.exit(Exit.UNREACHABLE)
     except Refused as error:
-        say("\n".join([*error.problems, f"error: {error}"]))
+        say("\n".join([*error.problems, f"{refused}: {error}"]))
         sys.exit(Exit.FAILED)
