@@ -96,23 +96,33 @@ class Scheduler:
     async def _round(self) -> bool:
         """One look at everything that can be due; True when there may be more of it at once."""
         now = self._clock.now()
+        # Asked for together they are one transaction, in this order; one after the other each waits for a commit.
+        done = await asyncio.gather(self._expire(now), self._claim(now), self._post_notices(), return_exceptions=True)
+        for error in done:
+            if isinstance(error, BaseException):
+                raise error
+        await self._sweep(now)
+        return any(done[1:])
+
+    async def _expire(self, now: datetime) -> None:
         for ended in await self._store.expire(now):
             if ended.outcome != "reminded":
                 self._metrics.holds.labels(ended.outcome).inc()
                 self._log.expired(ended.queue_id, ended.rule, ended.outcome)
+
+    async def _claim(self, now: datetime) -> int:
+        """Start on what is due; how many parcels that makes."""
         room = self._limits.total - len(self._tasks)
-        claims: list[Claim] = []
-        if room > 0:
-            claims = await self._store.claim(
-                self._worker, now, lease=LEASE, limit=min(room, BATCH),
-                per_destination=self._limits.per_destination, skip=dict(self._busy),
-            )  # fmt: skip
+        if room <= 0:
+            return 0
+        claims = await self._store.claim(
+            self._worker, now, lease=LEASE, limit=min(room, BATCH),
+            per_destination=self._limits.per_destination, skip=dict(self._busy),
+        )  # fmt: skip
         for claim in claims:
             self._busy[claim.destination] += 1
             self._spawn(self._carry(claim))
-        posted = await self._post_notices()
-        await self._sweep(now)
-        return bool(claims or posted)
+        return len(claims)
 
     async def _until_due(self) -> float:
         due = await self._store.next_due(self._clock.now())
