@@ -36,7 +36,7 @@ async def _mails(store: Store, scene: Scene) -> list[Mail]:
 
 async def _print_changes(store: Store, clock: Clock, scene: Scene) -> None:
     for what, where, why in places(scene.ports):
-        print(f"{what:6} {where}  ({why})", file=sys.stderr)
+        print(f"{what:6} {where}  {why}".rstrip(), file=sys.stderr)
     seen: dict[str, State] = {}
     while True:
         for mail in await _mails(store, scene):

@@ -11,7 +11,7 @@ from mailguard import tokens
 from mailguard.desk import LOGIN_LASTS, View
 from mailguard.notices.fate import fate
 from mailguard.notices.words import clean
-from mailguard.records import Mail
+from mailguard.records import Mail, State
 from mailguard.web import forms
 from mailguard.web.guard import client
 from mailguard.web.limits import Limit
@@ -139,8 +139,10 @@ def _address(form: forms.Form) -> str:
 
 def _entry(teller: Teller, mail: Mail) -> Entry:
     now = fate(mail)
-    shown = [clean(d.address) for d in mail.deliveries[:3]]
-    more = len(mail.deliveries) - len(shown)
+    # who was taken off gets nothing, so is not among them; who is marked stands first, in sight
+    goes_to = [d for d in mail.deliveries if d.state is not State.CANCELLED] or mail.deliveries
+    shown = [clean(d.address) for d in sorted(goes_to, key=lambda d: not d.flagged)[:3]]
+    more = len(goes_to) - len(shown)
     return Entry(
         mail.queue_id,
         teller.headline(now, len(mail.deliveries)),

@@ -229,6 +229,21 @@ async def test_the_outbox_lists_what_waits_and_stops_it(house: House, page: Page
     assert set((await house.states(held)).values()) == {State.CANCELLED}
 
 
+async def test_the_outbox_does_not_name_whom_was_taken_off(house: House, page: Page) -> None:
+    number = await house.held()
+    await sign_in(house, page)
+    entry = page.locator(".entry")
+    await expect(entry).to_contain_text(PAT)
+    await click(page, entry.get_by_role("link"))
+    await unfold(page, "drop")
+    await tick(page, "drop", PAT)
+    await press(page, "drop")
+    assert (await house.states(number))[PAT] is State.CANCELLED
+    await page.goto(f"{house.url}/outbox")
+    await expect(entry).to_contain_text(HIDDEN)
+    await expect(entry).not_to_contain_text(PAT)
+
+
 async def test_being_signed_in_is_enough_where_the_link_alone_is_not(house: House, page: Page) -> None:
     number = await house.held(requires=Requires.LOGIN)
     await sign_in(house, page)
