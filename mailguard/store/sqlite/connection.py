@@ -82,6 +82,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     db = _connect(path)
     db.execute("PRAGMA query_only = 1")
     db.execute("PRAGMA temp_store = 2")
+    db.execute("PRAGMA cache_size = -512")  # KiB: bodies pass through once, a large mail must not stay in every cache
     return db
 
 

@@ -98,6 +98,7 @@ class Writer:
             if jobs:
                 self._commit(jobs)
                 _deliver(jobs)
+                jobs.clear()  # a mail's bytes do not wait here for the next job
             elif self._closing:
                 return
             if self._may_truncate():
