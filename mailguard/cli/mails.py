@@ -98,7 +98,9 @@ def _moment(instant: str | None, zone: ZoneInfo) -> str:
 
 
 def _recipients(row: Row) -> str:
-    return ", ".join(f"{'!' if d['flagged'] else ''}{d['address']}" for d in row["deliveries"])
+    """Who gets it: without those taken off, unless that is everybody."""
+    goes_to = [d for d in row["deliveries"] if d["state"] != "cancelled"] or row["deliveries"]
+    return ", ".join(f"{'!' if d['flagged'] else ''}{d['address']}" for d in goes_to)
 
 
 def _data(data: dict[str, str]) -> str:
