@@ -1,6 +1,5 @@
 """`mailguard init`: a folder to begin with: configuration, people, users and the default policy."""
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -9,6 +8,8 @@ import click
 from mailguard.cli.common import DEFAULT, Exit, say, verb
 from mailguard.cli.packaged import default_rules, example
 
+# Places of a service; in a folder of one's own everything stays there.
+_HERE = {"sqlite:///var/lib/mailguard/mail.db": "sqlite:mail.db", "/run/mailguard/admin.sock": "admin.sock"}
 _USERS = """\
 # Who may log in from a mail client. Written by `mailguard user add NAME --send-as ADDRESS`; live at once.
 users: []
@@ -21,6 +22,7 @@ def command(folder: Path) -> None:
     """Begin: a configuration and the shipped rules.
 
     They are written into FOLDER [default: /etc/mailguard], with comments. Nothing that is there already is touched.
+    In another folder than the default the store and the admin socket stand in it, too.
     """
     try:
         written = _write(folder)
@@ -42,6 +44,12 @@ def command(folder: Path) -> None:
     )
 
 
+def _placed(text: str, folder: Path) -> str:
+    for usual, here in _HERE.items() if folder != DEFAULT.parent else ():
+        text = text.replace(usual, here)
+    return text
+
+
 def _write(folder: Path) -> list[Path]:
     (folder / "rules").mkdir(parents=True, exist_ok=True)
     wanted = {folder / name: example(name) for name in ("mailguard.yaml", "people.yaml")}
@@ -49,7 +57,7 @@ def _write(folder: Path) -> list[Path]:
     written = []
     for path, source in wanted.items():
         if not path.exists():
-            shutil.copyfile(source, path)
+            path.write_text(_placed(source.read_text("utf-8"), folder), "utf-8")
             written.append(path)
     users = folder / "users.yaml"
     if not users.exists():
