@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mailguard.errors import CannotTell
@@ -10,7 +10,8 @@ from mailguard.mail import charset, html
 from mailguard.mail.message import Message, Part
 from mailguard.mail.quotes import Line, Split, split
 
-LIMIT = 4 << 20  # decoded bytes of text in one mail
+LIMIT = 8 << 20  # decoded bytes of text in one mail
+_PIECE = 64 * 1024  # characters folded in one go
 
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
@@ -18,6 +19,7 @@ _INVISIBLE = re.compile(
 
 _META = re.compile(rb"""charset\s*=\s*["']?([A-Za-z0-9_.:\-]{1,40})""", re.IGNORECASE)
 _PUNCTUATION = re.compile(r"[\W_]+")
+_SPACE = re.compile(r"\s")
 _ICS_FOLD = re.compile(r"\r?\n[ \t]")
 _ICS_TEXT = re.compile(
     r"^(?:SUMMARY|DESCRIPTION|LOCATION|COMMENT)(?:;[^:\r\n]*)?:([^\r\n]*)", re.MULTILINE | re.IGNORECASE
@@ -62,8 +64,23 @@ def body_text(message: Message) -> Text:
 
 def fold(text: str) -> str:
     """For matching words: NFKC, casefolded, soft hyphens and zero-width characters gone, white space one blank."""
+    return " ".join(filter(None, map(_folded, _pieces(text))))
+
+
+def _folded(text: str) -> str:
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
     return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Cut at white space: each step keeps the interpreter to itself, and others must have their turn."""
+    start = 0
+    while len(text) - start > _PIECE:
+        space = _SPACE.search(text, start + _PIECE, start + 2 * _PIECE)
+        end = space.start() if space else start + 2 * _PIECE  # no word is so long
+        yield text[start:end]
+        start = end
+    yield text[start:]
 
 
 def _lines(part: Part, data: bytes, reply: bool) -> list[Line]:

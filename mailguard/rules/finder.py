@@ -35,7 +35,7 @@ class Finder:
 
 def normal(text: str) -> str:
     """Folded, and every run of white space one space: a phrase may be broken over two lines."""
-    return " ".join(fold(text).split())
+    return fold(text)
 
 
 def _boundary(text: str, at: int) -> bool:

@@ -261,7 +261,7 @@ def test_an_invitation_is_read() -> None:
 
 def test_more_text_than_can_be_read_is_cannot_tell() -> None:
     with pytest.raises(CannotTell, match="MB of text"):
-        plain("words " * 1_000_000)
+        plain("words " * 1_500_000)
 
 
 # --- characters ------------------------------------------------------------------------------------------------
@@ -324,3 +324,13 @@ def test_folding_makes_one_blank_of_white_space_so_that_wrapped_phrases_match() 
     assert fold("Strictly \r\n\u00a0 Private ") == "strictly private"
     assert fold("STRASSE Straße") == "strasse strasse"
     assert fold("Z\u0307 ż") == "ż ż"
+
+
+def test_folding_in_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = "Strictly\u00a0 CONFIDENTIAL: \ufb01le e\u0301t\u00e9, stra\u00dfe\n na\u00ad\u0301ve  " * 20
+    whole = fold(written)
+    for size in range(1, 40):
+        monkeypatch.setattr("mailguard.mail.text._PIECE", size)
+        if size > 12:  # no word of it is longer than two pieces
+            assert fold(written) == whole
+    assert fold("x" * 100) == " ".join(["x" * 78, "x" * 22])  # what is no word is cut, too
