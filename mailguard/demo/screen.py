@@ -58,7 +58,7 @@ def _title(count: int, shown: int) -> Text:
     hidden = f" ({count - shown} older not shown)" if shown < count else ""
     return Text.assemble(
         ("mailguard demo", "bold reverse"), (f" {count} mails{hidden} · ", "dim"), ("! marked", "bold red"),
-        (" · ", "dim"), ("arrived", "green"), (" · Ctrl-C ends it", "dim"),
+        (" · ", "dim"), ("arrived", "green"), (" · Ctrl-C ends it", "dim"), no_wrap=True, overflow="ellipsis",
     )  # fmt: skip
 
 

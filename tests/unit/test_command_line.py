@@ -1,0 +1,84 @@
+"""What the command line says to a person: tables that fit, and a way on where something is missing."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mailguard.cli import VERBS, cli, common, mails
+from mailguard.cli.common import Context, Exit
+
+ZONE = ZoneInfo("Europe/Warsaw")
+NOW = datetime(2026, 3, 4, 9, 0, tzinfo=UTC)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments, obj=Context(), env={"MAILGUARD_CONFIG": ""})
+
+
+def row(**more: Any) -> dict[str, Any]:
+    def copy(address: str, **of: Any) -> dict[str, Any]:
+        usual = {"state": "queued", "due_at": "2026-03-04T09:05:00.123456Z", "attempts": 0, "flagged": ""}
+        return {"address": address, "added": False, "last_reply": "", **usual, **of}
+
+    deliveries = [
+        copy("kim@client.example", flagged="outside"),
+        copy("gone@client.example", state="cancelled", due_at=None),
+    ]
+    return {
+        "queue_id": "1M83BQMF5CS78", "state": "queued", "sender": "ann@corp.example", "subject": "Quote\x1b[31m",
+        "rules": ["external-delay"], "hold": None, "deliveries": deliveries, **more,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_the_list_fits_and_never_breaks_a_queue_id(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(mails, "width", lambda: width)
+    monkeypatch.setattr(common, "width", lambda: width)
+    mails.show_list([row(), row(subject="A very long subject " * 6)], ZONE, NOW)
+    text = capsys.readouterr().out
+    assert max(len(line) for line in text.splitlines()) <= width
+    assert text.count("1M83BQMF5CS78") == 2
+    assert "10:05:00" in text, "the organization's time"
+    assert "CET" in text
+    assert "!kim@client.example" in text
+    assert "gone@client.example" not in text, "who was taken off gets nothing"
+    assert "\x1b" not in text
+
+
+def test_a_held_mail_says_until_when_not_when_it_leaves(capsys: pytest.CaptureFixture[str]) -> None:
+    hold = {"until": ["sender"], "expires_at": "2026-03-05T11:00:00Z", "on_expiry": "return"}
+    mails.show_list([row(state="held", hold=hold)], ZONE, NOW)
+    assert "2026-03-05 12:00:00" in capsys.readouterr().out
+
+
+def test_a_pipe_gets_a_line_a_mail(capsys: pytest.CaptureFixture[str]) -> None:
+    mails.show_list([row(subject="long " * 100)], ZONE, NOW)
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+@pytest.mark.parametrize("verb", ["check", "serve", "healthcheck"])
+def test_without_a_configuration_it_says_how_to_get_one(verb: str, tmp_path: Path) -> None:
+    done = run("--config", str(tmp_path / "mailguard.yaml"), verb)
+    assert done.exit_code == (Exit.CONFIG if verb == "serve" else Exit.FAILED)
+    assert f"mailguard init {tmp_path}" in done.output
+
+
+def test_a_folder_of_ones_own_needs_nothing_outside_it(tmp_path: Path) -> None:
+    assert run("init", str(tmp_path)).exit_code == 0
+    text = (tmp_path / "mailguard.yaml").read_text()
+    assert "\nstore: sqlite:mail.db\n" in text
+    assert "socket: admin.sock" in text
+    assert run("--config", str(tmp_path / "mailguard.yaml"), "check", "--strict").exit_code == 0
+    assert "nothing was written" in run("init", str(tmp_path)).output
+
+
+def test_the_help_of_no_verb_is_cut_short() -> None:
+    lines = run("--help").output.partition("Commands:")[2].splitlines()
+    assert [line.split()[0] for line in lines if line] == list(VERBS)
+    assert [line for line in lines if line.endswith("...")] == []
