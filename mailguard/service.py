@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -135,6 +136,7 @@ class Service:
             loop.add_signal_handler(signum, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(self._reload_quietly()))
         await self.start()
+        _collect_rarely()
         try:
             await self._stopping.wait()
             self.log.stopping("the store is broken" if self.failed else "asked to")
@@ -240,6 +242,13 @@ def _load(config: Config) -> tuple[People, RuleSet]:
 def _retention(config: Config) -> Retention:
     keep = config.retention
     return Retention(bodies=keep.bodies, decisions=keep.decisions, facts=keep.facts)
+
+
+def _collect_rarely() -> None:
+    """What is here at the start stays; looking through all of it again and again would stop everybody for that long."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _tell_systemd(state: str) -> None:
