@@ -175,7 +175,7 @@ class Claim:
 
     mail: Mail  # its `deliveries` are all of the mail's; the claimed ones are below
     destination: str
-    deliveries: tuple[Delivery, ...]  # attempts already counted up
+    deliveries: tuple[Delivery, ...]  # attempts already counted up; `due_at` is when this attempt was due
     fence: int
     lease_until: datetime
     raw: bytes | None = None  # the whole message when it is small; else read `Store.body`

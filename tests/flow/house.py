@@ -295,7 +295,7 @@ class House:
         arrivals = Counter(
             (found[1], key(recipient))
             for mail in self.world.caught
-            if (found := _ID_IN_RECEIVED.search(mail.raw[:4000]))
+            if not mail.is_notice and (found := _ID_IN_RECEIVED.search(mail.raw[:4000]))
             for recipient in mail.recipients
         )
         assert not [twice for twice, times in arrivals.items() if times > 1]

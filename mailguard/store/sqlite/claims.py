@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from sqlite3 import Connection, Row
 
@@ -45,8 +46,9 @@ def claim(
     last = int(db.execute(SQL["next_fences"], (len(picked),)).fetchone()[0])
     taken = []
     for fence, (number, place) in enumerate(picked, last - len(picked) + 1):
-        row = (fence, worker, at, until, at, number, place, at)
-        taken.append((number, place, fence, {row[0] for row in db.execute(SQL["claim"], row).fetchall()}))
+        due = {row[0]: row[1] for row in db.execute(SQL["due_of"], (number, place, at)).fetchall()}
+        db.execute(SQL["claim"], (fence, worker, at, until, at, number, place, at))
+        taken.append((number, place, fence, due))
     return _claims(db, taken, until)
 
 
@@ -76,7 +78,8 @@ def _due(db: Connection, place: str, at: int) -> Generator[tuple[int, str, int],
         yield row[0], row[1], row[2]
 
 
-def _claims(db: Connection, taken: Sequence[tuple[int, str, int, set[int]]], until: int) -> list[Claim]:
+def _claims(db: Connection, taken: Sequence[tuple[int, str, int, dict[int, int]]], until: int) -> list[Claim]:
+    """`taken`: mail, destination, fence, and when each of its deliveries (by id) was due."""
     found = mails.load(db, {number for number, *_ in taken})
     small = dump([number for number, mail in found.items() if mail.size <= mails.CHUNK])
     raw = {row["mail"]: row["data"] for row in db.execute(SQL["first_chunks"], {"mails": small})}
@@ -84,12 +87,12 @@ def _claims(db: Connection, taken: Sequence[tuple[int, str, int, set[int]]], unt
         Claim(
             mail=found[number],
             destination=place,
-            deliveries=tuple(d for d in found[number].deliveries if d.id in ids),
+            deliveries=tuple(replace(d, due_at=instant(due[d.id])) for d in found[number].deliveries if d.id in due),
             fence=fence,
             lease_until=instant(until),
             raw=raw.get(number, None if found[number].size else b""),
         )
-        for number, place, fence, ids in taken
+        for number, place, fence, due in taken
     ]
 
 

@@ -23,14 +23,18 @@ SELECT due_at, destination, mail FROM delivery
 -- Reserve fences for this many claims; returns the last.
 UPDATE fence SET last = last + ? RETURNING last;
 
+-- name: due_of
+-- What a claim takes, and when it was due: lateness and the report of a delay are reckoned from it.
+SELECT id, due_at FROM delivery INDEXED BY delivery_by_mail
+ WHERE mail = ? AND state = 'queued' AND destination = ? AND due_at <= ?;
+
 -- name: claim
 -- The due deliveries of one mail to one destination start their attempt. The retry clock starts with the first one.
 -- INDEXED BY, here and wherever one mail is meant: by itself SQLite walks all that is due.
 UPDATE delivery INDEXED BY delivery_by_mail
    SET state = 'sending', due_at = NULL, attempts = attempts + 1, fence = ?, worker = ?, claimed_at = ?, lease_until = ?,
        released_at = coalesce(released_at, ?)
- WHERE mail = ? AND state = 'queued' AND destination = ? AND due_at <= ?
-RETURNING id;
+ WHERE mail = ? AND state = 'queued' AND destination = ? AND due_at <= ?;
 
 -- name: renew
 -- A longer lease for what the claim still has.
