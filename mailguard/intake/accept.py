@@ -42,7 +42,7 @@ from mailguard.rules import RuleSet
 from mailguard.rules.settings import HoldSettings
 from mailguard.store.base import Filter, Store
 
-INLINE = 64 * 1024  # bytes: smaller mail is judged on the loop (about a millisecond), larger in a thread
+INLINE = 128 * 1024  # bytes: smaller mail is judged on the loop (10 ms if it is all text), larger in a thread
 INLINE_HEAD = 16 * 1024  # bytes: a longer header may be made to be slow to read
 MANY = 100_000
 PATIENCE = (1.0, 5.0, 30.0, 120.0, 600.0)  # seconds between tries to write a late decision

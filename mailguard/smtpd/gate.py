@@ -1,5 +1,6 @@
 """How many are connected: in all, and of one client."""
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from mailguard.smtpd.settings import Network
@@ -11,6 +12,7 @@ def plain_address(peer: str) -> IPv4Address | IPv6Address:
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
 
 
+@lru_cache(maxsize=4096)
 def client(peer: str) -> str:
     """What counts as one client: an IPv4 address, or an IPv6 /64, which is what one subscriber gets."""
     try:
@@ -20,6 +22,7 @@ def client(peer: str) -> str:
     return str(address) if address.version == 4 else address.packed[:8].hex()  # noqa: PLR2004
 
 
+@lru_cache(maxsize=4096)  # asked at every MAIL
 def trusted(peer: str, networks: tuple[Network, ...]) -> bool:
     """Whether the peer is in one of the networks; no network written down means everybody."""
     if not networks:

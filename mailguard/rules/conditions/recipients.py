@@ -26,9 +26,8 @@ class Recipients(Condition):
     """All of them are …; false when there are none."""
     none: Any = Field(None, json_schema_extra=who.SCHEMA)
     """None of them is …; true when there are none."""
-    _any: Who | None = PrivateAttr(None)
-    _all: Who | None = PrivateAttr(None)
-    _none: Who | None = PrivateAttr(None)
+    # any, all, none together: a private attribute of a model is found by a detour, and this is asked for every mail
+    _asked: tuple[Who | None, Who | None, Who | None] = PrivateAttr((None, None, None))
 
     @model_validator(mode="after")
     def _asks(self) -> "Recipients":
@@ -37,28 +36,31 @@ class Recipients(Condition):
         return self
 
     def bind(self, binder: Binder) -> None:
-        for key, attribute in (("any", "any_"), ("all", "all_"), ("none", "none")):
-            if attribute in self.model_fields_set:
-                setattr(self, f"_{key}", who.bind(getattr(self, attribute), binder.below(key)))
+        def bound(key: str, attribute: str) -> Who | None:
+            given = attribute in self.model_fields_set
+            return who.bind(getattr(self, attribute), binder.below(key)) if given else None
+
+        self._asked = (bound("any", "any_"), bound("all", "all_"), bound("none", "none"))
 
     def match(self, facts: Facts) -> Match | None:
         keys = self._keys(facts)
         reasons: list[str] = []
         named: tuple[str, ...] = ()
-        if self._any is not None:
-            named = self._any.select(facts, keys)
+        some, everyone, nobody = self._asked
+        if some is not None:
+            named = some.select(facts, keys)
             if not named:
                 return None
-            reasons.append(self._any.sentence(facts, named))
-        if self._all is not None:
-            if not keys or self._all.select(facts, keys) != keys:
+            reasons.append(some.sentence(facts, named))
+        if everyone is not None:
+            if not keys or everyone.select(facts, keys) != keys:
                 return None
             named = named or keys
-            reasons.append(f"everyone {self.place} is {self._all.said}")
-        if self._none is not None:
-            if self._none.select(facts, keys):
+            reasons.append(f"everyone {self.place} is {everyone.said}")
+        if nobody is not None:
+            if nobody.select(facts, keys):
                 return None
-            reasons.append(f"nobody {self.place} is {self._none.said}")
+            reasons.append(f"nobody {self.place} is {nobody.said}")
         return Match("; ".join(reasons), frozenset(named))
 
     def _keys(self, facts: Facts) -> tuple[str, ...]:
@@ -69,21 +71,23 @@ class Recipients(Condition):
         if self._asks_the_past and facts.unexpected is None and facts.first_contact is None:
             return "not known: too little of the sender's mail has been seen"
         keys = self._keys(facts)
-        if self._any is not None and not self._any.select(facts, keys):
-            return f"nobody {self.place} is {self._any.said}"
-        if self._all is not None and self._all.select(facts, keys) != keys:
-            others = [key for key in keys if not self._all.test(facts, key)]
-            return f"not {self._all.said}: {who.listed(others)}"
-        found = self._none.select(facts, keys) if self._none is not None else ()
-        return f"{who.listed(found)} {'is' if len(found) == 1 else 'are'} {self._none.said if self._none else ''}"
+        some, everyone, nobody = self._asked
+        if some is not None and not some.select(facts, keys):
+            return f"nobody {self.place} is {some.said}"
+        if everyone is not None and everyone.select(facts, keys) != keys:
+            others = [key for key in keys if not everyone.test(facts, key)]
+            return f"not {everyone.said}: {who.listed(others)}"
+        found = nobody.select(facts, keys) if nobody is not None else ()
+        return f"{who.listed(found)} {'is' if len(found) == 1 else 'are'} {nobody.said if nobody else ''}"
 
     @property
     def _asks_the_past(self) -> bool:
-        return any(one is not None and one.past for one in (self._any, self._all, self._none))
+        return any(one is not None and one.past for one in self._asked)
 
     @property
     def names_recipients(self) -> bool:
-        return self._any is not None or self._all is not None
+        some, everyone, _ = self._asked
+        return some is not None or everyone is not None
 
 
 @condition("to")
