@@ -22,7 +22,7 @@ def show_list(rows: Sequence[Row], zone: ZoneInfo, now: datetime) -> None:
             ("QUEUE ID", "STATE", f"LEAVES / EXPIRES ({clock})", "FROM", "TO", "RULES", "SUBJECT"),
             [
                 (
-                    row["queue_id"], row["state"], _when(row, zone), row["sender"] or "<>", _recipients(row),
+                    row["queue_id"], _state(row), _when(row, zone), row["sender"] or "<>", _recipients(row),
                     ", ".join(row["rules"]), row["subject"],
                 )
                 for row in rows
@@ -31,7 +31,7 @@ def show_list(rows: Sequence[Row], zone: ZoneInfo, now: datetime) -> None:
         return
     table(
         ("QUEUE ID", "STATE", f"UNTIL ({clock})", "MAIL"),
-        [(row["queue_id"], row["state"], _when(row, zone).removeprefix(f"{now:%Y}-"), _stacked(row)) for row in rows],
+        [(row["queue_id"], _state(row), _when(row, zone).removeprefix(f"{now:%Y}-"), _stacked(row)) for row in rows],
     )
 
 
@@ -51,10 +51,13 @@ def show_mail(mail: Row, zone: ZoneInfo) -> None:
         ],
     )  # fmt: skip
     click.echo()
-    table(
-        ("RULE", "MODE", "ACTION", "REASON"),
-        [(h["rule"], h["mode"], h["action"], h["reason"]) for h in mail["hits"]],
-    )
+    if mail["hits"]:
+        table(
+            ("RULE", "MODE", "ACTION", "REASON"),
+            [(h["rule"], h["mode"], h["action"], h["reason"]) for h in mail["hits"]],
+        )
+    else:
+        click.echo("no rule matched")
     click.echo()
     table(
         ("AT", "EVENT", "BY", "WHAT"),
@@ -74,6 +77,12 @@ def _facts(mail: Row, zone: ZoneInfo) -> list[tuple[str, str]]:
         then = f", then: {hold['on_expiry']}" if hold["expires_at"] else ""
         facts.append(("waits for", f"{', '.join(hold['until'])}, until {_expires(mail, zone)}{then}"))
     return facts
+
+
+def _state(row: Row) -> str:
+    """With the attempts that did not succeed: such a mail waits for the next hop, not for a rule."""
+    tries = max((d["attempts"] for d in row["deliveries"] if d["state"] == "queued"), default=0)
+    return f"{row['state']}, tried {tries}×" if tries and row["state"] == "queued" else str(row["state"])
 
 
 def _stacked(row: Row) -> Cell:

@@ -63,7 +63,8 @@ class Route:
         try:
             found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:  # our configuration or DNS, never the mail's fault
-            raise TemporaryFailure(f"no address for {name}: {error}", enhanced="4.4.3") from error
+            why = getattr(error, "strerror", None) or error
+            raise TemporaryFailure(f"no address for {name}: {why}", enhanced="4.4.3") from error
         return [Host(name, address, port) for address in dict.fromkeys(str(info[4][0]) for info in found)]
 
     async def exchangers(self, domain: str) -> AsyncGenerator[Host, None]:

@@ -14,7 +14,7 @@ _SAID = {
     ),
     "did not find expected '-' indicator": (
         'expected the next "- " of the list',
-        "a list and keys can't be mixed",
+        "a list and keys can't be mixed; " + _INDENT,
     ),
     "did not find expected ',' or ']'": (
         'a list opened with "[" lacks a "," or its "]"',

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from prometheus_client import generate_latest
 
-from mailguard import people, rules
+from mailguard import config, people, rules
 from mailguard.cli import VERBS, cli
 from mailguard.cli.common import Context
 from mailguard.document import yaml
@@ -102,6 +102,16 @@ def test_the_mistake_shown_is_answered_as_shown(tmp_path: Path, monkeypatch: pyt
     text = "\n".join(line.strip() for line in page.read_text("utf-8").splitlines())
     for line in done.output.splitlines()[:-1]:
         assert line.strip() in text
+
+
+def test_the_listener_shown_for_a_printer_loads(tmp_path: Path) -> None:
+    ((_, text),) = blocks(ROOT / "docs" / "connecting-a-client.md")
+    whole: dict[str, Any] = yaml.parse((ROOT / "deploy" / "mailguard.yaml").read_text("utf-8"), "mailguard.yaml").data
+    shown: dict[str, Any] = yaml.parse(text, "example.yaml").data
+    whole |= {"people": None, "rules": [], "smtp": whole["smtp"] | shown["smtp"]}
+    (tmp_path / "mailguard.yaml").write_text(json.dumps(whole, default=str))
+    (listener,) = config.load(tmp_path / "mailguard.yaml", {}).smtp.listeners
+    assert listener.senders == ("scanner@corp.example",)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
