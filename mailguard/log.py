@@ -6,6 +6,7 @@ Never a body, a matched text or a token; a subject only where `log.subjects` say
 import hashlib
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -44,6 +45,8 @@ _ECS = {
     "ts": "@timestamp", "level": "log.level", "event": "event.action", "message_id": "email.message_id",
     "sender": "email.from.address", "error": "error.message", "size": "email.size", "remote": "destination.address",
 }  # fmt: skip
+
+_REJECTED = re.compile(r"rejected by rule ([^\s:]+)")
 
 
 class LogSettings(Section):
@@ -121,10 +124,13 @@ class Log:
         self._log.info("smtp.accepted", **self._mail(mail), duration_ms=round(seconds * 1000, 1))
 
     def rejected(self, reply: str, *, session_id: str, peer: str, listener: str, sender: str) -> None:
-        code, enhanced, _ = [*reply.split(" ", 2), "", ""][:3]
+        """A rule's own words, and addresses that the settings hide, stay out; the rule's id is enough."""
+        code, enhanced, said = [*reply.split(" ", 2), "", ""][:3]
+        rule = _REJECTED.match(said)
+        error = "rejected by rule" if rule else said if self.settings.addresses == "full" else ""
         self._log.info(
             "smtp.rejected", session_id=session_id, sender=self.address(sender), remote=peer, listener=listener,
-            smtp_code=code, enhanced_code=enhanced, error=reply,
+            smtp_code=code, enhanced_code=enhanced, rules=[rule[1]] if rule else [], error=error,
         )  # fmt: skip
 
     def auth_failed(self, name: str, peer: str, session_id: str) -> None:

@@ -1,7 +1,7 @@
 """Carries what mailguard has to tell people: claims notices, gives each its fresh link, renders and sends them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Protocol
 
@@ -102,7 +102,14 @@ class Postman:
         if not self._internal(claim.person):
             text = "a notice goes to our own domains only"
             return Outcome(Result.FAILED, Reply(550, "5.7.1", text))
-        content = await self._content(claim)
+        originals = await self._originals(claim)
+        outcome = await self._carry(claim, await self._content(claim, originals))
+        if outcome.result is Result.FAILED and originals:
+            # the mail that comes back may be just what is refused: then its sender hears of it without it
+            outcome = await self._carry(claim, await self._content(claim, {}))
+        return outcome
+
+    async def _carry(self, claim: NoticeClaim, content: bytes) -> Outcome:
         cut = headers.split(content)
         parcel = Parcel(
             destination=self._courier.destination(claim.person), sender="",
@@ -113,7 +120,7 @@ class Postman:
         (outcome,) = await self._courier.carry(parcel)
         return outcome
 
-    async def _content(self, claim: NoticeClaim) -> bytes:
+    async def _content(self, claim: NoticeClaim, originals: Mapping[str, bytes]) -> bytes:
         links: dict[str, str] = {}
         granted: list[Capability] = []
         for stored in claim.notices:
@@ -125,7 +132,7 @@ class Postman:
         await self._store.grant(granted, self._clock.now())
         return notices.render(
             claim, links=links, settings=self._settings, organization_zone=self._zone(), now=self._clock.now(),
-            message_id=f"<{self._new_id()}@{self._hostname}>", originals=await self._originals(claim),
+            message_id=f"<{self._new_id()}@{self._hostname}>", originals=originals,
         )  # fmt: skip
 
     async def _originals(self, claim: NoticeClaim) -> dict[str, bytes]:

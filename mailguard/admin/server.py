@@ -54,8 +54,7 @@ class AdminServer:
     async def start(self) -> None:
         """Bind; ConfigError when the path can't be used. A socket left by a crash is replaced."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.unlink(missing_ok=True)
+            self._clear()
             before = os.umask(0o117)
             try:
                 self._server = await asyncio.start_unix_server(self._serve, self._path, limit=MAX_LINE)
@@ -66,6 +65,17 @@ class AdminServer:
                 f"cannot make the admin socket {self._path}: {error.strerror}; set admin.socket to a path "
                 "that this user may write (sockets take at most 107 characters)"
             ) from error
+
+    def _clear(self) -> None:
+        """Take away what a crash left, and nothing else."""
+        if not self._path.exists():
+            return
+        if not self._path.is_socket():
+            raise ConfigError(f"admin.socket names {self._path}, which is there and is no socket: choose another path")
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(self._path)) == 0:
+                raise ConfigError(f"another mailguard answers at {self._path}: stop it, or set admin.socket apart")
+        self._path.unlink()
 
     async def stop(self) -> None:
         if self._server:

@@ -8,6 +8,7 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _NOT_BASE64 = bytes(set(range(256)) - set(_ALPHABET))
 _RUN = re.compile(rb"[^=]+")
 _PIECE = 96 * 1024
+_OVERLONG = re.compile(rb"[^\r\n]{999}")
 
 
 def decode(raw: Raw, start: int, end: int, encoding: str, limit: int) -> bytes:
@@ -72,3 +73,8 @@ def _printable(raw: Raw, start: int, end: int, limit: int) -> bytes:
         got += len(out[-1])
         start = stop
     return b"".join(out)[:limit]
+
+
+def portable(raw: bytes | bytearray) -> bool:
+    """Whether any server takes it: ASCII, and no line over 998 octets (RFC 5321 §4.5.3.1.6)."""
+    return raw.isascii() and _OVERLONG.search(raw) is None

@@ -1,6 +1,7 @@
 """A notice as a complete message: text and HTML, threaded under the mail it speaks of (RFC 5322, 3834)."""
 
 import hashlib
+from base64 import encodebytes
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.charset import QP, Charset
@@ -10,6 +11,7 @@ from email.policy import compat32
 from email.utils import format_datetime
 from zoneinfo import ZoneInfo
 
+from mailguard.mail.transfer import portable
 from mailguard.notices import words
 from mailguard.notices.fate import Stage
 from mailguard.notices.section import Section, Teller
@@ -155,8 +157,13 @@ def _text(text: str, kind: str) -> bytes:
 
 
 def _attached(original: bytes) -> bytes:
-    encoding = b"7bit" if original.isascii() else b"8bit"
+    """The mail itself; as a file in base64 where a server on the way might refuse its bytes, as one may have done."""
+    kind, encoding, content = (
+        (b"message/rfc822", b"7bit", original)
+        if portable(original)
+        else (b"application/octet-stream", b"base64", encodebytes(original).replace(b"\n", b"\r\n"))
+    )
     return (
-        b"Content-Type: message/rfc822\r\nContent-Disposition: attachment; filename=\"mail.eml\"\r\n"
-        b"Content-Transfer-Encoding: " + encoding + b"\r\n\r\n" + original
+        b"Content-Type: " + kind + b"\r\nContent-Disposition: attachment; filename=\"mail.eml\"\r\n"
+        b"Content-Transfer-Encoding: " + encoding + b"\r\n\r\n" + content
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """The loop: one task that sleeps until something is due, and one task a claim."""
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
@@ -53,6 +54,7 @@ class Scheduler:
         self._limits = limits or Limits()
         self._woken = asyncio.Event()
         self._busy: Counter[str] = Counter()
+        self._running: dict[int, Claim] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop_task: asyncio.Task[None] | None = None
         self._swept: datetime | None = None
@@ -153,10 +155,18 @@ class Scheduler:
         if self._swept and now - self._swept < HOUSEKEEPING:
             return
         self._swept = now
+        await self._renew(now)
         await self._store.reclaim(now)
         await self._store.purge(now, self._retention)
 
+    async def _renew(self, now: datetime) -> None:
+        """A slow server may take longer than a lease: what is still being carried stays ours."""
+        for claim in list(self._running.values()):
+            with contextlib.suppress(ClaimLost):  # it ended meanwhile
+                await self._store.renew(claim, now, LEASE)
+
     async def _carry(self, claim: Claim) -> None:
+        self._running[claim.fence] = claim
         try:
             await self._attempts.carry(claim)
         except ClaimLost:
@@ -166,6 +176,7 @@ class Scheduler:
         except Exception as error:  # the lease gives it back; three times sets it aside
             self._log.failure("courier", error)
         finally:
+            del self._running[claim.fence]
             self._busy[claim.destination] -= 1
             if not self._busy[claim.destination]:
                 del self._busy[claim.destination]

@@ -8,6 +8,7 @@ from datetime import datetime
 from mailguard import dsn, retry
 from mailguard.mail import headers
 from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
+from mailguard.mail.transfer import portable
 from mailguard.records import Action, Claim, Delivery, Kind, NewMail, Outcome, Result, State, Verdict
 from mailguard.retry import RetrySettings
 
@@ -55,10 +56,11 @@ class Reports:
         now: datetime,
     ) -> NewMail:
         mail, queue_id, cut = claim.mail, self.new_id(), headers.split(raw)
+        whole = len(raw) == mail.size and portable(raw)  # what was refused for its bytes would be refused in here too
         released = [d.released_at for d in about if d.released_at]
         content = dsn.report(
             mail=mail, failed=[(delivery, outcomes[delivery.id].reply) for delivery in about],
-            head=headers.apply(raw[:cut], mail.edits), body=raw[cut:] if len(raw) == mail.size else None,
+            head=headers.apply(raw[:cut], mail.edits), body=raw[cut:] if whole else None,
             reporting_mta=self.hostname, sender=self.sender, message_id=f"<{queue_id}@{self.hostname}>", now=now,
             action=action, retry_until=min(released) + self.retry.give_up if released else None,
         )  # fmt: skip

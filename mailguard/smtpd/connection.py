@@ -210,11 +210,12 @@ class Connection(SMTP):
     async def _flush(self) -> None:
         """Replies to pipelined commands go out together (RFC 2920 §3.2)."""
         if self._replies:
-            self._link.write(b"".join(self._replies))
+            replies = b"".join(self._replies)
             self._replies.clear()
             try:
+                self._link.write(replies)
                 await self._writer.drain()
-            except OSError:
+            except (OSError, RuntimeError):  # uvloop: a handler that is closed
                 raise GoneError from None
 
     def _goodbye(self, reply: str) -> None:
