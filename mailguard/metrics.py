@@ -46,7 +46,12 @@ class Metrics:
         self.lag = Histogram(
             "mailguard_release_lag_seconds", "From due to on the wire", buckets=_LAG, registry=registry
         )
-        self.holds = Counter("mailguard_holds_resolved", "Holds that ended", ["outcome"], registry=registry)
+        self.holds = Counter(
+            "mailguard_holds_resolved",
+            "Holds that ended: released, approved, cancelled, or as on_expiry",
+            ["outcome"],
+            registry=registry,
+        )
         self.attempts = Counter("mailguard_delivery_attempts", "Attempts by result", ["result"], registry=registry)
         self.ambiguous = Counter(
             "mailguard_deliveries_ambiguous",

@@ -64,7 +64,7 @@ class Service:
             self.store, attempts, self.clock, self.log, self.metrics, worker=hostname, retention=_retention(config),
             post_notices=self.postman.post, broken=self._broken,
         )  # fmt: skip
-        self.desk = Desk(self.store, lambda: self.people, self.clock, self.log, self.scheduler)
+        self.desk = Desk(self.store, lambda: self.people, self.clock, self.log, self.metrics, self.scheduler)
         operator = Operator(self.desk, self.store, self.clock, self.log, self.scheduler, reports.of)
         self.intake = Intake(
             self.store, lambda: self.rules, lambda: self.people, self.courier.destination,

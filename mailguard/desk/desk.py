@@ -14,6 +14,7 @@ from mailguard.desk.errors import CodeNeeded, CodeWrong, NotAllowed, NotConfirme
 from mailguard.desk.look import View
 from mailguard.log import Log
 from mailguard.mail import address, headers
+from mailguard.metrics import Metrics
 from mailguard.people import People
 from mailguard.records import (
     Actor,
@@ -34,6 +35,7 @@ from mailguard.store.base import Filter, Store
 STOP_LASTS = timedelta(hours=24)
 CODE_LASTS = timedelta(minutes=10)
 LOGIN_LASTS = timedelta(hours=12)
+OUTBOX_WAITING, OUTBOX_LATELY = 1000, 100
 
 
 class Wake(Protocol):
@@ -45,9 +47,11 @@ class Wake(Protocol):
 class Desk:
     """Checks power, ticks and nonce; the store's compare-and-set then decides who was first."""
 
-    def __init__(self, store: Store, people: Callable[[], People], clock: Clock, log: Log, wake: Wake) -> None:
+    def __init__(
+        self, store: Store, people: Callable[[], People], clock: Clock, log: Log, metrics: Metrics, wake: Wake
+    ) -> None:
         self._store, self._people = store, people
-        self._clock, self._log, self._wake = clock, log, wake
+        self._clock, self._log, self._metrics, self._wake = clock, log, metrics, wake
         self._secret = secrets.token_bytes(32)
 
     # looking
@@ -67,8 +71,11 @@ class Desk:
         return self._view(mail, person, Power.SENDER, "outbox", frozenset())
 
     async def outbox(self, person: str) -> list[Mail]:
-        """What of this person's mail waits or lately ended, newest first."""
-        return await self._store.find(Filter(answers=address.key(person), limit=100))
+        """All of this person's mail that waits, and what lately ended, newest first."""
+        who = address.key(person)
+        waiting = await self._store.find(Filter(answers=who, waiting=True, limit=OUTBOX_WAITING))
+        lately = await self._store.find(Filter(answers=who, limit=OUTBOX_LATELY))
+        return list({mail.queue_id: mail for mail in (*waiting, *lately)}.values())
 
     def _view(self, mail: Mail, person: str, power: Power, via: str, scope: frozenset[str]) -> View:
         bare = View(
@@ -109,8 +116,10 @@ class Desk:
         else:
             decision = await self._release(view)
         if decision.ending is Ending.DONE:
-            note = self._log.approved if view.power is Power.APPROVER else self._log.released
+            approver = view.power is Power.APPROVER
+            note = self._log.approved if approver else self._log.released
             note(mail.queue_id, view.actor, [hold.rule for hold in decision.remaining])
+            self.count(mail, decision, "approved" if approver else "released")
             self._wake.wake()
         return decision
 
@@ -158,8 +167,15 @@ class Desk:
         )
         if decision.ending is Ending.DONE:
             self._log.cancelled(mail.queue_id, actor)
+            self.count(mail, decision, "cancelled")
             self._wake.wake()
         return decision
+
+    def count(self, mail: Mail, decision: Decision, outcome: str) -> None:
+        """The holds of this mail that a press ended, for the metrics."""
+        still = {hold.id for hold in decision.remaining}
+        if ended := sum(hold.id not in still for hold in mail.open_holds):
+            self._metrics.holds.labels(outcome).inc(ended)
 
     async def take_out(self, mail: Mail, keys: Collection[str], actor: Actor) -> Decision:
         """These recipients (keys) get nothing; of everybody who waits it is a cancel."""

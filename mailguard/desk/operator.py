@@ -45,6 +45,7 @@ class Operator:
         decision = await self._store.send_now(mail.queue_id, by=actor, now=self._clock.now())
         if decision.ending is Ending.DONE:
             self._log.released(mail.queue_id, actor, [hold.rule for hold in decision.remaining])
+            self._desk.count(mail, decision, "released")
         return decision
 
     async def _bounce(self, mail: Mail, actor: Actor) -> Decision:

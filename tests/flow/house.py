@@ -172,8 +172,14 @@ class House:
             due = await self.service.store.next_due(now)
             target = min(due, end) if due else end
             await self.clock.advance(max((target - now).total_seconds(), 1e-6))
-            self.service.scheduler.wake()
+            await self.look_again()
             await self.quiet()
+
+    async def look_again(self) -> None:
+        """One whole round of the scheduler that began after now."""
+        before = self._rounds
+        self.service.scheduler.wake()
+        await eventually(lambda: self._rounds > before and not self._in_round)
 
     async def pass_by(self, minutes: float) -> None:
         """As the stories let time pass."""

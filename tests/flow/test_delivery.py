@@ -27,11 +27,10 @@ def reports(house: House, person: str = ANN) -> list[Caught]:
 
 def status(report: Caught) -> str:
     """The machine's part of a report, as text."""
-    return next(
-        b"\r\n".join(bytes(block) for block in part.get_payload()).decode()
-        for part in report.message.walk()
-        if part.get_content_type() == "message/delivery-status"
-    )
+    (part,) = [part for part in report.message.walk() if part.get_content_type() == "message/delivery-status"]
+    blocks = part.get_payload()
+    assert isinstance(blocks, list)
+    return "\r\n".join(str(block) for block in blocks)
 
 
 async def test_what_is_deferred_is_tried_again_on_a_schedule_and_then_sent(out: House, peer: Peer) -> None:

@@ -13,6 +13,7 @@ from mailguard import tokens
 from mailguard.desk import Desk
 from mailguard.log import Log
 from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
+from mailguard.metrics import Metrics
 from mailguard.notices import NoticeSettings, render
 from mailguard.notices.words import clean
 from mailguard.people import Directory, Organization, People, Person
@@ -206,7 +207,7 @@ async def build(folder: Path, **app: Any) -> House:
     )
     store = SqliteStore(folder / "mail.db")
     await store.open()
-    desk = Desk(store, lambda: people, clock, Log(), bell)
+    desk = Desk(store, lambda: people, clock, Log(), Metrics(), bell)
     server = WebServer(create_app(desk, WebSettings(), clock, zone=lambda: "Europe/Warsaw", **app), "127.0.0.1:0")
     await server.start()
     return House(store, desk, clock, server, bell)
