@@ -43,7 +43,7 @@ class Scanner:
 
     def feed(self, data: bytearray) -> bytearray:
         """Returns what is not consumed: the start of a possible end, or what follows the end."""
-        stuffed = data.find(b"\r\n.")
+        stuffed = data.find(b"\r\n.") if b"." in data else -1  # most large mail is base64, which has no dots
         end = data.find(END, stuffed) if stuffed >= 0 else -1
         if end >= 0:
             self.done = True
