@@ -104,6 +104,15 @@ class Service:
     # life
     async def start(self) -> None:
         """Open the store first and the doors last: nothing is accepted before it can be kept."""
+        try:
+            await self._open()
+        except BaseException:
+            await self.admin.stop()
+            raise
+        self.log.ready(self.smtp.addresses, self.rules.hash, f"127.0.0.1:{self.web.port}")
+        _tell_systemd("READY=1")
+
+    async def _open(self) -> None:
         await self.store.open()
         await self.intake.resume()
         await self.scheduler.start()
@@ -112,8 +121,6 @@ class Service:
             await self.scrape.start()
         await self.admin.start()
         await self.smtp.start()
-        self.log.ready(self.smtp.addresses, self.rules.hash, f"127.0.0.1:{self.web.port}")
-        _tell_systemd("READY=1")
 
     async def stop(self, drain: float = DRAIN) -> None:
         """Close the doors first; what was accepted stays safe in the store."""

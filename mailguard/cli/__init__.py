@@ -5,7 +5,8 @@ import sys
 
 import click
 
-from mailguard.cli.common import Context, config_option
+from mailguard.cli.common import Context, Exit, config_option, fail, say
+from mailguard.errors import ConfigError
 
 # verb -> module; imported when asked for, so that `version` needs no web server and `queue` no rules
 VERBS = {
@@ -45,8 +46,20 @@ def cli() -> None:
 
 
 def main() -> None:
-    """The `mailguard` command."""
-    sys.exit(cli(obj=Context()))
+    """The `mailguard` command. No traceback reaches a person: what is wrong is said, and nobody is told a path."""
+    try:
+        sys.exit(cli(obj=Context()))
+    except ConfigError as error:
+        fail(error, Exit.FAILED)
+    except OSError as error:
+        say(f"error: {error.filename or 'cannot do it'}: {error.strerror or error}")
+        sys.exit(Exit.FAILED)
+    except UnicodeError:
+        say("error: that is not UTF-8 text")
+        sys.exit(Exit.FAILED)
+    except Exception as error:
+        say(f"error: mailguard did not expect this ({type(error).__name__}: {error}); please report it as a bug")
+        sys.exit(Exit.SOFTWARE)
 
 
 __all__ = ["VERBS", "cli", "main"]

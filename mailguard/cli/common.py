@@ -36,6 +36,7 @@ class Exit(IntEnum):
     USAGE = 2
     FINDINGS = 3
     UNREACHABLE = 69  # EX_UNAVAILABLE
+    SOFTWARE = 70  # EX_SOFTWARE: a bug of ours
     CONFIG = 78  # EX_CONFIG
 
 

@@ -78,7 +78,10 @@ def _instant(at: str | None, zone: str) -> datetime:
         instant = datetime.fromisoformat(at)
     except ValueError:
         raise click.UsageError(f"{at!r} is not a time: write it like 2026-11-23T17:30 or with an offset") from None
-    return (instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    try:
+        return (instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    except OverflowError:
+        raise click.UsageError(f"{at!r} is outside the calendar") from None
 
 
 def _fates(verdict: Verdict, envelope: Envelope, now: datetime) -> dict[str, dict[str, Any]]:

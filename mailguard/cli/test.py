@@ -42,6 +42,9 @@ def command(context: Context, files: tuple[Path, ...], only: str, together: bool
         sys.exit(Exit.FAILED)
     setting = Setting(_gather(around), around.holds, around.people if around.config else None, together)
     results = [result for file in found for result in run(file, setting, lambda name: bool(wanted(name)))]
+    if not results:
+        say(f"error: no test's name matches {only!r}")
+        sys.exit(Exit.FAILED)
     _show(results)
     if junit:
         _write_junit(junit, results)

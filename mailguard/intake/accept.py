@@ -124,7 +124,7 @@ class Intake:
         return len(waiting)
 
     async def drain(self, seconds: float) -> None:
-        """Give what is decided late this long to end; the rest stays held, and `resume` decides it at the next start."""
+        """Give what is decided late this long to end; the rest stays held, and `resume` decides it at the start."""
         if self._late:
             await asyncio.wait(self._late, timeout=seconds)
         for task in list(self._late):

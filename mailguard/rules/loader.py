@@ -19,6 +19,7 @@ from mailguard.rules.lists import read_list
 from mailguard.rules.rule import Rule, RuleSet
 
 TEST_SUFFIX = ".test.yaml"
+_LONG = 100  # digits of what was never a version
 
 
 def load(paths: Sequence[Path], people: People) -> RuleSet:
@@ -83,7 +84,8 @@ class _Loader:
     def sound(self, document: Document) -> bool:
         """Whether the file as a whole can be looked into; what is wrong with its top level is noted."""
         version = document.data.get("version", VERSION)
-        if str(version).isdecimal() and int(version) > VERSION:
+        said = str(version)
+        if said.isdecimal() and len(said) < _LONG and int(said) > VERSION:
             message = f"version {version} was written for a newer mailguard; this one knows version {VERSION}"
             self.problems.append(document.problem(("version",), Code.VERSION.value, message, "update mailguard"))
             return False
