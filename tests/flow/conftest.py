@@ -1,16 +1,31 @@
 """Flow tests: a whole mailguard in this process, with real sockets, real SQLite, and a clock moved by hand."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
 from pathlib import Path
 
 import pytest
+import uvicorn
 
 from mailguard.demo.world import OutsideWorld
 from tests.flow.house import House, LeapingClock, build
 from tests.unit.courier.peer import Peer
 
+class _Brisk(uvicorn.Server):
+    async def main_loop(self) -> None:
+        """uvicorn looks ten times a second whether it shall end; with hundreds of houses that is half of the time."""
+        while not self.should_exit:
+            await asyncio.sleep(0.005)
+
+
 OpenHouse = Callable[..., Awaitable[House]]
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Web servers that end at once."""
+    monkeypatch.setattr(uvicorn.Server, "main_loop", _Brisk.main_loop)
 
 
 @pytest.fixture
