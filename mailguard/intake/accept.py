@@ -176,7 +176,11 @@ class Intake:
         """The mail with its verdict, and whether a rule asked for the sender's past."""
         settings, identity = self._settings, letter.session.identity
         facts = gather(letter.reading, letter.envelope, identity, people, past, letter.now, settings.learn)
-        verdict = policy.evaluate(rules, facts, settings.holds, self._trouble)
+        troubles: list[tuple[str, Exception]] = []
+        verdict = policy.evaluate(rules, facts, settings.holds, lambda *trouble: troubles.append(trouble))
+        if past is not None or not facts.standing.asked:  # else every rule is asked again, with the past
+            for rule, error in troubles:
+                self._log.failure(f"rule {rule}", error)
         info = tuple(AttachmentInfo(f.name, f.content_type, f.size) for f in facts.attachments if not f.inline)
         mail = self._new_mail(letter, people, verdict, facts.automatic, frozenset(facts.to + facts.cc), info)
         return mail, facts.standing.asked
@@ -219,9 +223,6 @@ class Intake:
             subject=message.subject, references=message.references, attachments=files, automatic=automatic,
             notices=arranged.notices, session_id=letter.session.id, answers=answers,
         )  # fmt: skip
-
-    def _trouble(self, rule: str, error: Exception) -> None:
-        self._log.failure(f"rule {rule}", error)
 
     # storing
     async def _put(self, mail: NewMail, session: Session) -> None:
