@@ -38,7 +38,8 @@ def _may_send(mail: Mail, person: str, power: Power, scope: frozenset[str]) -> b
     if power is Power.ASSISTANT:
         stopped = any(h.kind is HoldKind.STOPPED and h.scope and h.scope <= scope for h in holds)
         delayed = {address.key(d.address) for d in shortenable(mail, Shorten.ASSISTANT)}
-        return stopped or (not mail.open_holds and bool(scope & delayed))
+        free = not any(h.covers(copy) for h in mail.open_holds for copy in scope)
+        return stopped or (free and bool(scope & delayed))
     return any(not h.approvers for h in holds) or (not mail.open_holds and bool(shortenable(mail, Shorten.SENDER)))
 
 

@@ -12,10 +12,11 @@ from mailguard.demo.world import OutsideWorld
 from tests.flow.house import House, LeapingClock, build
 from tests.unit.courier.peer import Peer
 
+
 class _Brisk(uvicorn.Server):
     async def main_loop(self) -> None:
         """uvicorn looks ten times a second whether it shall end; with hundreds of houses that is half of the time."""
-        while not self.should_exit:
+        while not self.should_exit:  # noqa: ASYNC110 - it is a plain attribute of uvicorn's
             await asyncio.sleep(0.005)
 
 

@@ -173,3 +173,37 @@ async def test_an_assistant_who_is_a_recipient_already_is_not_added_and_has_it_n
     assert len(house.arrived(ASSISTANT)) == 1
     await house.press(await house.link(ASSISTANT, "Leaves "), "stop")
     assert (await house.copy(queue_id, CEO)).state is State.HELD
+
+
+async def test_each_of_two_assistants_has_power_over_their_own_executives_copy_only(open_house: OpenHouse) -> None:
+    house = await open_house(people=PEOPLE)
+    queue_id = await house.send([CEO, CFO])
+    assert (await house.press(await house.link(PA, "Leaves "), "stop")).status == 200
+    assert await house.states(queue_id) == {CEO: State.QUEUED, CFO: State.HELD, ASSISTANT: State.SENT}
+    other = await house.link(ASSISTANT, "Leaves ")
+    await house.press(other, "send", confirm=[CEO, CFO, queue_id])
+    await house.quiet()
+    assert await house.states(queue_id) == {CEO: State.SENT, CFO: State.HELD, ASSISTANT: State.SENT}
+    assert (await house.press(other, "stop")).status == 200
+    assert (await house.copy(queue_id, CFO)).state is State.HELD
+
+
+async def test_one_assistant_of_two_executives_is_told_once_and_stops_both(open_house: OpenHouse) -> None:
+    house = await open_house(people=[{"address": CFO, "groups": ["executives"], "assistant": ASSISTANT}])
+    queue_id = await house.send([CEO, CFO])
+    await house.quiet()
+    assert len(house.arrived(ASSISTANT)) == 1
+    assert len(house.notices(ASSISTANT)) == 1
+    await house.press(await house.link(ASSISTANT, "Leaves "), "stop")
+    assert await house.states(queue_id) == {CEO: State.HELD, CFO: State.HELD, ASSISTANT: State.SENT}
+
+
+async def test_a_stopped_executives_copy_that_nobody_answers_comes_back_and_the_others_stay_sent(house: House) -> None:
+    raw = letter(to=f"{CEO}, {LEE}")
+    queue_id = (await house.submit(raw, [CEO, LEE])).queue_id
+    await house.press(await house.link(ASSISTANT, "Leaves "), "stop")
+    await house.wait(hours=25)
+    assert await house.states(queue_id) == {
+        CEO: State.CANCELLED, LEE: State.SENT, ASSISTANT: State.SENT,
+    }  # fmt: skip
+    assert raw in (await house.notice(ANN, "Not sent: Quote")).raw

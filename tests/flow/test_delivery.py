@@ -7,7 +7,7 @@ import pytest
 from mailguard.demo.world import Caught
 from mailguard.records import State
 from tests.flow.conftest import OpenHouse
-from tests.flow.house import ANN, KIM, LEE, House, letter, routes
+from tests.flow.house import ANN, BOB, KIM, LEE, House, letter, routes
 from tests.unit.courier.peer import ABORT, Peer
 
 LOU = "lou@client.example"
@@ -244,3 +244,31 @@ async def test_large_mail_arrives_byte_for_byte(out: House, peer: Peer) -> None:
     await out.submit(raw)
     await out.quiet()
     assert peer.arrived[0].data.endswith(raw)
+
+
+async def test_a_deferred_copy_may_be_stopped_and_let_go_with_a_fresh_retry_clock(out: House, peer: Peer) -> None:
+    peer.answers["RCPT"] = "451 4.2.0 later"
+    queue_id = await out.send()
+    await out.wait(hours=40)
+    view = await out.service.desk.own(ANN, queue_id)
+    assert view is not None
+    await out.service.desk.stop(view)
+    tried = peer.verbs.count("RCPT")
+    await out.wait(hours=20)
+    assert peer.verbs.count("RCPT") == tried, "what is held is not tried"
+    link = await out.link(ANN, "Stopped: Quote")
+    await out.press(link, "send", confirm=KIM)
+    await out.wait(hours=40)
+    assert (await out.copy(queue_id, KIM)).state is State.QUEUED, "time on hold does not count"
+    await out.wait(hours=9)
+    assert (await out.copy(queue_id, KIM)).state is State.FAILED
+
+
+async def test_an_added_copy_that_fails_is_nobodys_bounce(open_house: OpenHouse, peer: Peer) -> None:
+    peer.answers["RCPT"] = "550 5.1.1 nobody"
+    rule = "{id: copy, when: {always: true}, then: [{bcc: {add: archive@client.example}}]}"
+    house = await open_house(rules=f"version: 1\nrules: [{rule}]\n", config=routes(client_example=peer.port))
+    queue_id = await house.send([BOB])
+    await house.quiet()
+    assert await house.states(queue_id) == {BOB: State.SENT, "archive@client.example": State.FAILED}
+    assert not reports(house)

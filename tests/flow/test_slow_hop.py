@@ -20,7 +20,7 @@ async def test_a_server_that_answers_after_two_hours_gets_the_mail_once(house: H
         await answered.wait()
         return await usual(house.stage.world, *about)  # type: ignore[arg-type]
 
-    house.stage.world.handle_DATA = slow  # type: ignore[method-assign]
+    house.stage.world.handle_DATA = slow  # type: ignore[method-assign, assignment]
     queue_id = await house.stage.send(ANN, [LEE], "Slow", "Hello\n")
     await eventually(lambda: arrivals)
     for _ in range(24):
