@@ -1,5 +1,7 @@
 """Taken back: the whole mail, or some of its recipients."""
 
+import asyncio
+
 import dkim
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -110,6 +112,41 @@ async def test_dropping_one_by_one_to_the_last_is_cancelling_too(open_house: Ope
     await house.press(link, "drop", recipient=MO)
     assert set((await house.states(queue_id)).values()) == {State.CANCELLED}
     assert raw in (await house.notice(ANN, "Not sent: Quote")).raw
+
+
+async def test_one_address_written_twice_is_one_copy_and_dropped_however_the_header_writes_it(
+    open_house: OpenHouse,
+) -> None:
+    house = await open_house(rules=HOLD)
+    raw = letter(to=f'"Kim, Client" <Kim@Client.Example>, {LEE}', cc=f"=?utf-8?q?Kim_=C3=93?= <{KIM}>")
+    queue_id = (await house.submit(raw, [KIM, "KIM@client.EXAMPLE", LEE])).queue_id
+    assert len((await house.mail(queue_id)).deliveries) == 2
+    link = await house.link(ANN, "Held: Quote")
+    await house.press(link, "drop", recipient=KIM)
+    await house.press(link, "send", confirm=KIM)
+    await house.quiet()
+    (arrived,) = house.arrived(LEE)
+    assert str(arrived.message["To"]) == LEE
+    assert arrived.message["Cc"] is None
+    assert not house.world.to(KIM)
+
+
+async def test_send_and_cancel_at_the_same_moment_have_one_winner(open_house: OpenHouse) -> None:
+    house = await open_house(rules=HOLD)
+    for number in range(4):
+        subject = f"Race {number}."
+        queue_id = await house.send(subject=subject)
+        link = await house.link(ANN, subject)
+        seen = house.seen(await house.page(link))
+        presses = [
+            house.post(link, "send", seen, confirm=KIM), house.post(link, "cancel", seen, confirm=queue_id),
+        ]  # fmt: skip
+        await asyncio.gather(*(presses if number % 2 else presses[::-1]))
+        await house.quiet()
+        left = subject in [mail.subject for mail in house.arrived(KIM)]
+        returned = f"Not sent: {subject}" in [notice.subject for notice in house.notices(ANN)]
+        assert left is not returned, "it left or it came back, never both and never neither"
+        assert (await house.copy(queue_id, KIM)).state is (State.SENT if left else State.CANCELLED)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """What people are told: when, how often, and never more than they should see."""
 
+import re
 from email.utils import parsedate_to_datetime
 
 import pytest
@@ -166,3 +167,21 @@ async def test_what_a_rule_tells_others_has_no_power_in_it(open_house: OpenHouse
     house = await open_house(rules=rules)
     await house.send()
     assert "/m/" not in (await house.notice(BOB, "For your information: Quote")).text
+
+
+async def test_in_a_digest_nobody_loses_one_of_two_powers_over_a_mail(open_house: OpenHouse) -> None:
+    """Lex answers for the printer and approves what goes outside: two links, also when they come in one burst."""
+    lex = "lex@corp.example"
+    house = await open_house(
+        rules=HOLD.replace("until: sender_confirms", f"until: {{approved_by: {lex}}}, requires: link"),
+        people=[{"address": "printer@corp.example", "service": True, "owner": lex}],
+        config={"notices": {"digest": {"over": 1}}},
+    )
+    queue_ids = [await house.send(sender="printer@corp.example", subject=f"Scan {n}.") for n in (1, 2, 3)]
+    await house.wait(minutes=10)
+    links = {link for notice in house.notices(lex) for link in re.findall(r"http://\S+/m/[\w-]+", notice.text)}
+    for link in links:
+        await house.press(link, "send", confirm=[KIM, *queue_ids])
+    await house.quiet()
+    assert len(house.arrived(KIM)) == 3
+    assert len(house.notices(lex)) <= 6

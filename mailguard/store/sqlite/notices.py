@@ -37,7 +37,24 @@ def _gather(db: Connection, rows: Sequence[Row], now: datetime, over: int, withi
         later = lately["last"] + micros(now) - since
         db.executemany(SQL["postpone_notice"], [(later, row["id"]) for row in rows])
         return []
-    return [list(rows)] if lately["many"] + len(rows) > over else [[row] for row in rows]
+    return _by_power(rows) if lately["many"] + len(rows) > over else [[row] for row in rows]
+
+
+def _by_power(rows: Sequence[Row]) -> list[list[Row]]:
+    """In one mail to a person there is one link to each mail: who has two powers over it gets two of ours."""
+    groups: list[list[Row]] = []
+    powers: list[dict[int, str]] = []
+    for row in rows:
+        place = next(
+            (n for n, known in enumerate(powers) if known.get(row["mail"], row["power"]) == row["power"]), None
+        )
+        if place is None:
+            place = len(groups)
+            groups.append([])
+            powers.append({})
+        groups[place].append(row)
+        powers[place][row["mail"]] = row["power"]
+    return groups
 
 
 def _take(db: Connection, groups: Sequence[Sequence[Row]], now: datetime, lease: timedelta) -> list[NoticeClaim]:
