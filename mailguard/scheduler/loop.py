@@ -152,7 +152,7 @@ class Scheduler:
 
     async def _sweep(self, now: datetime) -> None:
         """Now and then: what a crashed attempt still holds is given back, and what is past its time is purged."""
-        if self._swept and now - self._swept < HOUSEKEEPING:
+        if self._swept and timedelta() <= now - self._swept < HOUSEKEEPING:  # not after a clock was set back
             return
         self._swept = now
         await self._renew(now)

@@ -62,6 +62,19 @@ async def test_a_mail_with_high_severity_asks_its_sender_for_a_mailed_code(open_
     assert len(house.arrived(KIM)) == 1
 
 
+async def test_a_hold_that_requires_a_login_is_let_go_from_the_outbox_and_by_no_link(open_house: OpenHouse) -> None:
+    house = await open_house(rules=holding(requires="login"))
+    queue_id = await house.send()
+    assert (await house.press(await house.link(ANN, "Held: Quote"), "send", confirm=KIM)).status == 403
+    await house.quiet()
+    assert not house.arrived(KIM)
+    view = await house.service.desk.own(ANN, queue_id)
+    assert view is not None
+    await house.service.desk.send(view, view.confirm, view.seen)
+    await house.quiet()
+    assert len(house.arrived(KIM)) == 1
+
+
 @pytest.mark.parametrize("outcome", ["return", "discard", "send"])
 async def test_what_nobody_answers_ends_as_its_rule_says(open_house: OpenHouse, outcome: str) -> None:
     house = await open_house(rules=holding(expires="8h", on_expiry=outcome))
