@@ -121,7 +121,10 @@ class Store(Protocol):
         ...
 
     async def reclaim(self, now: datetime, *, everything: bool = False) -> int:
-        """Give back deliveries whose lease ran out (`everything`: all `sending`, at start). Three times → held."""
+        """Give back deliveries whose lease ran out. Three times → held.
+
+        `everything`, at start: all that is `sending`, notices too.
+        """
         ...
 
     async def next_due(self, now: datetime) -> datetime | None:

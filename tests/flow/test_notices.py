@@ -6,9 +6,10 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from mailguard.records import State
+from mailguard.testing import eventually
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, ASSISTANT, BOB, CEO, DELAY, HOLD, KIM, POSTMASTER, letter, routes
-from tests.unit.courier.peer import Peer
+from tests.unit.courier.peer import SILENT, Peer
 
 RISKY = DELAY.replace("id: wait,", "id: wait, severity: high,")
 SHORT = DELAY.replace("5m", "1m")
@@ -185,3 +186,31 @@ async def test_in_a_digest_nobody_loses_one_of_two_powers_over_a_mail(open_house
     await house.quiet()
     assert len(house.arrived(KIM)) == 3
     assert len(house.notices(lex)) <= 6
+
+
+async def test_a_notice_on_the_wire_when_the_process_ended_is_told_at_the_next_start(
+    open_house: OpenHouse, peer: Peer
+) -> None:
+    house = await open_house(rules=HOLD, config=routes(corp_example=peer.port))
+    peer.answers["RCPT"] = SILENT
+    await house.send()
+    await eventually(lambda: "RCPT" in peer.verbs)
+    house.running = False
+    await house.service.stop(drain=0.01)
+    peer.answers.clear()
+    await house.restart()
+    await house.wait(seconds=1)
+    assert len(peer.arrived) == 1, "nobody waits a lease long to hear that a mail is held"
+
+
+async def test_a_server_that_takes_twenty_minutes_for_a_notice_gets_it_once(open_house: OpenHouse, peer: Peer) -> None:
+    house = await open_house(rules=HOLD, config=routes(corp_example=peer.port))
+    peer.slow.clear()
+    await house.send()
+    await peer.started.wait()
+    for _ in range(22):
+        await house.clock.advance(60)
+        await house.look_again()
+    peer.slow.set()
+    await house.wait(hours=2)
+    assert len(peer.arrived) == 1

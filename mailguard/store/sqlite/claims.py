@@ -179,6 +179,8 @@ def _hold_back(db: Connection, number: int, hold: Hold, now: datetime) -> None:
 def reclaim(db: Connection, now: datetime, *, everything: bool) -> int:
     """As `Store.reclaim`. What ended three times without an outcome is set aside as POISON."""
     at = micros(now)
+    if everything:
+        db.execute(SQL["notices_back"], (at,))
     overdue = db.execute(SQL["overdue"], (_FOR_EVER if everything else at,)).fetchall()
     poison: set[int] = set()
     for row in overdue:

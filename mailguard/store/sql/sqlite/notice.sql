@@ -33,6 +33,10 @@ UPDATE notice SET state = :state, ended_at = :now, last_reply = :reply, data = i
 UPDATE notice SET state = 'queued', due_at = :due, last_reply = :reply
  WHERE id = :id AND state = 'sending' AND fence = :fence;
 
+-- name: notices_back
+-- What an earlier process had on the wire is due again: nobody waits for its lease.
+UPDATE notice SET state = 'queued', due_at = ? WHERE state = 'sending';
+
 -- name: notices_undelivered
 -- Notices that somebody should have by now.
 SELECT count(*) FROM notice WHERE state <> 'sent' AND created_at < ?;
