@@ -18,6 +18,7 @@ from mailguard.document.wording import Finding
 from mailguard.mail.address import key
 from mailguard.smtpd.settings import Auth
 
+_SMALL = 64 << 10  # bytes: a size without its unit, most likely
 _SOCKET_PATH = 107  # bytes that fit into sockaddr_un (unix(7))
 
 
@@ -177,6 +178,9 @@ def _rules(settings: Settings) -> Iterator[Remark]:
 
 
 def _limits(settings: Settings) -> Iterator[Remark]:
+    if settings.smtp.limits.size < _SMALL:
+        words = f"no mail over {settings.smtp.limits.size} bytes is taken: that is hardly any mail"
+        yield _warn(("smtp", "limits", "size"), words, "write a unit, like 35MB")
     socket = settings.admin.socket
     if len(os.fsencode(socket)) > _SOCKET_PATH:
         how = "choose a shorter one, like /run/mailguard/admin.sock"

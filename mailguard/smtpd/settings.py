@@ -139,7 +139,7 @@ class Users(Section):
 class Limits(Section):
     """What one mail, one connection and one client may ask for."""
 
-    size: Size = Field(default=35 << 20, ge=64 << 10)
+    size: Size = 35 << 20
     """Largest mail, with attachments as they are encoded (about a third more than the files)."""
     recipients: int = Field(default=1000, ge=100)
     """Recipients of one mail (RFC 5321 asks for 100 at least); the rest is told to come again (452)."""

@@ -210,7 +210,7 @@ def test_a_code_is_in_the_text_never_in_the_subject_and_says_how_long() -> None:
 
 
 def test_what_comes_back_is_attached_byte_for_byte() -> None:
-    original = b"From: ann@corp.example\r\nSubject: =?x?=\r\nBcc: z@y.example\r\n\r\nza\xbf\xf3\xb3\xe6  \r\n.\r\n"
+    original = b"From: ann@corp.example\r\nSubject: =?x?=\r\nBcc: z@y.example\r\n\r\n--b--  \r\n.\r\n"
     about = mail(delivery("bob@client.example", State.CANCELLED, ended_at=NOW))
     for kind in (NoticeKind.RETURNED, NoticeKind.EXPIRED):
         raw = told(kind, about, originals={about.queue_id: original}, data={"outcome": "return"})
@@ -218,6 +218,18 @@ def test_what_comes_back_is_attached_byte_for_byte() -> None:
         kinds = [part.get_content_type() for part in parsed(raw).iter_parts()]
         assert kinds == ["multipart/alternative", "message/rfc822"]
         assert "attached as you wrote it" in text(raw)
+
+
+@pytest.mark.parametrize("body", [b"za\xbf\xf3\xb3\xe6  \r\n.\r\n", b"x" * 1200 + b"\r\n"], ids=["8 bit", "long line"])
+def test_what_a_server_may_refuse_comes_back_as_a_file_byte_for_byte(body: bytes) -> None:
+    original = b"From: ann@corp.example\r\n\r\n" + body
+    about = mail(delivery("bob@client.example", State.CANCELLED, ended_at=NOW))
+    raw = told(NoticeKind.RETURNED, about, originals={about.queue_id: original})
+    _, attached = parsed(raw).iter_parts()
+    assert attached.get_filename() == "mail.eml"
+    assert attached.get_payload(decode=True) == original
+    assert raw.isascii() or body.isascii()
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
 
 
 def test_a_discarded_mail_is_not_attached_and_others_never_get_it() -> None:

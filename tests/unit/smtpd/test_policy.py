@@ -123,7 +123,7 @@ def test_a_trusted_network_may_send_as_the_organization() -> None:
 
 def test_a_bounce_from_a_trusted_network_is_nobodys_unless_its_author_is_ours() -> None:
     POLICY.check_envelope(None, "")
-    with pytest.raises(PermanentFailure, match="write From MAILER-DAEMON@elsewhere.example"):
+    with pytest.raises(PermanentFailure, match=r"write From MAILER-DAEMON@elsewhere\.example"):
         who(None, "From: MAILER-DAEMON@elsewhere.example\r\nAuto-Submitted: auto-replied", sender="")
     assert who(None, "To: x@client.example", sender="") == Identity("", Proof.NETWORK)
     assert who(None, "From: postmaster@corp.example", sender="").address == "postmaster@corp.example"
