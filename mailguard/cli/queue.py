@@ -19,6 +19,7 @@ _WORDS = {
     "too_late": "too late: it left",
     "unknown": "no such mail",
 }
+_SENDING = {"already": "nothing to do: it left, or may leave already", "too_late": "too late: it was cancelled"}
 _NOBODY = "no such mail, or none of these recipients is in it"
 
 
@@ -119,6 +120,7 @@ def _acting(name: str, help_text: str) -> None:
         if not yes and not queue_ids:
             click.confirm(f"{name} {_counted(chosen)}?", abort=True, err=True)
         words = _WORDS | ({"unknown": _NOBODY} if recipients else {})
+        words |= _SENDING if name in ("send", "requeue") else {}
         _report([_ask(context, "act", act=name, queue_id=q, recipients=recipients) for q in chosen], as_json, words)
 
 

@@ -75,7 +75,10 @@ class SmtpSession(Greeting):
         transaction = self.transaction
         if transaction is None:
             raise order("MAIL first")
-        recipient, rest = address.parse_path(path_argument(argument, "TO:"), smtputf8=transaction.parameters.smtputf8)
+        home = address.domain(self.floor.policy.notices_sender)  # whose bare <postmaster> is (RFC 5321 §4.5.1)
+        recipient, rest = address.parse_path(
+            path_argument(argument, "TO:"), smtputf8=transaction.parameters.smtputf8, postmaster=home
+        )
         if not recipient:
             raise PermanentFailure("bad address: <> can't receive mail", code=501, enhanced="5.1.3")
         given = rcpt_parameters(rest)
