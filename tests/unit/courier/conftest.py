@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -113,3 +114,15 @@ def parcel(
     length = size if size is not None else len(head) + (0 if callable(body) else len(body))
     destination = courier.destination(found[0].address)
     return Parcel(destination, sender, found, head, body, length, smtputf8, eightbit, ret, envid)
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+@pytest.fixture
+def good(authority: trustme.CA) -> ssl.SSLContext:
+    return server_context(authority.issue_cert("127.0.0.1"))

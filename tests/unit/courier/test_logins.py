@@ -1,25 +1,11 @@
 """Logins of mail clients tried at another server: right, wrong, or nobody can tell."""
 
 import ssl
-from pathlib import Path
 
 import pytest
-import trustme
 
 from mailguard.errors import TemporaryFailure
-from tests.unit.courier.conftest import FULL, MakeCourier, StartPeer, server_context
-
-
-@pytest.fixture
-def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
-
-
-@pytest.fixture
-def good(authority: trustme.CA) -> ssl.SSLContext:
-    return server_context(authority.issue_cert("127.0.0.1"))
+from tests.unit.courier.conftest import FULL, MakeCourier, StartPeer
 
 
 async def test_a_right_and_a_wrong_password(

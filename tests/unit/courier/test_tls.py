@@ -19,18 +19,6 @@ from tests.unit.courier.peer import CLOSE, Peer
 LOGIN = {"username": "relay", "password": "s3cret"}
 
 
-@pytest.fixture
-def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
-
-
-@pytest.fixture
-def good(authority: trustme.CA) -> ssl.SSLContext:
-    return server_context(authority.issue_cert("127.0.0.1"))
-
-
 async def carry_one(make_courier: MakeCourier, peer: Peer, **settings: object) -> Outcome:
     courier = make_courier(peer, **settings)
     (outcome,) = await courier.carry(parcel(courier))
