@@ -20,10 +20,11 @@ _PRAGMAS = {
     "foreign_keys": 1,
     "secure_delete": 1,
     "temp_store": 2,
-    "wal_autocheckpoint": 4000,
+    "wal_autocheckpoint": 2000,
     "journal_size_limit": 64 << 20,
 }
-_NEW_FILE = ("PRAGMA page_size = 4096",)
+# Larger pages make a large mail cheaper (fewer of them to write twice) and small mail no dearer: measured by make bench.
+_NEW_FILE = ("PRAGMA page_size = 8192",)
 
 
 def lock(path: Path) -> int:
