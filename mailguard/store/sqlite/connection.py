@@ -13,7 +13,8 @@ SQL = load("sqlite")
 APPLICATION = 0x6D677264  # 'mgrd': marks the file as ours
 _BUSY_SECONDS = 5.0
 # FULL, not NORMAL: acknowledged mail must survive a power cut. secure_delete: what is purged is overwritten.
-# temp_store: nothing of a mail spills into a temporary file. The automatic checkpoint is at 16 MB.
+# temp_store: nothing of a mail spills into a temporary file. The automatic checkpoint is at 16 MB. cache_size (KiB):
+# a large mail passes through once and need not stay.
 _PRAGMAS = {
     "journal_mode": "wal",
     "synchronous": 2,
@@ -21,6 +22,7 @@ _PRAGMAS = {
     "secure_delete": 1,
     "temp_store": 2,
     "wal_autocheckpoint": 2000,
+    "cache_size": -1024,
     "journal_size_limit": 64 << 20,
 }
 # Larger pages make a large mail cheaper (fewer of them to write twice) and small mail no dearer: measured by make bench.
