@@ -25,7 +25,7 @@ _PRAGMAS = {
     "cache_size": -1024,
     "journal_size_limit": 64 << 20,
 }
-# Larger pages make a large mail cheaper (fewer of them to write twice) and small mail no dearer: measured by make bench.
+# Larger pages make a large mail cheaper (fewer to write twice) and small mail no dearer: measured by make bench.
 _NEW_FILE = ("PRAGMA page_size = 8192",)
 
 
