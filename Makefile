@@ -48,7 +48,8 @@ test: lint  ## everything, with the real clients and the real browser; installs 
 	@tests/install-tools --missing
 
 .PHONY: bench
-bench: $(INSTALLED)  ## speed, side by side with Postfix; QUICK=1 for a first impression
+bench: $(INSTALLED)  ## speed, side by side with Postfix (installed if need be); QUICK=1 for a first impression
+	@tests/install-tools
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(BENCH)
 
 .PHONY: lock
