@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -229,15 +228,14 @@ async def test_damage_found_while_looking_stops_everything(tmp_path: Path) -> No
     await store.close()
 
 
+@pytest.mark.timeout(20)  # it must not wait for ever
 async def test_many_waiting_for_a_locked_database_wait_once(tmp_path: Path) -> None:
     store = await opened(tmp_path / "mail.db")
     assert store._writer is not None
     store._writer._db.execute("PRAGMA busy_timeout = 200")
     other = sqlite3.connect(tmp_path / "mail.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    before = time.monotonic()
     results = await asyncio.gather(*(store.put(mail(f"Q{i}"), NOW) for i in range(100)), return_exceptions=True)
     assert {type(r) for r in results} == {TemporaryFailure}
-    assert time.monotonic() - before < 10
     other.close()
     await store.close()

@@ -1,6 +1,5 @@
 """The shipped policy: its own tests, and a week of ordinary mail that it must leave alone."""
 
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -235,18 +234,3 @@ def test_a_notice_is_rare_and_inside_mail_never_waits() -> None:
     assert len(inside) >= 5
     assert {judged(mail).action for mail in inside} == {Action.PASS}
     assert sum(bool(judged(mail).notify) for mail in WEEK) <= len(WEEK) // 20
-
-
-def test_judging_a_mail_takes_well_under_half_a_millisecond() -> None:
-    """CPU time of the rules alone, 4 KB of text, a full set of recipients; the best of several rounds."""
-    body = "Dear Kim,\n\n" + "the figures you asked for, as we agreed on the phone. " * 75
-    mail = Ordinary("Figures for March", body, cc=("lou@client.example", "lee@corp.example"))
-    assert len(raw(mail)) > 4000
-    best = float("inf")
-    for _ in range(5):
-        prepared = [facts(mail) for _ in range(20)]
-        started = time.process_time()
-        for one in prepared:
-            evaluate(POLICY, one, HOLDS)
-        best = min(best, (time.process_time() - started) / len(prepared))
-    assert best < 0.0005, f"{best * 1e6:.0f} µs"

