@@ -1,6 +1,5 @@
 """Carries what mailguard has to tell people: claims notices, gives each its fresh link, renders and sends them."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Protocol
@@ -23,6 +22,7 @@ from mailguard.records import (
     Result,
 )
 from mailguard.store.base import Store
+from mailguard.tasks import Tasks
 
 LEASE = timedelta(hours=1)  # longer than every phase of a courier together, so that nobody is told twice
 AT_ONCE = 20
@@ -60,7 +60,7 @@ class Postman:
         self._store, self._courier, self._clock, self._log = store, courier, clock, log
         self._settings, self._url, self._zone, self._internal = settings, url.rstrip("/"), zone, internal
         self._hostname, self._new_id, self._wake = hostname, new_id, wake
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     async def post(self) -> int:
         """Start on what is due; how many mails to people that makes."""
@@ -72,18 +72,12 @@ class Postman:
             digest_over=self._settings.digest.over, digest_within=self._settings.digest.within,
         )  # fmt: skip
         for claim in claims:
-            task = asyncio.create_task(self._tell(claim))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.spawn(self._tell(claim))
         return len(claims)
 
     async def stop(self, drain: float) -> None:
         """Let what is on the wire end within `drain` seconds."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=drain)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end(drain)
 
     async def _tell(self, claim: NoticeClaim) -> None:
         try:

@@ -31,7 +31,6 @@ from mailguard.records import Accepted, State
 from mailguard.rules import RuleSet
 from mailguard.scheduler import Attempts, Reports, Scheduler
 from mailguard.smtpd import SmtpServer
-from mailguard.store.base import Retention
 from mailguard.store.sqlite import SqliteStore
 from mailguard.web import WebServer, create_app, metrics_app
 
@@ -61,7 +60,7 @@ class Service:
         reports = Reports(hostname, config.notices.sender, config.retry, self._new_id, self.courier.destination)
         attempts = Attempts(self.store, self.courier, self.clock, self.log, self.metrics, config.retry, reports)
         self.scheduler = Scheduler(
-            self.store, attempts, self.clock, self.log, self.metrics, worker=hostname, retention=_retention(config),
+            self.store, attempts, self.clock, self.log, self.metrics, worker=hostname, retention=config.retention.keep,
             post_notices=self.postman.post, broken=self._broken,
         )  # fmt: skip
         self.desk = Desk(self.store, lambda: self.people, self.clock, self.log, self.metrics, self.scheduler)
@@ -244,11 +243,6 @@ def _places(error: ConfigError) -> str:
 def _load(config: Config) -> tuple[People, RuleSet]:
     people = directory.load(config.people_path, config.organization)
     return people, policy.load(config.rule_files(), people)
-
-
-def _retention(config: Config) -> Retention:
-    keep = config.retention
-    return Retention(bodies=keep.bodies, decisions=keep.decisions, facts=keep.facts)
 
 
 def _collect_rarely() -> None:

@@ -45,7 +45,10 @@ def _everything(context: Context) -> list[Problem]:
         return _problems(error)
     problems = list(config.warnings)
     if users := config.users_path:
-        problems += _tried(lambda: _no_problem(load_users(users)))
+        try:
+            load_users(users)
+        except ConfigError as error:
+            problems += _problems(error)
     try:
         people = directory.load(config.people_path, config.organization)
     except ConfigError as error:
@@ -57,10 +60,6 @@ def _everything(context: Context) -> list[Problem]:
 def _rules_only(context: Context, paths: tuple[Path, ...]) -> list[Problem]:
     people = surroundings(context, paths[0]).people
     return _tried(lambda: policy.load(paths, people).warnings)
-
-
-def _no_problem(_users: object) -> list[Problem]:
-    return []
 
 
 def _tried(check: Callable[[], Iterable[Problem]]) -> list[Problem]:

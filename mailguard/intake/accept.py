@@ -41,6 +41,7 @@ from mailguard.records import (
 from mailguard.rules import RuleSet
 from mailguard.rules.settings import HoldSettings
 from mailguard.store.base import Filter, Store
+from mailguard.tasks import Tasks
 
 INLINE = 128 * 1024  # bytes: smaller mail is judged on the loop (10 ms if it is all text), larger in a thread
 INLINE_HEAD = 16 * 1024  # bytes: a longer header may be made to be slow to read
@@ -86,7 +87,7 @@ class Intake:
             metrics,
             wake,
         )
-        self._late: set[asyncio.Task[None]] = set()
+        self._late = Tasks()
 
     async def accept(self, envelope: Envelope, spool: Spool, session: Session) -> Accepted:
         """Durable when it returns. Raises PermanentFailure (a rule rejects, a loop), TemporaryFailure, StoreFull."""
@@ -125,11 +126,7 @@ class Intake:
 
     async def drain(self, seconds: float) -> None:
         """Give what is decided late this long to end; the rest stays held, and `resume` decides it at the start."""
-        if self._late:
-            await asyncio.wait(self._late, timeout=seconds)
-        for task in list(self._late):
-            task.cancel()
-        await asyncio.gather(*self._late, return_exceptions=True)
+        await self._late.end(seconds)
 
     def _refuse_loops(self, message: Message) -> None:
         received = message.raw_fields("received")
@@ -260,9 +257,7 @@ class Intake:
             except Exception as error:
                 self._log.failure("decide", error)
 
-        task = asyncio.create_task(decide())
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
+        self._late.spawn(decide())
 
     async def _persist(self, mail: NewMail) -> Decision:
         """A full or busy store passes: a decided mail must not wait for the next start because of it."""

@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from mailguard.clock import Clock
 from mailguard.errors import ClaimLost, StoreBroken
@@ -16,6 +15,7 @@ from mailguard.metrics import Metrics
 from mailguard.records import Claim
 from mailguard.scheduler.attempt import Attempts
 from mailguard.store.base import Retention, Store
+from mailguard.tasks import Tasks
 
 LEASE = timedelta(minutes=30)  # longer than the slowest phase of a courier (ten minutes at the final dot)
 BATCH = 100
@@ -55,7 +55,7 @@ class Scheduler:
         self._woken = asyncio.Event()
         self._busy: Counter[str] = Counter()
         self._running: dict[int, Claim] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._loop_task: asyncio.Task[None] | None = None
         self._swept: datetime | None = None
         self._worker = f"{worker}:{random.getrandbits(32):08x}"
@@ -74,11 +74,7 @@ class Scheduler:
         if self._loop_task:
             self._loop_task.cancel()
             await asyncio.gather(self._loop_task, return_exceptions=True)
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=drain)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end(drain)
 
     async def _run(self) -> None:
         while True:
@@ -123,7 +119,7 @@ class Scheduler:
         )  # fmt: skip
         for claim in claims:
             self._busy[claim.destination] += 1
-            self._spawn(self._carry(claim))
+            self._tasks.spawn(self._carry(claim))
         return len(claims)
 
     async def _until_due(self) -> float:
@@ -144,11 +140,6 @@ class Scheduler:
         finally:
             for wait in waits:
                 wait.cancel()
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _sweep(self, now: datetime) -> None:
         """Now and then: what a crashed attempt still holds is given back, and what is past its time is purged."""
