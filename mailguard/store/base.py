@@ -6,7 +6,7 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from mailguard.records import (
     Actor,
@@ -233,6 +233,17 @@ class Store(Protocol):
         ...
 
     async def close_login(self, digest: bytes) -> None: ...
+
+    # what outlives the process
+    async def remember(
+        self, name: str, value: Mapping[str, Any] | None, *, event: str, by: Actor, now: datetime
+    ) -> None:
+        """Keep a small JSON value under `name` (None: forget it), with this event in the audit."""
+        ...
+
+    async def recall(self, names: str) -> dict[str, dict[str, Any]]:
+        """What is kept under the names that this pattern (with `*`) fits."""
+        ...
 
     # looking
     async def get(self, queue_id: str) -> Mail | None: ...

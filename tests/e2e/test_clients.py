@@ -12,7 +12,7 @@ import pytest
 from mailguard.demo.site import free_port
 from mailguard.demo.world import Caught, OutsideWorld
 from mailguard.testing import eventually
-from tests.e2e.conftest import PASSWORD, Installed, install
+from tests.installed import PASSWORD, Installed, install
 
 # dots at line starts, 8 bit, a long line, trailing blanks: what relays get wrong
 _BODY = b"Dear Bob,\r\n\r\n.one dot\r\n..two\r\n.\xc5\x82\xc3\xb3d\xc5\xba \r\n" + b"x" * 900 + b"\r\n\r\nend\r\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mailguard.demo.world import OutsideWorld
-from tests.e2e.conftest import COMMAND, Installed
+from tests.installed import COMMAND, Installed
 
 
 def send(installed: Installed, to: str, subject: str = "Quote") -> str:

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 import pytest
 
 from mailguard.demo.site import busy, ports
-from tests.e2e.conftest import COMMAND
+from tests.installed import COMMAND
 
 LETTER = b"From: ann@corp.example\r\nTo: lee@corp.example\r\nSubject: My own mail\r\n\r\nHello.\r\n"
 

@@ -11,7 +11,7 @@ import pytest
 
 from mailguard.demo.world import OutsideWorld
 from mailguard.testing import eventually
-from tests.e2e.conftest import Installed
+from tests.installed import Installed
 
 ROUNDS = 20
 CLIENTS = 8

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from mailguard.clock import Clock, SystemClock
 from mailguard.errors import StoreBroken, TemporaryFailure
@@ -28,7 +28,19 @@ from mailguard.records import (
     Past,
 )
 from mailguard.store.base import Counts, Expiry, Filter, Retention
-from mailguard.store.sqlite import claims, connection, expiry, links, looking, mails, notices, past, people, purge
+from mailguard.store.sqlite import (
+    claims,
+    connection,
+    expiry,
+    links,
+    looking,
+    mails,
+    memory,
+    notices,
+    past,
+    people,
+    purge,
+)
 from mailguard.store.sqlite.readers import Readers
 from mailguard.store.sqlite.writer import Writer
 
@@ -227,6 +239,16 @@ class SqliteStore:
 
     async def close_login(self, digest: bytes) -> None:
         await self._write(partial(links.close_login, digest=digest))
+
+    # --- what outlives the process ---
+
+    async def remember(
+        self, name: str, value: Mapping[str, Any] | None, *, event: str, by: Actor, now: datetime
+    ) -> None:
+        await self._write(lambda db: memory.remember(db, name, value, event, by, now))
+
+    async def recall(self, names: str) -> dict[str, dict[str, Any]]:
+        return await self._look(partial(memory.recall, names=names))
 
     # --- looking ---
 

@@ -3,13 +3,15 @@
 -- name: due_destinations
 -- Every destination with something due, the longest waiting first. Walks the index from one destination to the next.
 WITH RECURSIVE place (destination) AS (
-  SELECT (SELECT min(destination) FROM delivery WHERE state = 'queued')
+  SELECT (SELECT min(destination) FROM delivery WHERE state = 'queued' AND behind IS NULL)
   UNION ALL
-  SELECT (SELECT min(destination) FROM delivery WHERE state = 'queued' AND destination > place.destination)
+  SELECT (SELECT min(destination) FROM delivery
+           WHERE state = 'queued' AND behind IS NULL AND destination > place.destination)
     FROM place WHERE place.destination IS NOT NULL
 ), firsts AS MATERIALIZED (
   SELECT destination,
-         (SELECT min(due_at) FROM delivery d WHERE d.state = 'queued' AND d.destination = place.destination) AS first
+         (SELECT min(due_at) FROM delivery d
+           WHERE d.state = 'queued' AND d.behind IS NULL AND d.destination = place.destination) AS first
     FROM place WHERE destination IS NOT NULL
 )
 SELECT destination, first FROM firsts WHERE first <= ? ORDER BY first;
@@ -17,7 +19,7 @@ SELECT destination, first FROM firsts WHERE first <= ? ORDER BY first;
 -- name: due_at_destination
 -- What is due at one destination, oldest first; read only as far as there is room.
 SELECT due_at, destination, mail FROM delivery
- WHERE state = 'queued' AND destination = ? AND due_at <= ? ORDER BY due_at;
+ WHERE state = 'queued' AND behind IS NULL AND destination = ? AND due_at <= ? ORDER BY due_at;
 
 -- name: next_fences
 -- Reserve fences for this many claims; returns the last.
@@ -26,7 +28,7 @@ UPDATE fence SET last = last + ? RETURNING last;
 -- name: due_of
 -- What a claim takes, and when it was due: lateness and the report of a delay are reckoned from it.
 SELECT id, due_at FROM delivery INDEXED BY delivery_by_mail
- WHERE mail = ? AND state = 'queued' AND destination = ? AND due_at <= ?;
+ WHERE mail = ? AND state = 'queued' AND behind IS NULL AND destination = ? AND due_at <= ?;
 
 -- name: claim
 -- The due deliveries of one mail to one destination start their attempt. The retry clock starts with the first one.
@@ -34,7 +36,7 @@ SELECT id, due_at FROM delivery INDEXED BY delivery_by_mail
 UPDATE delivery INDEXED BY delivery_by_mail
    SET state = 'sending', due_at = NULL, attempts = attempts + 1, fence = ?, worker = ?, claimed_at = ?, lease_until = ?,
        released_at = coalesce(released_at, ?)
- WHERE mail = ? AND state = 'queued' AND destination = ? AND due_at <= ?;
+ WHERE mail = ? AND state = 'queued' AND behind IS NULL AND destination = ? AND due_at <= ?;
 
 -- name: renew
 -- A longer lease for what the claim still has.

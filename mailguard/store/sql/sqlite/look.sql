@@ -45,7 +45,7 @@ SELECT m.received_at FROM mail m
 -- name: next_due
 -- The next instant with something to do: a copy, a hold's end or half time, a notice.
 SELECT min(at) FROM (
-  SELECT min(due_at) AS at FROM delivery WHERE state = 'queued'
+  SELECT min(due_at) AS at FROM delivery WHERE state = 'queued' AND behind IS NULL
   UNION ALL SELECT min(expires_at) FROM hold WHERE resolved_at IS NULL AND frozen = 0
   UNION ALL SELECT min(remind_at) FROM hold WHERE resolved_at IS NULL AND frozen = 0
   UNION ALL SELECT min(due_at) FROM notice WHERE state IN ('queued', 'sending'));
