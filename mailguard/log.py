@@ -119,6 +119,12 @@ class Log:
     def reload_failed(self, error: str, actor: str) -> None:
         self._log.error("rules.reload_failed", error=error, actor=actor)
 
+    def paused(self, reason: str) -> None:
+        self._log.error("queue.paused", reason=reason, hint="mail is accepted, none is sent: mailguard queue resume")
+
+    def resumed(self, actor: Actor) -> None:
+        self._log.warning("queue.resumed", actor=self._actor(actor))
+
     # mail in
     def accepted(self, mail: NewMail, seconds: float) -> None:
         self._log.info("smtp.accepted", **self._mail(mail), duration_ms=round(seconds * 1000, 1))

@@ -86,6 +86,7 @@ class Service:
                 zone=lambda: self.people.organization.zone,
                 language=config.notices.language,
                 report=lambda error: self.log.failure("web", error),
+                paused=lambda: bool(self.store.paused),
             ),
             config.web.bind,
         )
@@ -108,6 +109,8 @@ class Service:
         except BaseException:
             await self.admin.stop()
             raise
+        if self.store.paused:
+            self.log.paused(self.store.paused)
         self.log.ready(self.smtp.addresses, self.rules.hash, f"127.0.0.1:{self.web.port}")
         _tell_systemd("READY=1")
 
@@ -189,6 +192,7 @@ class Service:
         counts = await self.store.counts(self.clock.now())
         return {
             "ready": await self._ready(),
+            "paused": self.store.paused,
             "rules": self.rules.hash,
             "listeners": list(self.smtp.addresses),
             "queue": {state.value: counts.deliveries.get(state, 0) for state in State},
@@ -202,6 +206,7 @@ class Service:
             self.metrics.queue.labels(state.value).set(counts.deliveries.get(state, 0))
             oldest = counts.oldest.get(state)
             self.metrics.oldest.labels(state.value).set((now - oldest).total_seconds() if oldest else 0)
+        self.metrics.paused.set(bool(self.store.paused))
         self.metrics.notices_undelivered.set(counts.notices_undelivered)
         self.metrics.connections.set(self.smtp.connections)
         return self.metrics.render()

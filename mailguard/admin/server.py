@@ -49,6 +49,7 @@ class AdminServer:
         self._server: asyncio.Server | None = None
         self._verbs: dict[str, Handler] = {
             "list": self._list, "show": self._show, "act": self._act, "reload": self._reloaded, "health": self._healthy,
+            "resume": self._resume,
         }  # fmt: skip
 
     async def start(self) -> None:
@@ -140,6 +141,9 @@ class AdminServer:
 
     async def _reloaded(self, _asked: Mapping[str, Any], actor: Actor) -> dict[str, str]:
         return {"rules": await self._reload(str(actor))}
+
+    async def _resume(self, _asked: Mapping[str, Any], actor: Actor) -> dict[str, bool]:
+        return {"resumed": await self._operator.resume(actor)}
 
     async def _healthy(self, _asked: Mapping[str, Any], _actor: Actor) -> Mapping[str, Any]:
         return await self._health()

@@ -7,6 +7,7 @@ import click
 
 from mailguard.admin import client
 from mailguard.cli.common import Context, Exit, configured, say, verb
+from mailguard.cli.service import paused
 from mailguard.clock import SystemClock
 
 
@@ -30,6 +31,8 @@ def command(context: Context, wait: float) -> None:
                 sys.exit(Exit.UNREACHABLE)
         else:
             queue = ", ".join(f"{count} {state}" for state, count in health["queue"].items() if count)
+            if health["paused"]:
+                say(paused(health["paused"]))
             click.echo(f"ready; {queue or 'nothing queued'}" if health["ready"] else "not ready")
             sys.exit(Exit.OK if health["ready"] else Exit.FAILED)
         asyncio.run(clock.sleep(0.1))

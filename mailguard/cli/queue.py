@@ -9,7 +9,7 @@ import click
 from mailguard.admin import client
 from mailguard.cli.common import Context, Exit, config_option, configured, emit, say
 from mailguard.cli.mails import show_list, show_mail
-from mailguard.cli.service import asking
+from mailguard.cli.service import asking, paused
 from mailguard.clock import SystemClock
 from mailguard.records import State
 
@@ -60,6 +60,8 @@ def _filtered(function: Any) -> Any:
 def list_(context: Context, /, as_json: bool, limit: int, **what: str | None) -> None:
     """List mails, newest first; without --state those that wait."""
     rows = _select(context, limit, **what)
+    if reason := _ask(context, "health")["paused"]:
+        say(paused(reason))
     if as_json:
         emit(rows)
         return
@@ -95,6 +97,28 @@ def show(context: Context, queue_id: str, as_json: bool) -> None:
         emit([mail])
         return
     show_mail(mail, _zone(context))
+
+
+@command.command("resume")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@config_option
+@click.pass_obj
+def resume(context: Context, yes: bool) -> None:
+    """Let a paused service send again.
+
+    A service that finds itself on a copy, or on an earlier state of its store, sends nothing before this: what waits
+    there may have left already. Look at `queue list` first, and cancel what must not leave.
+    """
+    health = _ask(context, "health")
+    if not health["paused"]:
+        say("nothing to do: sending is not paused")
+        return
+    if not yes:
+        say(paused(health["paused"]))
+        waits = sum(health["queue"].get(state, 0) for state in ("held", "queued"))
+        click.confirm(f"let it send ({waits} copies wait here)?", abort=True, err=True)
+    _ask(context, "resume")
+    say("resumed")
 
 
 def _acting(name: str, help_text: str) -> None:

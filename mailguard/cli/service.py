@@ -8,6 +8,11 @@ from mailguard.admin.client import Refused, Unreachable
 from mailguard.cli.common import Exit, say
 
 
+def paused(reason: str) -> str:
+    """What a person must know before anything else."""
+    return f"sending is paused: {reason}. Mail is accepted, none is sent until `mailguard queue resume`"
+
+
 @contextmanager
 def asking(refused: str = "error") -> Iterator[None]:
     """Unreachable → 69, refused → 1, each with its words."""

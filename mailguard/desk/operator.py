@@ -41,6 +41,14 @@ class Operator:
         self._wake.wake()
         return decision
 
+    async def resume(self, actor: Actor) -> bool:
+        """Let a paused store send again. False when it was not paused."""
+        done = await self._store.resume(by=actor, now=self._clock.now())
+        if done:
+            self._log.resumed(actor)
+            self._wake.wake()
+        return done
+
     async def _send(self, mail: Mail, actor: Actor) -> Decision:
         decision = await self._store.send_now(mail.queue_id, by=actor, now=self._clock.now())
         if decision.ending is Ending.DONE:

@@ -79,6 +79,20 @@ class Store(Protocol):
 
     async def close(self) -> None: ...
 
+    # a store that may be a copy
+    @property
+    def paused(self) -> str:
+        """Why nothing may leave from here, '' when it may; from `open` until `resume`.
+
+        What waits here may have left already: a copy, or an earlier state. While so, `claim`, `claim_notices` and
+        `expire` do nothing and nothing is ever due; all else goes on.
+        """
+        ...
+
+    async def resume(self, *, by: Actor, now: datetime) -> bool:
+        """A person vouches for what waits: it leaves from here. False when nothing was paused."""
+        ...
+
     # mail in
     async def put(self, mail: NewMail, now: datetime) -> None:
         """Durable when it returns: the 250 depends on it."""

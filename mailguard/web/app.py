@@ -57,12 +57,14 @@ def create_app(
     zone: Callable[[], str] = lambda: "UTC",
     language: str = "en",
     report: Report | None = None,
+    paused: Callable[[], bool] = lambda: False,
 ) -> Starlette:
     """The pages. `zone` is asked anew for every page; `ready` answers /readyz; `language` is 'en' or 'pl'.
 
     `report` hears of what should not have happened; without it the server's own log does.
+    While `paused`, the pages say that nothing is sent.
     """
-    site = Site(desk, settings, clock, Words(language), zone)
+    site = Site(desk, settings, clock, Words(language), zone, paused)
 
     async def by_link(request: Request) -> View | None:
         return await desk.view(request.path_params["key"])
@@ -70,7 +72,7 @@ def create_app(
     app = Starlette(
         routes=[
             Route("/livez", _live),
-            Route("/readyz", _readiness(ready)),
+            Route("/readyz", _readiness(ready, paused)),
             Route("/static/{name}", _static),
             *MailPages(site, "/m", by_link).routes(),
             *Outbox(site).routes(),
@@ -95,9 +97,12 @@ async def _live(_: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
-def _readiness(ready: Ready) -> Callable[[Request], Awaitable[Response]]:
+def _readiness(ready: Ready, paused: Callable[[], bool]) -> Callable[[Request], Awaitable[Response]]:
     async def readyz(_: Request) -> Response:
-        return PlainTextResponse("ok\n") if await ready() else PlainTextResponse("not ready\n", 503)
+        """A paused service accepts mail, so it is ready: taking it out of service would help nobody."""
+        if not await ready():
+            return PlainTextResponse("not ready\n", 503)
+        return PlainTextResponse("ok, sending is paused\n" if paused() else "ok\n")
 
     return readyz
 

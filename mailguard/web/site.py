@@ -35,6 +35,7 @@ class Site:
     clock: Clock
     words: Words
     zone: Callable[[], str]
+    paused: Callable[[], bool]
 
     def teller(self) -> Teller:
         """Speaks of mails as of now."""
@@ -43,7 +44,7 @@ class Site:
     def page(self, name: str, status: int = 200, **values: object) -> HTMLResponse:
         """The template, filled in."""
         template = _TEMPLATES.get_template(name)
-        return HTMLResponse(template.render(say=self.words.say, **values), status)
+        return HTMLResponse(template.render(say=self.words.say, paused=self.paused(), **values), status)
 
     def note(self, kind: str, status: int) -> HTMLResponse:
         """A page of a heading and one sentence that says what to do."""

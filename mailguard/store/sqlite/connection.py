@@ -1,8 +1,10 @@
 """Opening a database file: settings that durability hangs on are read back, and doubt is a refusal."""
 
+import contextlib
 import fcntl
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from mailguard.errors import ConfigError
@@ -11,6 +13,7 @@ from mailguard.store.statements import load, migrations
 SQL = load("sqlite")
 
 APPLICATION = 0x6D677264  # 'mgrd': marks the file as ours
+COPY = 0x6D677263  # 'mgrc': a backup copy that was never started
 _BUSY_SECONDS = 5.0
 # FULL, not NORMAL: acknowledged mail must survive a power cut. secure_delete: what is purged is overwritten.
 # temp_store: nothing of a mail spills into a temporary file. The automatic checkpoint is at 16 MB. cache_size (KiB):
@@ -73,7 +76,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         _migrate(db, path)
     except sqlite3.Error as error:
         db.close()
-        raise _refusal(path, error) from error
+        raise refusal(path, error) from error
     except ConfigError:
         db.close()
         raise
@@ -89,10 +92,35 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+@contextlib.contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """All of it or nothing, before the writer has the connection. What fails closes it, which takes all back."""
+    db.execute("BEGIN IMMEDIATE")
+    yield
+    db.execute("COMMIT")
+
+
+def connect_onlooker(path: Path) -> sqlite3.Connection:
+    """For another process than the service's, which may run or not: nothing is written, not even at the end."""
+    if not path.is_file():
+        raise ConfigError(f"there is no store at {path}: `store:` of the configuration names another place?")
+    db = _connect(f"{path.absolute().as_uri()}?mode=ro")
+    try:
+        _check_ours(db, path)
+    except sqlite3.Error as error:
+        db.close()
+        raise refusal(path, error) from error
+    except ConfigError:
+        db.close()
+        raise
+    return db
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
     db = sqlite3.connect(
-        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
-    )
+        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256,
+        uri=isinstance(path, str),
+    )  # fmt: skip
     db.row_factory = sqlite3.Row
     return db
 
@@ -113,14 +141,18 @@ def _set_pragmas(db: sqlite3.Connection, path: Path) -> None:
 
 def _check_ours(db: sqlite3.Connection, path: Path) -> None:
     tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    if tables and _pragma(db, "application_id") != APPLICATION:
+    if tables and _pragma(db, "application_id") not in (APPLICATION, COPY):
         raise ConfigError(f"{path} is a database of another program: `store:` must name a file of mailguard's own")
+
+
+def schema(db: sqlite3.Connection) -> int:
+    """The number of the last migration this file has seen."""
+    return int(str(_pragma(db, "user_version")))
 
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
     """Run the migrations this file has not seen, each with its number in one transaction."""
-    known = migrations("sqlite")
-    there = int(str(_pragma(db, "user_version")))
+    known, there = migrations("sqlite"), schema(db)
     if there > known[-1][0]:
         raise ConfigError(
             f"{path} was written by a newer mailguard (schema {there}, this one knows {known[-1][0]}): "
@@ -128,12 +160,12 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
         )
     for number, script in known:
         if number > there:
-            db.execute("BEGIN IMMEDIATE")
-            for statement in _statements(script):
-                db.execute(statement)
-            db.execute(f"PRAGMA application_id = {APPLICATION}")
-            db.execute(f"PRAGMA user_version = {number}")
-            db.execute("COMMIT")
+            with transaction(db):
+                for statement in _statements(script):
+                    db.execute(statement)
+                if not _pragma(db, "application_id"):  # a copy stays one
+                    db.execute(f"PRAGMA application_id = {APPLICATION}")
+                db.execute(f"PRAGMA user_version = {number}")
 
 
 def _statements(script: str) -> list[str]:
@@ -146,7 +178,8 @@ def _statements(script: str) -> list[str]:
     return found
 
 
-def _refusal(path: Path, error: sqlite3.Error) -> ConfigError:
+def refusal(path: Path, error: sqlite3.Error) -> ConfigError:
+    """Why this file can't be used, and what to do."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return ConfigError(

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,7 +13,7 @@ from sqlite3 import Connection
 from typing import Any, TypeVar, cast
 
 from mailguard.clock import Clock, SystemClock
-from mailguard.errors import StoreBroken, TemporaryFailure
+from mailguard.errors import StoreBroken, StoreFull, TemporaryFailure
 from mailguard.records import (
     Actor,
     Capability,
@@ -31,6 +32,7 @@ from mailguard.store.base import Counts, Expiry, Filter, Retention
 from mailguard.store.sqlite import (
     claims,
     connection,
+    epoch,
     expiry,
     links,
     looking,
@@ -58,6 +60,8 @@ class SqliteStore:
     ) -> None:
         self.path = Path(path)
         self.on_broken = on_broken
+        self.paused = ""
+        self._epoch = epoch.Epoch(self.path)
         self._clock = clock or SystemClock()
         self._writer: Writer | None = None
         self._readers: Readers | None = None
@@ -77,11 +81,21 @@ class SqliteStore:
         self._lock = connection.lock(self.path)
         try:
             db = connection.connect_writer(self.path)
+            self._watch(db)
         except BaseException:
             self._unlock()
             raise
-        self._writer = Writer(db, self._clock, broken)
+        self._writer = Writer(db, self._clock, self._epoch, broken)
         self._readers = Readers(self.path, self._writer.stop)
+
+    def _watch(self, db: Connection) -> None:
+        try:
+            self.paused = epoch.watch(db, self._epoch, self._clock.now())
+        except BaseException as error:
+            db.close()
+            if isinstance(error, sqlite3.Error):
+                raise connection.refusal(self.path, error) from error
+            raise
 
     def _tell_broken(self, error: BaseException) -> None:
         if self.on_broken is not None:
@@ -95,6 +109,7 @@ class SqliteStore:
         # The writer last: whoever closes last does the checkpoint, and only the writer may.
         await asyncio.to_thread(readers.close)
         await asyncio.to_thread(writer.close)
+        self._epoch.close()
         self._unlock()
 
     def _unlock(self) -> None:
@@ -132,6 +147,8 @@ class SqliteStore:
         per_destination: int,
         skip: Mapping[str, int],
     ) -> list[Claim]:
+        if self.paused:
+            return []
         return await self._write(lambda db: claims.claim(db, worker, now, lease, limit, per_destination, dict(skip)))
 
     async def renew(self, claim: Claim, now: datetime, lease: timedelta) -> None:
@@ -149,6 +166,8 @@ class SqliteStore:
         return await self._write(partial(claims.reclaim, now=now, everything=everything))
 
     async def next_due(self, now: datetime) -> datetime | None:  # noqa: ARG002 - other stores need the time
+        if self.paused:
+            return None
         return await self._look(looking.next_due)
 
     # --- people ---
@@ -204,6 +223,8 @@ class SqliteStore:
         return await self._write(lambda db: people.bounce(db, queue_id, failed, reply, by, now, reports))
 
     async def expire(self, now: datetime) -> list[Expiry]:
+        if self.paused:
+            return []
         return await self._write(partial(expiry.expire, now=now))
 
     # --- notices and links ---
@@ -214,6 +235,8 @@ class SqliteStore:
     async def claim_notices(
         self, now: datetime, *, lease: timedelta, limit: int, digest_over: int, digest_within: timedelta
     ) -> list[NoticeClaim]:
+        if self.paused:
+            return []
         return await self._write(lambda db: notices.claim(db, now, lease, limit, digest_over, digest_within))
 
     async def settle_notice(self, claim: NoticeClaim, outcome: Outcome, now: datetime) -> None:
@@ -249,6 +272,19 @@ class SqliteStore:
 
     async def recall(self, names: str) -> dict[str, dict[str, Any]]:
         return await self._look(partial(memory.recall, names=names))
+
+    # --- a store that may be a copy ---
+
+    async def resume(self, *, by: Actor, now: datetime) -> bool:
+        if not self.paused:
+            return False
+        name, mark = await self._write(partial(epoch.resume, by=by, now=now))
+        try:
+            await asyncio.to_thread(self._epoch.begin, name, mark)
+        except OSError as error:
+            raise StoreFull(f"{self._epoch.path} can't be written ({error.strerror}); sending stays paused") from error
+        self.paused = ""
+        return True
 
     # --- looking ---
 

@@ -16,6 +16,7 @@ from typing import Any
 from mailguard.clock import Clock
 from mailguard.errors import TemporaryFailure
 from mailguard.store.sqlite import failures
+from mailguard.store.sqlite.epoch import Epoch, mark
 
 Work = Callable[[sqlite3.Connection], Any]
 
@@ -37,8 +38,11 @@ class _Job:
 class Writer:
     """Runs work on the write connection, in order. `on_broken` is called once, in the writer's thread."""
 
-    def __init__(self, db: sqlite3.Connection, clock: Clock, on_broken: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, clock: Clock, epoch: Epoch, on_broken: Callable[[BaseException], None]
+    ) -> None:
         self._db = db
+        self._epoch = epoch
         self._clock = clock
         self._on_broken = on_broken
         self._broken: Exception | None = None
@@ -128,7 +132,7 @@ class Writer:
             self._db.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 job.result, job.error = job.work(self._db), None
-            self._db.execute("COMMIT")
+            self._end()
         except Exception as error:
             with contextlib.suppress(sqlite3.Error):
                 self._db.rollback()
@@ -143,7 +147,7 @@ class Writer:
             self._db.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 self._one(job)
-            self._db.execute("COMMIT")
+            self._end()
         except Exception as error:
             with contextlib.suppress(sqlite3.Error):
                 self._db.rollback()
@@ -151,6 +155,11 @@ class Writer:
                 return False
             self._fail(jobs, error)
         return True
+
+    def _end(self) -> None:
+        reached = mark(self._db)
+        self._db.execute("COMMIT")
+        self._epoch.reached(reached)
 
     def _one(self, job: _Job) -> None:
         self._db.execute("SAVEPOINT one")

@@ -15,3 +15,7 @@ CREATE TABLE memory (
   value TEXT    NOT NULL,                   -- JSON
   at    INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+-- One row: which store this is, as the file beside it says too, and why nothing may leave from it ('': it may).
+CREATE TABLE epoch (id TEXT NOT NULL, paused TEXT NOT NULL);
+INSERT INTO epoch VALUES ('', '');
