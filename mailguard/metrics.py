@@ -70,9 +70,7 @@ class Metrics:
         self.commit = Histogram(
             "mailguard_storage_commit_seconds", "From put to durable", buckets=_FAST, registry=registry
         )
-        self.paused = Gauge(
-            "mailguard_queue_paused", "1 while nothing is sent, until queue resume", registry=registry
-        )
+        self.paused = Gauge("mailguard_queue_paused", "1 while nothing is sent, until queue resume", registry=registry)
         self.reload_ok = Gauge(
             "mailguard_rules_last_reload_successful", "1 when the last reload was accepted", registry=registry
         )

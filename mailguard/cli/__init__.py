@@ -11,8 +11,8 @@ from mailguard.errors import ConfigError
 # verb -> module; imported when asked for, so that `version` needs no web server and `queue` no rules
 VERBS = {
     "serve": "serve", "demo": "demo", "init": "init", "check": "check", "test": "test", "explain": "explain",
-    "schema": "schema", "queue": "queue", "user": "user", "reload": "reload", "healthcheck": "healthcheck",
-    "version": "version",
+    "schema": "schema", "queue": "queue", "user": "user", "db": "db", "reload": "reload",
+    "healthcheck": "healthcheck", "version": "version",
 }  # fmt: skip
 
 

@@ -145,6 +145,26 @@ def _check_ours(db: sqlite3.Connection, path: Path) -> None:
         raise ConfigError(f"{path} is a database of another program: `store:` must name a file of mailguard's own")
 
 
+def migrate(path: Path) -> tuple[int, int]:
+    """Bring the file up to date while no service uses it: (schema before, schema now). Raises ConfigError."""
+    prepare(path)
+    descriptor = lock(path)
+    try:
+        before = connect_reader(path)
+        try:
+            there = schema(before)
+        except sqlite3.Error as error:
+            raise refusal(path, error) from error
+        finally:
+            before.close()
+        db = connect_writer(path)
+        now = schema(db)
+        db.close()
+    finally:
+        os.close(descriptor)
+    return there, now
+
+
 def schema(db: sqlite3.Connection) -> int:
     """The number of the last migration this file has seen."""
     return int(str(_pragma(db, "user_version")))
