@@ -1,7 +1,6 @@
 """SQLite: what `mailguard db` does to the file."""
 
 import asyncio
-import os
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -25,6 +24,10 @@ def altered(path: Path, *statements: str) -> None:
     for statement in statements:
         db.execute(statement)
     db.close()
+
+
+def left_over(folder: Path) -> list[str]:
+    return [path.name for path in folder.glob("*.partial*")]
 
 
 def first_schema(path: Path) -> None:
@@ -90,7 +93,7 @@ async def test_a_backup_overwrites_nothing_and_leaves_nothing_half(tmp_path: Pat
     with pytest.raises(ConfigError, match="File exists"):
         backup(tmp_path / "mail.db", tmp_path / "second.db", late)
     assert (tmp_path / "second.db").read_text() == "came first"
-    assert [name for name in os.listdir(tmp_path) if "partial" in name] == []
+    assert left_over(tmp_path) == []
 
 
 async def test_no_store_and_a_file_that_is_none_are_told_apart(tmp_path: Path) -> None:
@@ -106,6 +109,31 @@ async def test_no_store_and_a_file_that_is_none_are_told_apart(tmp_path: Path) -
 def _refused(verb: Callable[[Path], object], path: Path, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         verb(path)
+
+
+async def test_a_copy_put_beside_the_log_of_another_file_is_refused(tmp_path: Path) -> None:
+    """SQLite would play that log into the copy: two states mixed, and the copy spoilt."""
+    path = tmp_path / "mail.db"
+    store = SqliteStore(path)
+    await store.open()
+    await store.put(mail("A"), NOW)
+    backup(path, tmp_path / "copy.db", quiet)
+    await asyncio.gather(*(store.put(mail(f"B{n}"), NOW) for n in range(20)))
+    log = (tmp_path / "mail.db-wal").read_bytes()
+    await store.close()
+    copy = (tmp_path / "copy.db").read_bytes()
+    path.write_bytes(copy)
+    (tmp_path / "mail.db-wal").write_bytes(log)
+    with pytest.raises(ConfigError, match="belongs to another file"):
+        await SqliteStore(path).open()
+    assert path.read_bytes() == copy
+    (tmp_path / "mail.db-wal").unlink()
+    again = SqliteStore(path)
+    await again.open()
+    assert await again.get("A")
+    assert "backup copy" in again.paused
+    await again.close()
+    assert findings(path) == []
 
 
 async def test_a_copy_made_before_an_upgrade_is_noticed_after_it(tmp_path: Path) -> None:
@@ -171,8 +199,8 @@ async def test_a_store_in_order_has_no_findings_also_while_it_is_open(tmp_path: 
         ("INSERT INTO event (mail, at, kind, actor, data) VALUES (99, 1, 'x', 'y', '{}')", "a row of mail that is not"),
         (
             (
-                "INSERT INTO delivery (mail, address, address_key, notify, destination, state, shorten, flagged, added, visible,"
-                "external) SELECT mail, 'z', 'z', '', '', 'held', '', '', 1, 1, 1 FROM delivery"
+                "INSERT INTO delivery (mail, address, address_key, notify, destination, state, shorten, flagged, added,"
+                "visible, external) SELECT mail, 'z', 'z', '', '', 'held', '', '', 1, 1, 1 FROM delivery"
             ),
             "nobody is asked",
         ),

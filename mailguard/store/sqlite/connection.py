@@ -61,8 +61,22 @@ def prepare(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         path.chmod(0o600)
+        _refuse_foreign_log(path)
     except OSError as error:
         raise ConfigError(f"{path} can't be opened for writing ({error.strerror}): change its owner or mode") from None
+
+
+def _refuse_foreign_log(path: Path) -> None:
+    """A backup put beside the log of the file that stood there: SQLite would mix the two, and damage the copy."""
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists() or not log.stat().st_size:
+        return
+    with path.open("rb") as file:
+        header = file.read(20)
+    if header[18:19] == b"\x01":  # the file format says it never had a write-ahead log (sqlite.org/fileformat.html)
+        raise ConfigError(
+            f"{log} belongs to another file than {path}, which is a backup copy: take it away, then start"
+        )
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:
