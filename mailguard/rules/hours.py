@@ -13,6 +13,7 @@ _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SPAN = re.compile(r"([A-Za-z]{3})(?:-([A-Za-z]{3}))?\s+(\d{1,2}):(\d\d)-(\d{1,2}):(\d\d)")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)")
 _MIDNIGHT = 24 * 60
+_MINUTE = timedelta(minutes=1)
 _HELP = 'write days and times, like "Mon-Fri 08:00-18:00" or "Mon-Fri 08:00-18:00, Sat 09:00-12:00"'
 
 
@@ -49,25 +50,53 @@ class Hours:
         raise AssertionError("a week has hours: the intervals never end")
 
     def _intervals(self, day: date, zone: tzinfo) -> Iterator[tuple[datetime, datetime]]:
+        """As `include` sees them, in order: what a clock skips is not there, what it shows twice counts twice."""
         while True:
-            spans = [span for span in self.spans if day.weekday() in span.days]
-            for span in sorted(spans, key=lambda span: span.start):
-                yield _instant(day, span.start, zone), _instant(day, span.end, zone)
+            spans = sorted((span.start, span.end) for span in self.spans if day.weekday() in span.days)
+            for begin, end, offset in _parts(day, zone):
+                midnight = datetime.combine(day, time(), UTC) - offset
+                for start, stop in spans:
+                    opens = max(midnight + timedelta(minutes=start), begin)
+                    closes = min(midnight + timedelta(minutes=stop), end)
+                    if opens < closes:
+                        yield opens, closes
             day += timedelta(days=1)
 
 
-def _instant(day: date, minute: int, zone: tzinfo) -> datetime:
-    days, minute = divmod(minute, _MIDNIGHT)
-    local = datetime.combine(day + timedelta(days=days), time(*divmod(minute, 60)), zone)
-    return local.astimezone(UTC)
+def _parts(day: date, zone: tzinfo) -> list[tuple[datetime, datetime, timedelta]]:
+    """The day in UTC with its offset: one part, or two (before and after) where the clock is put forward or back."""
+    begin, end = _instant(day, 0, zone), _instant(day + timedelta(days=1), 0, zone)
+    before, after = _offset(begin, zone), _offset(end - _MINUTE, zone)
+    if before == after:
+        return [(begin, end, before)]
+    early, late = begin, end
+    while late - early > _MINUTE:
+        middle = early + (late - early) // _MINUTE // 2 * _MINUTE
+        early, late = (middle, late) if _offset(middle, zone) == before else (early, middle)
+    return [(begin, late, before), (late, end, after)]
+
+
+def _offset(instant: datetime, zone: tzinfo) -> timedelta:
+    return instant.astimezone(zone).utcoffset() or timedelta()
+
+
+def _instant(day: date, minute: int, zone: tzinfo, fold: int = 0) -> datetime:
+    return datetime.combine(day, time(*divmod(minute, 60), fold=fold), zone).astimezone(UTC)
 
 
 def next_clock(clock: time, after: datetime, zone: tzinfo) -> datetime:
-    """The first UTC instant not before `after` at which that zone's wall clock shows `clock`."""
+    """The first UTC instant not before `after` at which that zone's wall clock shows `clock`.
+
+    A time that is skipped that day comes as much later as the clock is put forward; never earlier.
+    """
     day = after.astimezone(zone).date()
     minute = clock.hour * 60 + clock.minute
-    today = _instant(day, minute, zone)
-    return today if today >= after else _instant(day + timedelta(days=1), minute, zone)
+    times = [
+        max(_instant(on, minute, zone), _instant(on, minute, zone, fold))
+        for on in (day, day + timedelta(days=1))
+        for fold in (0, 1)
+    ]
+    return min(at for at in times if at >= after)
 
 
 def parse(value: object) -> Hours:

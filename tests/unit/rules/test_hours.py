@@ -1,6 +1,7 @@
 """Hours of the week, and time that counts only in them."""
 
 from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import ValidationError
@@ -84,3 +85,40 @@ def test_a_time_of_day_that_is_none(text: object) -> None:
 def test_hold_settings_are_checked(wrong: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         HoldSettings.model_validate({"fallback": "postmaster@corp.example", **wrong})
+
+
+WARSAW_2026 = (datetime(2026, 3, 28, 12, tzinfo=UTC), datetime(2026, 10, 24, 12, tzinfo=UTC))
+ZONES = {
+    "Europe/Warsaw": WARSAW_2026,
+    "America/New_York": (datetime(2026, 3, 7, 12, tzinfo=UTC), datetime(2026, 10, 31, 12, tzinfo=UTC)),
+    "Australia/Lord_Howe": (datetime(2026, 4, 4, 0, tzinfo=UTC), datetime(2026, 10, 3, 0, tzinfo=UTC)),  # half an hour
+}
+NIGHTS = [(name, around) for name, days in ZONES.items() for around in days]
+
+
+@pytest.mark.parametrize(("name", "around"), NIGHTS)
+@pytest.mark.parametrize("text", ["Sun 00:30-02:30", "Sat-Sun 01:45-02:15, Sun 02:20-05:00", "Sun 00:00-24:00"])
+def test_counted_time_is_what_a_look_at_every_minute_would_count(name: str, around: datetime, text: str) -> None:
+    zone, hours = ZoneInfo(name), parse(text)
+    minutes = [around + timedelta(minutes=n) for n in range(36 * 60)]
+    inside = [at for at in minutes if hours.include(at, zone)]
+    for step in range(0, len(minutes), 37):
+        later = [at for at in inside if at >= minutes[step]]
+        for count in range(1, len(later), 29):
+            counted = hours.after(minutes[step], timedelta(minutes=count), zone)
+            assert counted == later[count - 1] + timedelta(minutes=1), (minutes[step], count)
+
+
+@pytest.mark.parametrize(("name", "around"), NIGHTS)
+@pytest.mark.parametrize("at", [time(1, 30), time(2, 0), time(2, 15), time(2, 30), time(3, 0)])
+def test_the_next_time_of_day_is_the_first_the_clock_shows_or_what_is_left_of_a_skipped_one(
+    name: str, around: datetime, at: time
+) -> None:
+    zone = ZoneInfo(name)
+    minutes = [around + timedelta(minutes=n) for n in range(48 * 60)]
+    for start in minutes[: 30 * 60 : 7]:
+        found = next_clock(at, start, zone)
+        shows = next(m for m in minutes if m >= start and m.astimezone(zone).time() == at)
+        skipped = found.astimezone(zone).time() != at
+        assert found >= start
+        assert found == shows or (skipped and start <= found <= shows and found.astimezone(zone).time() > at)
