@@ -32,6 +32,7 @@ from mailguard.rules import RuleSet
 from mailguard.scheduler import Attempts, Reports, Scheduler
 from mailguard.smtpd import SmtpServer
 from mailguard.store.sqlite import SqliteStore
+from mailguard.tasks import Tasks
 from mailguard.web import WebServer, create_app, metrics_app
 
 DRAIN = 25.0  # seconds for what is on the wire; systemd and compose give 30
@@ -48,7 +49,10 @@ class Service:
         self.metrics = Metrics()
         self.people, self.rules = _load(config)
         self.failed: BaseException | None = None
+        self._open_for_mail = False
         self._stopping = asyncio.Event()
+        self._hang_up = asyncio.Event()
+        self._reloading = asyncio.Lock()
         hostname = config.smtp.hostname
         self.store = SqliteStore(config.store_path, on_broken=self._broken)
         self.courier = Courier(config.next_hop, self.clock, hostname)
@@ -109,6 +113,7 @@ class Service:
         except BaseException:
             await self.admin.stop()
             raise
+        self._open_for_mail = True
         if self.store.paused:
             self.log.paused(self.store.paused)
         self.log.ready(self.smtp.addresses, self.rules.hash, f"127.0.0.1:{self.web.port}")
@@ -143,13 +148,16 @@ class Service:
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(self._reload_quietly()))
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up.set)
         await self.start()
         _collect_rarely()
+        reloads = Tasks()
+        reloads.spawn(self._reload_when_told())
         try:
             await self._stopping.wait()
             self.log.stopping("the store is broken" if self.failed else "asked to")
         finally:
+            await reloads.end(0.0)
             await self.stop(0.0 if self.failed else DRAIN)
         return 1 if self.failed else 0
 
@@ -165,7 +173,14 @@ class Service:
 
     # reload
     async def reload(self, actor: str) -> str:
-        """All or nothing: rules, people, users and certificates; the new rule set's hash. Raises ConfigError."""
+        """All or nothing: rules, people, users and certificates; the new rule set's hash. Raises ConfigError.
+
+        One after the other: what was read first must not become live last.
+        """
+        async with self._reloading:
+            return await self._reload(actor)
+
+    async def _reload(self, actor: str) -> str:
         try:
             config = await asyncio.to_thread(load_config, self.config.path, os.environ)
             people, rules = await asyncio.to_thread(_load, config)
@@ -179,13 +194,21 @@ class Service:
         self.log.reloaded(rules.hash, actor)
         return rules.hash
 
-    async def _reload_quietly(self) -> None:
-        with contextlib.suppress(ConfigError):
-            await self.reload("SIGHUP")
+    async def _reload_when_told(self) -> None:
+        """However many SIGHUPs came while one is done, one more reads what they were about."""
+        while True:
+            await self._hang_up.wait()
+            self._hang_up.clear()
+            try:
+                await self.reload("SIGHUP")
+            except ConfigError:
+                pass  # it is in the log
+            except Exception as error:
+                self.log.failure("reload", error)
 
     # health
     async def _ready(self) -> bool:
-        return self.failed is None and not self._stopping.is_set()
+        return self._open_for_mail and self.failed is None and not self._stopping.is_set()
 
     async def health(self) -> Mapping[str, Any]:
         """What `healthcheck` and the admin socket say."""

@@ -66,7 +66,8 @@ class Installed:
             assert done.returncode == code, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def start(self, **environ: str) -> None:
+    def launch(self, **environ: str) -> None:
+        """Start it, without waiting until it is ready."""
         log = self.folder / f"log-{len(self.logs)}.jsonl"
         self.logs.append(log)
         with log.open("wb") as out:
@@ -74,6 +75,9 @@ class Installed:
                 [COMMAND, "--config", self.config, "serve"], stdout=out, stderr=subprocess.STDOUT,
                 env={**os.environ, **environ},
             )  # fmt: skip
+
+    def start(self, **environ: str) -> None:
+        self.launch(**environ)
         self.command("healthcheck", "--wait", "20")
 
     def end(self, signum: int = signal.SIGTERM) -> int:
@@ -89,7 +93,7 @@ class Installed:
         return "".join(path.read_text() for path in self.logs)
 
 
-def install(folder: Path, sink_port: int) -> Installed:
+def install(folder: Path, sink_port: int, *, user: bool = True) -> Installed:
     """Configuration, people, certificate and one user; nothing is running yet."""
     ports = {name: free_port() for name in ("plain", "starttls", "implicit", "web", "metrics")}
     (folder / "mailguard.yaml").write_text(_CONFIG.format(sink=sink_port, **ports))
@@ -104,5 +108,6 @@ def install(folder: Path, sink_port: int) -> Installed:
     (folder / "users.yaml").write_text("version: 1\nusers: []\n")
     (folder / "users.yaml").chmod(0o600)
     made = Installed(folder, ports)
-    made.command("user", "add", "ann", "--send-as", "ann@corp.example", "--password-stdin", stdin=PASSWORD + "\n")
+    if user:
+        made.command("user", "add", "ann", "--send-as", "ann@corp.example", "--password-stdin", stdin=PASSWORD + "\n")
     return made
