@@ -18,8 +18,8 @@ from mailguard.smtpd.gate import Gate
 from mailguard.smtpd.policy import Policy
 from mailguard.smtpd.quota import Meter
 from mailguard.smtpd.session import SmtpSession
-from mailguard.smtpd.settings import Auth, Listener, SmtpSettings
-from mailguard.smtpd.tls import server_context
+from mailguard.smtpd.settings import Auth, Listener, SmtpSettings, TlsFiles
+from mailguard.smtpd.tls import refuse_outdated, server_context
 from mailguard.smtpd.upstream import TryLogin, UpstreamUsers, own_address
 from mailguard.smtpd.users import FileUsers
 from mailguard.smtpd.watching import NoWatcher, Watcher
@@ -70,6 +70,7 @@ class SmtpServer:
         self._sessions: set[Connection] = set()
         self._sweeper: asyncio.Task[None] | None = None
         self._users: Authenticator | None = None
+        self._certificate = b""
 
     async def start(self) -> None:
         """Open every listener, or none: ConfigError says which address or file was the trouble."""
@@ -101,7 +102,7 @@ class SmtpServer:
 
         Sessions that are open keep what they began with.
         """
-        tls = await asyncio.to_thread(server_context, settings.tls)
+        tls, certificate = await asyncio.to_thread(self._load_certificate, settings.tls)
         users = await self._authenticator(settings)
         floors = {
             name: self._floor(settings, one, tls, users)
@@ -121,7 +122,7 @@ class SmtpServer:
         for name, door in self._doors.items():
             door.floor = floors[name]
         self._doors |= fresh
-        self._settings, self._users = settings, users
+        self._settings, self._users, self._certificate = settings, users, certificate
 
     @property
     def ports(self) -> list[int]:
@@ -137,6 +138,16 @@ class SmtpServer:
     def connections(self) -> int:
         """How many clients are connected."""
         return self._gate.inside
+
+    def _load_certificate(self, files: TlsFiles | None) -> tuple[ssl.SSLContext | None, bytes]:
+        """A new one must be good today. The one that is live may have grown old: then nothing is lost by keeping it."""
+        context = server_context(files)
+        if files is None or context is None:
+            return None, b""
+        certificate = files.certificate.read_bytes()
+        if self._doors and certificate != self._certificate:
+            refuse_outdated(context, files)
+        return context, certificate
 
     async def _authenticator(self, settings: SmtpSettings) -> Authenticator | None:
         if self._given_users is not None:

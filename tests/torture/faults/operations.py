@@ -8,10 +8,13 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Set
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import trustme
+
 from mailguard.demo.world import OutsideWorld
-from mailguard.store.sqlite import connection
+from mailguard.store.sqlite import check, connection
 from mailguard.store.statements import migrations
 from mailguard.testing import eventually
 from tests.installed import ROOT, Installed
@@ -101,7 +104,7 @@ def remove_store(path: Path) -> None:
 
 _MIGRATE = """
 import os, pathlib, signal, sys
-from mailguard.store.sqlite import connection
+from mailguard.store.sqlite import check, connection
 
 left, connect = int(sys.argv[2]), connection._connect
 
@@ -157,7 +160,7 @@ async def upgraded(trial: Trial, site: Installed, sink: OutsideWorld, old: set[s
     await act(site, "send", [row["queue_id"] for row in await rows(site)])
     await emptied(site)
     account(trial, old | knocking.acknowledged, arrivals(sink))
-    await ask(site, "db", "check")
+    assert await asyncio.to_thread(lambda: list(check(database(site), lambda _done, _of: None))) == []
     assert await end(site) == 0
 
 
@@ -216,6 +219,13 @@ def _write(name: str, data: bytes) -> Callable[[Path], None]:
     return spoil
 
 
+def _expired(folder: Path) -> None:
+    begin, end = (datetime.now(UTC) - timedelta(days=days) for days in (9, 1))
+    made = trustme.CA().issue_cert("127.0.0.1", not_before=begin, not_after=end)
+    made.private_key_pem.write_to_path(folder / "tls.key")
+    made.cert_chain_pems[0].write_to_path(folder / "tls.crt")
+
+
 _BAD: dict[str, Callable[[Path], None]] = {
     "rules that are no YAML": _append("rules/10-only.yaml", "\n  - [unclosed"),
     "rules with an unknown word": _append("rules/10-only.yaml", "  - {id: x, when: {what: true}, then: [{delay: 1s}]}"),
@@ -224,6 +234,7 @@ _BAD: dict[str, Callable[[Path], None]] = {
     "people.yaml without its end": _append("people.yaml", "\nx: [1,"),
     "no certificate": lambda folder: (folder / "tls.crt").unlink(),
     "a certificate of noise": _write("tls.crt", b"-----BEGIN CERTIFICATE-----\nnoise\n-----END CERTIFICATE-----\n"),
+    "a certificate that has expired": _expired,
     "an empty key": _write("tls.key", b""),
     "no mailguard.yaml": lambda folder: (folder / "mailguard.yaml").unlink(),
     "an unknown setting": _append("mailguard.yaml", "\nnonsense: 1\n"),
@@ -364,7 +375,7 @@ async def resumed(trial: Trial, site: Installed, sink: OutsideWorld, kept: Set[s
     trial.lost += len(kept - arrived.keys())
     trial.duplicated += sum(times - 1 for times in arrived.values())
     assert await metric(site, "mailguard_queue_paused") == 0
-    await ask(site, "db", "check")
+    assert await asyncio.to_thread(lambda: list(check(database(site), lambda _done, _of: None))) == []
     assert await end(site) == 0
 
 

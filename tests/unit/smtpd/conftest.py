@@ -4,6 +4,7 @@ import asyncio
 import gc
 import ssl
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -50,8 +51,10 @@ def certificate(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory)
     return write_certificate(authority, folder)
 
 
-def write_certificate(authority: trustme.CA, folder: Path) -> dict[str, Path]:
-    issued = authority.issue_cert("localhost", "127.0.0.1")
+def write_certificate(
+    authority: trustme.CA, folder: Path, *, begin: datetime | None = None, end: datetime | None = None
+) -> dict[str, Path]:
+    issued = authority.issue_cert("localhost", "127.0.0.1", not_before=begin, not_after=end)
     files = {"certificate": folder / "tls.crt", "key": folder / "tls.key"}
     files["certificate"].write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
     issued.private_key_pem.write_to_path(files["key"])

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,27 @@ async def test_a_broken_certificate_changes_nothing_and_is_explained(
         await server.reload(make_settings(files, SUBMISSIONS))
     assert str(tmp_path) in str(caught.value)
     assert "250" in await (await connect(server, tls=True, greet=False)).greet()
+
+
+async def test_a_new_certificate_that_no_client_would_take_is_refused_and_the_live_one_may_grow_old(
+    serve: Serve, tmp_path: Path, connect: Connect
+) -> None:
+    authority, now = trustme.CA(), datetime.now(UTC)
+
+    def dated(folder: str, begin: int, end: int) -> dict[str, Path]:
+        place = tmp_path / folder
+        place.mkdir()
+        return write_certificate(authority, place, begin=now + timedelta(days=begin), end=now + timedelta(days=end))
+
+    old = dated("old", -3, -1)
+    server = await serve(SUBMISSION, tls=old)
+    await server.reload(make_settings(old, SUBMISSION))
+    with pytest.raises(ConfigError, match="has expired: renew it"):
+        await server.reload(make_settings(dated("older", -9, -5), SUBMISSION))
+    with pytest.raises(ConfigError, match="not valid yet"):
+        await server.reload(make_settings(dated("early", 1, 9), SUBMISSION))
+    await server.reload(make_settings(dated("good", -1, 9), SUBMISSION))
+    assert "250 STARTTLS" in await (await connect(server, greet=False)).greet()
 
 
 def _locked(key: bytes) -> bytes:
