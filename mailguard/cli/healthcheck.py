@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 import click
 
@@ -23,16 +25,22 @@ def command(context: Context, wait: float) -> None:
     clock = SystemClock()
     end = clock.monotonic() + wait
     while True:
+        late = clock.monotonic() >= end
         try:
             health = client.ask(socket, "health", timeout=5)
         except client.Unreachable as error:
-            if clock.monotonic() >= end:
+            if late:
                 say(f"error: {error}")
                 sys.exit(Exit.UNREACHABLE)
         else:
-            queue = ", ".join(f"{count} {state}" for state, count in health["queue"].items() if count)
-            if health["paused"]:
-                say(paused(health["paused"]))
-            click.echo(f"ready; {queue or 'nothing queued'}" if health["ready"] else "not ready")
-            sys.exit(Exit.OK if health["ready"] else Exit.FAILED)
+            if health["ready"] or late:
+                _tell(health)
         asyncio.run(clock.sleep(0.1))
+
+
+def _tell(health: Mapping[str, Any]) -> NoReturn:
+    if health["paused"]:
+        say(paused(health["paused"]))
+    queue = ", ".join(f"{count} {state}" for state, count in health["queue"].items() if count)
+    click.echo(f"ready; {queue or 'nothing queued'}" if health["ready"] else "not ready")
+    sys.exit(Exit.OK if health["ready"] else Exit.FAILED)

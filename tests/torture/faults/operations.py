@@ -369,7 +369,7 @@ async def paused(site: Installed, sink: OutsideWorld, *, again: bool = False) ->
 async def resumed(trial: Trial, site: Installed, sink: OutsideWorld, kept: Set[str], sent: Set[str]) -> None:
     """As the manual says: take back what left already, then resume; the rest leaves, once."""
     await act(site, "cancel", [row["queue_id"] for row in await rows(site) if row["message_id"] in sent])
-    await ask(site, "queue", "resume", "--yes")
+    assert (await tell(site, "resume"))["resumed"]
     await emptied(site)
     arrived = arrivals(sink)
     trial.lost += len(kept - arrived.keys())
