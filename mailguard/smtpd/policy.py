@@ -1,5 +1,6 @@
 """Who may send as whom: checked on the envelope and on every From and Sender of the header."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +12,10 @@ from mailguard.mail.message import Message
 from mailguard.smtpd.auth import User
 
 NULL = "<>"
+_AUTHORS = ("from", "resent-from")
+_POSTERS = ("sender", "resent-sender")
+# What a reader that shows only a name, or takes the first address it sees, would show as the author.
+_LEADING = re.compile(r"[\s\"'<(\[]*+([^\s\"'<>()\[\],;:@]++@[^\s\"'<>()\[\],;:@]++)")
 
 
 @lru_cache(maxsize=4096)
@@ -46,26 +51,27 @@ class Policy:
     def identity(self, user: User | None, sender: str, message: Message) -> Identity:
         """Who is behind this mail, as far as rules and notices are concerned. PermanentFailure 550 5.7.1."""
         authors = [box.address for box in message.mailboxes("from")]
-        posters = [box.address for box in message.mailboxes("sender")]
+        posters = [box.address for box in message.mailboxes("resent-from", *_POSTERS)]
         if user is None and not sender:
-            return self._null_identity(authors, posters)
+            # A trusted machine's bounce: its From, if it has one, must be a permitted one like any other.
+            self._check_header(user, message, authors, posters)
+            return Identity(self._mailbox(authors), Proof.NETWORK)
         if len(authors) < max(1, len(message.raw_fields("from"))) or not all("@" in found for found in authors):
             raise _refuse("the mail has no From header with an address: add one, like From: ann@corp.example")
-        for found in authors:
-            self._check(user, found, "write From")
-        for found in posters:
-            self._check(user, found, "write Sender")
+        self._check_header(user, message, authors, posters)
         if user is None:
             return Identity(self._mailbox(authors) or sender, Proof.NETWORK)
         return Identity(_own_mailbox(user, authors[0]), Proof.LOGIN, user.name)
 
-    def _null_identity(self, authors: list[str], posters: list[str]) -> Identity:
-        """A trusted machine's bounce: its From, if it has one, must be a permitted one like any other."""
+    def _check_header(self, user: User | None, message: Message, authors: list[str], posters: list[str]) -> None:
+        if message.torn & {*_AUTHORS, *_POSTERS}:
+            raise _refuse("a line in the header is no field, and a From or Sender follows it: take that line away")
         for found in authors:
-            self._check(None, found, "write From")
+            self._check(user, found, "write From")
         for found in posters:
-            self._check(None, found, "write Sender")
-        return Identity(self._mailbox(authors), Proof.NETWORK)
+            self._check(user, found, "write Sender")
+        for found in filter(self.internal, _shown(message)):
+            self._check(user, found, "write a name that reads")
 
     def _mailbox(self, authors: list[str]) -> str:
         return next((found for found in authors if self.internal(found)), "")
@@ -85,6 +91,13 @@ class Policy:
         """Mail that looks like ours would make people press links that aren't."""
         if address.key(found) == address.key(self.notices_sender):
             raise _refuse(f"{found} is reserved for this server's own notices")
+
+
+def _shown(message: Message) -> list[str]:
+    """Addresses that names in From and Sender pretend to be: of a mailbox, and of a group."""
+    names = (box.name for box in message.mailboxes(*_AUTHORS, *_POSTERS))
+    texts = (text for field in (*_AUTHORS, *_POSTERS) for text in message.all(field))
+    return [found[1].rstrip(".") for shown in (*names, *texts) if (found := _LEADING.match(shown))]
 
 
 def _own_mailbox(user: User, author: str) -> str:
