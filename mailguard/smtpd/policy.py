@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mailguard.errors import PermanentFailure
-from mailguard.mail import address
+from mailguard.mail import address, charset, mailboxes
 from mailguard.mail.envelope import Identity, Proof
 from mailguard.mail.message import Message
 from mailguard.smtpd.auth import User
@@ -14,8 +14,9 @@ from mailguard.smtpd.auth import User
 NULL = "<>"
 _AUTHORS = ("from", "resent-from")
 _POSTERS = ("sender", "resent-sender")
-# What a reader that shows only a name, or takes the first address it sees, would show as the author.
-_LEADING = re.compile(r"[\s\"'<(\[]*+([^\s\"'<>()\[\],;:@]++@[^\s\"'<>()\[\],;:@]++)")
+_LETTER = r"[^\s\"'<>()\[\],;:@\\]"
+_ADDRESS = re.compile(rf"(?<!{_LETTER}){_LETTER}++@{_LETTER}++")
+_LEADING = re.compile(rf"[\s\"'<(\[]*+({_LETTER}++@{_LETTER}++)")
 
 
 @lru_cache(maxsize=4096)
@@ -93,11 +94,15 @@ class Policy:
             raise _refuse(f"{found} is reserved for this server's own notices")
 
 
-def _shown(message: Message) -> list[str]:
-    """Addresses that names in From and Sender pretend to be: of a mailbox, and of a group."""
-    names = (box.name for box in message.mailboxes(*_AUTHORS, *_POSTERS))
-    texts = (text for field in (*_AUTHORS, *_POSTERS) for text in message.all(field))
-    return [found[1].rstrip(".") for shown in (*names, *texts) if (found := _LEADING.match(shown))]
+def _shown(message: Message) -> set[str]:
+    """Addresses a reader may show as the author that are no mailbox there: where it gives up on broken syntax and
+    takes any address it sees, or shows nothing but a name, and that begins with one.
+    """
+    fields = [data for name in (*_AUTHORS, *_POSTERS) for data in message.raw_fields(name)]
+    names = [box.name for box in message.mailboxes(*_AUTHORS, *_POSTERS)]
+    found = [each for data in fields for each in _ADDRESS.findall(mailboxes.bare(charset.decode(data)))]
+    leading = filter(None, map(_LEADING.match, names))
+    return {shown.rstrip(".") for shown in (*found, *(each[1] for each in leading))}
 
 
 def _own_mailbox(user: User, author: str) -> str:

@@ -166,3 +166,13 @@ def test_nobody_sends_as_the_notices(user: User | None) -> None:
         user, "From: erp@corp.example", "Sender: mailguard@corp.example", sender="erp@corp.example"
     )
     assert "reserved" in refused(user, "From: mailguard@corp.example", sender="")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["From: <ceo@corp.example\\<ann@corp.example>", "From: <@ceo@corp.example:ann@corp.example>",
+     "From: Boss ceo@corp.example <ann@corp.example>"],
+)  # fmt: skip
+def test_broken_syntax_hides_nobody(header: str) -> None:
+    """Each reader mends it in its own way; each shows one of these addresses."""
+    assert "ceo@corp.example" in refused(ANN, header)
