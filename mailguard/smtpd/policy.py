@@ -16,6 +16,7 @@ _AUTHORS = ("from", "resent-from")
 _POSTERS = ("sender", "resent-sender")
 _LETTER = r"[^\s\"'<>()\[\],;:@\\]"
 _ADDRESS = re.compile(rf"(?<!{_LETTER}){_LETTER}++@{_LETTER}++")
+_ANGLED = re.compile(rf"<\s*+({_LETTER}++@{_LETTER}++)\s*+>")
 _LEADING = re.compile(rf"[\s\"'<(\[]*+({_LETTER}++@{_LETTER}++)")
 
 
@@ -96,13 +97,16 @@ class Policy:
 
 def _shown(message: Message) -> set[str]:
     """Addresses a reader may show as the author that are no mailbox there: where it gives up on broken syntax and
-    takes any address it sees, or shows nothing but a name, and that begins with one.
+    takes any address it sees, or any in angle brackets, or shows nothing but a name, and that begins with one.
     """
-    fields = [data for name in (*_AUTHORS, *_POSTERS) for data in message.raw_fields(name)]
-    names = [box.name for box in message.mailboxes(*_AUTHORS, *_POSTERS)]
-    found = [each for data in fields for each in _ADDRESS.findall(mailboxes.bare(charset.decode(data)))]
-    leading = filter(None, map(_LEADING.match, names))
-    return {shown.rstrip(".") for shown in (*found, *(each[1] for each in leading))}
+    names = (*_AUTHORS, *_POSTERS)
+    bare = [mailboxes.bare(charset.decode(data)) for name in names for data in message.raw_fields(name)]
+    texts = [text for name in names for text in message.all(name)]
+    leading = map(_LEADING.match, (*texts, *(box.name for box in message.mailboxes(*names))))
+    found = [each[1] for each in leading if each]
+    found += [each for text in bare for each in _ADDRESS.findall(text)]
+    found += [each for text in texts for each in _ANGLED.findall(text)]
+    return {shown.rstrip(".") for shown in found}
 
 
 def _own_mailbox(user: User, author: str) -> str:
