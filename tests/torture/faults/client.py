@@ -1,8 +1,10 @@
 """Clients that lie about where a mail, a command or an address ends."""
 
+import asyncio
 import contextlib
 
-from tests.torture.door import END, HEAD, OPENING, SUBMISSION, door, stuffed
+from mailguard.testing import eventually
+from tests.torture.door import END, HEAD, OPEN, OPENING, SUBMISSION, SUBMISSIONS, Door, door, stuffed
 from tests.torture.fault import Trial, fault
 
 BEHIND = (
@@ -168,3 +170,49 @@ async def garbage(trial: Trial) -> None:
         assert len([line for line in said if "queued as" in line]) <= len(arrived)
         assert not [line for line in said if not line[:3].isdigit() or line.startswith("451 4.3.0")], said
         trial.accepted += len(arrived)
+
+
+STALLS = {
+    "EHLO": (0, b"EHLO cli"),
+    "MAIL": (0, b"EHLO x\r\nMAIL FROM:<ann@"),
+    "DATA": (0, b"EHLO x\r\n" + OPENING + b"From: ann@corp"),
+    "STARTTLS": (1, b"EHLO x\r\nSTARTTLS\r\n"),
+    "TLS": (2, b"\x16\x03\x01\x02"),
+}
+
+
+async def _stalled(here: Door, at: int, start: bytes) -> None:
+    client = await here.client(at)
+    client.send(start)
+    with contextlib.suppress(ConnectionError):
+        await client.reader.read()
+    client.close()
+
+
+@fault(
+    "300 clients that stop in EHLO, AUTH, MAIL, DATA and the TLS handshake",
+    "ended at their time limits; others are served meanwhile", short=1, full=10,
+)  # fmt: skip
+async def stalled(trial: Trial) -> None:
+    limits = {"connections": 1000, "per_client": 1000}
+    async with door(trial, OPEN, SUBMISSION, SUBMISSIONS, limits=limits) as here:
+        stalls = [stall for stall in STALLS.values() for _ in range(55)]
+        tasks = [asyncio.create_task(_stalled(here, *stall)) for stall in stalls]
+        asking = [await here.client(2, tls=True) for _ in range(25)]
+        for client in asking:
+            await client.greet()
+            assert (await client.say("AUTH LOGIN")).startswith("334 ")
+        await eventually(lambda: here.server.connections == 300)
+        await eventually(lambda: sum(one.wire.received > 0 for one in here.server._sessions) >= 190)
+        for _ in range(8):
+            honest = await here.client()
+            await honest.greet()
+            assert (await honest.mail(HEAD)).startswith("250 ")
+            trial.accepted += 1
+            honest.close()
+            await here.clock.advance(60)
+        await eventually(lambda: here.server.connections == 0, within=20)
+        await asyncio.gather(*tasks)
+        assert len(here.intake.mails) == 8
+        for client in asking:
+            client.close()
