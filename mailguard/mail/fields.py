@@ -9,14 +9,14 @@ from mailguard.mail import charset
 
 DECODED = 64 * 1024  # longer values are cut before they are decoded; address lists are not
 
-_FROM_LINE = rb">?From [^\n]*+\n"  # what mbox files leave behind
+_FROM_LINE = rb">?From (?![ \t]*+:)[^\n]*+\n"  # what mbox files leave behind; `From :` is a field to many readers
 _FIELD = rb"[!-9;-~]++[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z)"
 _HEAD = re.compile(b"(?:" + _FROM_LINE + b")?(?:" + _FIELD + b")*+")
 _START = re.compile(b"(?:" + _FROM_LINE + b")?")
 _ONE = re.compile(rb"([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)")
 _BLANK = re.compile(rb"\r?\n")
 _EMPTY = re.compile(rb"\n\r?\n")
-_LIKE = re.compile(rb"^[!-9;-~\x80-\xff]++[ \t]*+:", re.MULTILINE)
+_LIKE = re.compile(rb"^([!-9;-~\x80-\xff]++)[ \t]*+:", re.MULTILINE)
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 _WORD = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]*+)?\?([bBqQ])\?([^?]*+)\?=")
 
@@ -43,11 +43,12 @@ def head(raw: bytes | bytearray, start: int = 0, end: int | None = None) -> tupl
     return last, blank.end() if blank else last
 
 
-def torn(raw: bytes | bytearray, end: int) -> bool:
-    """Whether something like fields follows the line that ended the header at `end`, before any blank line."""
+def torn(raw: bytes | bytearray, end: int) -> frozenset[str]:
+    """The names of what looks like fields behind the line that ended the header at `end`, before any blank line."""
     if end == len(raw) or _BLANK.match(raw, end):
-        return False
-    return _LIKE.search(raw, end, _behind(raw, end)) is not None
+        return frozenset()
+    found = _LIKE.finditer(raw, end, _behind(raw, end))
+    return frozenset(each[1].decode("latin-1").lower() for each in found)
 
 
 def _behind(raw: bytes | bytearray, end: int) -> int:

@@ -27,7 +27,7 @@ _PARENS = re.compile(r"\\.|[()]", re.DOTALL)
 _AROUND = re.compile(r" ?([.@]) ?")
 _HIDDEN = {32: "\x00", 46: "\x01", 64: "\x02"}  # blank, dot and @ inside a quoted string
 _GIVEN_BACK = {0: " ", 1: ".", 2: "@"}
-_ROUTE = re.compile(r"@[^:<>\"]*+:")
+_ROUTE = re.compile(r"@[^@:,<>\"]*+(?:[,\s]++@[^@:,<>\"]*+)*+[,\s]*+:")
 _OPENERS: dict[str, tuple[str, tuple[re.Pattern[str], ...]]] = {
     '"': ("q", (_QUOTED,)),
     "<": ("<", (_ANGLE, _BARE_ANGLE)),
@@ -76,6 +76,11 @@ def unclosed(text: str) -> bool:
     for _ in reader.tokens(0):
         pass
     return reader.broken
+
+
+def bare(text: str) -> str:
+    """The list without what is quoted or in comments, however it is broken."""
+    return "".join(" " if token.kind in "cq" else token.text for token in _Reader(text).tokens(0))
 
 
 def display(name: str) -> str:

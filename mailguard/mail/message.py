@@ -56,8 +56,8 @@ class Message:
         return " ".join(self.all("subject"))
 
     @property
-    def torn(self) -> bool:
-        """The header ends at a line that is no field, with more fields behind it: some readers will see those."""
+    def torn(self) -> frozenset[str]:
+        """Names of fields behind a line that is none and so ended the header: some readers will see those."""
         return fields.torn(self.raw, self._end)
 
     @cached_property

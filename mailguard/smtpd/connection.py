@@ -23,6 +23,8 @@ logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd writes comma
 
 COMMAND_LINE = 4096  # octets: RFC 5321's 512 and all extensions' parameters
 HANDSHAKE = 30.0  # seconds for TLS
+PARTING = 30.0  # seconds for a client to take its last reply, and to end TLS
+REPLIES = 100  # to pipelined commands that are kept back to go out together
 RATE_WINDOW = 60.0  # seconds over which the minimum data rate is measured
 NEVER = float("inf")
 SHUTTING_DOWN = "421 4.3.2 the server is shutting down: try again in a moment"
@@ -66,6 +68,8 @@ class Connection(SMTP):
         self.task: asyncio.Task[None] | None = None
         self._replies: list[bytes] = []
         self._entered = self._idle = self._closing = self._draining = False
+        self._shaking = False  # hands, for TLS
+        self._served = self._lost = False  # the task has ended; the connection is gone
         self._commands = self._errors = 0  # commands since the last mail, and how many were not understood
         self._pace = (0.0, 0)  # when, and how many octets had come by then
 
@@ -99,6 +103,8 @@ class Connection(SMTP):
         """The task is not cancelled: a commit is not stopped in its middle, everything else ends at its next read."""
         asyncio.StreamReaderProtocol.connection_lost(self, error)
         self.wire.end()
+        self._lost = True
+        self._part()
 
     def _reset_timeout(self, duration: float | None = None) -> None:
         """One sweep of the server looks at all deadlines; no timer per command."""
@@ -113,7 +119,15 @@ class Connection(SMTP):
             self._say(SHUTTING_DOWN)
         finally:
             self._close()
+            self._served = True
+            self.deadline = self.floor.clock.monotonic() + PARTING
+            self._part()
+
+    def _part(self) -> None:
+        """Counted until both have ended: who doesn't take the last reply still has a socket and memory of ours."""
+        if self._served and self._lost:
             if self._entered:
+                self._entered = False
                 self.floor.gate.leave(self.peer)
             self._ended(self)
 
@@ -136,7 +150,7 @@ class Connection(SMTP):
             if self._draining and not self.within_mail():
                 self._goodbye(SHUTTING_DOWN)
                 break
-            if not self.wire.has_line():
+            if len(self._replies) >= REPLIES or not self.wire.has_line():
                 await self._flush()
             await self._command()
         await self._flush()
@@ -237,11 +251,10 @@ class Connection(SMTP):
 
     async def _handshake(self, early: bytearray) -> None:
         """Turn this connection into TLS; `early` is what has been read of it already."""
-        self.secure = True
-        context = self.floor.context()
-        upgrade = self.loop.create_task(
-            self.loop.start_tls(self._link, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE)
-        )
+        self.secure = self._shaking = True
+        self.deadline = self.floor.clock.monotonic() + HANDSHAKE
+        upgraded: asyncio.Transport | None = None
+        upgrade = self.loop.create_task(self.loop.start_tls(self._link, self, self.floor.context(), server_side=True))
         if early:
             # Two turns of the loop later, right after start_tls has connected its protocol and before any read.
             self.loop.call_soon(self.loop.call_soon, self._hand_over, early)
@@ -249,6 +262,11 @@ class Connection(SMTP):
             upgraded = await upgrade
         except OSError:  # TimeoutError and ssl.SSLError are OSErrors
             raise GoneError from None
+        finally:
+            self._shaking = False
+            if upgraded is None:
+                self._link.abort()
+                self._lost = True  # nobody tells us so before TLS is there
         if upgraded is None:
             raise GoneError
         self._link = self.wire.transport = upgraded
@@ -271,12 +289,14 @@ class Connection(SMTP):
             least = self.floor.limits.rate * (now - self._pace[0])
             too_slow = too_slow or self.wire.received - self._pace[1] < least
             self._pace = (now, self.wire.received)
-        if too_slow and not self._closing:
-            self.deadline = NEVER
+        if not too_slow:
+            return
+        self.deadline = NEVER
+        if not (self._closing or self._served or self._shaking):
             self._refuse(GoodbyeError("too slow: time-out"))
             self._close()
-            if self._link.get_write_buffer_size():
-                self._link.abort()  # it doesn't read either: nobody waits for the goodbye to be taken
+        if self._shaking or self._served or self._link.get_write_buffer_size():
+            self._link.abort()  # it doesn't read either: nobody waits for the goodbye to be taken
 
     def shut_down(self) -> None:
         """Say goodbye now if nothing is going on, else after the mail in progress."""

@@ -7,21 +7,22 @@ Memory: one growing buffer, and the chunk at hand.
 
 import hashlib
 
-from mailguard.errors import PermanentFailure
+from mailguard.errors import PermanentFailure, SmtpError
 from mailguard.records import Spool
+from mailguard.smtpd.bodies import Bodies, Body
 from mailguard.smtpd.wire import END, Wire
 
 LINE = 64 * 1024  # octets without CR LF that are accepted; RFC 5321 §4.5.3.1.6 says 1000, real clients don't
 _VIRTUAL = b"\r\n"  # what DATA's own line ended with: it makes the first line like every other
 
 
-async def receive(wire: Wire, limit: int) -> Spool:
+async def receive(wire: Wire, limit: int, body: Body | None = None) -> Spool:
     """One message after the 354, whatever it is read to its real end.
 
     PermanentFailure: 552 5.3.4 over `limit` octets, 554 5.6.0 for bytes no mail may have.
-    GoneError when the client went away before the end.
+    TemporaryFailure 452 4.3.1 when `body` may not grow. GoneError when the client went away before the end.
     """
-    scanner = Scanner(limit)
+    scanner = Scanner(limit, body)
     wire.put_back(_VIRTUAL)
     while not scanner.done:
         wire.put_back(scanner.feed(await wire.chunk()))
@@ -31,14 +32,15 @@ async def receive(wire: Wire, limit: int) -> Spool:
 class Scanner:
     """Fed with what arrives, in pieces of any size."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, body: Body | None = None) -> None:
         self._limit = limit
+        self._body = body or Body(Bodies(), limit)
         self._raw = bytearray()
         self._hash = hashlib.sha256()
         self._size = 0
         self._column = 0  # octets since the last line end
         self._begun = False
-        self._refusal: PermanentFailure | None = None
+        self._refusal: SmtpError | None = None
         self.done = False
 
     def feed(self, data: bytearray) -> bytearray:
@@ -74,8 +76,10 @@ class Scanner:
         self._size += len(piece)
         if self._size > self._limit:
             self._refusal = too_big(self._limit)
+        self._refusal = self._refusal or self._body.grow(len(piece))
         if self._refusal is not None:
             self._raw = bytearray()
+            self._body.release()
             return
         self._hash.update(piece)
         if self._raw:

@@ -11,6 +11,7 @@ from mailguard.errors import ConfigError
 from mailguard.mail.envelope import Envelope, Session
 from mailguard.records import Accepted, Spool
 from mailguard.smtpd.auth import Authenticator
+from mailguard.smtpd.bodies import Bodies
 from mailguard.smtpd.gate import Gate
 from mailguard.smtpd.policy import Policy
 from mailguard.smtpd.quota import Meter
@@ -65,6 +66,7 @@ class Floor:
     gate: Gate
     meter: Meter
     commits: Commits
+    bodies: Bodies
 
     def context(self) -> ssl.SSLContext:
         """The certificate; that there is one where it is needed was checked with the settings."""

@@ -1,16 +1,23 @@
 """Who may send as whom: checked on the envelope and on every From and Sender of the header."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from mailguard.errors import PermanentFailure
-from mailguard.mail import address
+from mailguard.mail import address, charset, mailboxes
 from mailguard.mail.envelope import Identity, Proof
 from mailguard.mail.message import Message
 from mailguard.smtpd.auth import User
 
 NULL = "<>"
+_AUTHORS = ("from", "resent-from")
+_POSTERS = ("sender", "resent-sender")
+_LETTER = r"[^\s\"'<>()\[\],;:@\\]"
+_ADDRESS = re.compile(rf"(?<!{_LETTER}){_LETTER}++@{_LETTER}++")
+_ANGLED = re.compile(rf"<\s*+({_LETTER}++@{_LETTER}++)\s*+>")
+_LEADING = re.compile(rf"[\s\"'<(\[]*+({_LETTER}++@{_LETTER}++)")
 
 
 @lru_cache(maxsize=4096)
@@ -46,26 +53,27 @@ class Policy:
     def identity(self, user: User | None, sender: str, message: Message) -> Identity:
         """Who is behind this mail, as far as rules and notices are concerned. PermanentFailure 550 5.7.1."""
         authors = [box.address for box in message.mailboxes("from")]
-        posters = [box.address for box in message.mailboxes("sender")]
+        posters = [box.address for box in message.mailboxes("resent-from", *_POSTERS)]
         if user is None and not sender:
-            return self._null_identity(authors, posters)
+            # A trusted machine's bounce: its From, if it has one, must be a permitted one like any other.
+            self._check_header(user, message, authors, posters)
+            return Identity(self._mailbox(authors), Proof.NETWORK)
         if len(authors) < max(1, len(message.raw_fields("from"))) or not all("@" in found for found in authors):
             raise _refuse("the mail has no From header with an address: add one, like From: ann@corp.example")
-        for found in authors:
-            self._check(user, found, "write From")
-        for found in posters:
-            self._check(user, found, "write Sender")
+        self._check_header(user, message, authors, posters)
         if user is None:
             return Identity(self._mailbox(authors) or sender, Proof.NETWORK)
         return Identity(_own_mailbox(user, authors[0]), Proof.LOGIN, user.name)
 
-    def _null_identity(self, authors: list[str], posters: list[str]) -> Identity:
-        """A trusted machine's bounce: its From, if it has one, must be a permitted one like any other."""
+    def _check_header(self, user: User | None, message: Message, authors: list[str], posters: list[str]) -> None:
+        if message.torn & {*_AUTHORS, *_POSTERS}:
+            raise _refuse("a line in the header is no field, and a From or Sender follows it: take that line away")
         for found in authors:
-            self._check(None, found, "write From")
+            self._check(user, found, "write From")
         for found in posters:
-            self._check(None, found, "write Sender")
-        return Identity(self._mailbox(authors), Proof.NETWORK)
+            self._check(user, found, "write Sender")
+        for found in filter(self.internal, _shown(message)):
+            self._check(user, found, "write a name that reads")
 
     def _mailbox(self, authors: list[str]) -> str:
         return next((found for found in authors if self.internal(found)), "")
@@ -85,6 +93,20 @@ class Policy:
         """Mail that looks like ours would make people press links that aren't."""
         if address.key(found) == address.key(self.notices_sender):
             raise _refuse(f"{found} is reserved for this server's own notices")
+
+
+def _shown(message: Message) -> set[str]:
+    """Addresses a reader may show as the author that are no mailbox there: where it gives up on broken syntax and
+    takes any address it sees, or any in angle brackets, or shows nothing but a name, and that begins with one.
+    """
+    names = (*_AUTHORS, *_POSTERS)
+    bare = [mailboxes.bare(charset.decode(data)) for name in names for data in message.raw_fields(name)]
+    texts = [text for name in names for text in message.all(name)]
+    leading = map(_LEADING.match, (*texts, *(box.name for box in message.mailboxes(*names))))
+    found = [each[1] for each in leading if each]
+    found += [each for text in bare for each in _ADDRESS.findall(text)]
+    found += [each for text in texts for each in _ANGLED.findall(text)]
+    return {shown.rstrip(".") for shown in found}
 
 
 def _own_mailbox(user: User, author: str) -> str:

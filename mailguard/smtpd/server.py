@@ -12,6 +12,7 @@ from mailguard.clock import Clock
 from mailguard.document.units import host_port
 from mailguard.errors import ConfigError
 from mailguard.smtpd.auth import Authenticator
+from mailguard.smtpd.bodies import Bodies
 from mailguard.smtpd.connection import Connection
 from mailguard.smtpd.floor import Accept, Commits, Floor, Room
 from mailguard.smtpd.gate import Gate
@@ -66,6 +67,7 @@ class SmtpServer:
         self._room = room or _endless
         self._given_users, self._try_login, self._send_as = users, try_login, send_as
         self._gate, self._meter, self._commits = Gate(), Meter(clock), Commits()
+        self._bodies = Bodies()
         self._doors: dict[str, _Door] = {}
         self._sessions: set[Connection] = set()
         self._sweeper: asyncio.Task[None] | None = None
@@ -181,6 +183,7 @@ class SmtpServer:
             gate=self._gate,
             meter=self._meter,
             commits=self._commits,
+            bodies=self._bodies,
         )
 
     async def _open(self, floor: Floor) -> _Door:

@@ -10,8 +10,9 @@ from mailguard.mail.envelope import Envelope, Identity, Session
 from mailguard.mail.message import Message
 from mailguard.records import Accepted, Spool
 from mailguard.smtpd import data
+from mailguard.smtpd.bodies import Body
 from mailguard.smtpd.commands import mail_parameters, rcpt_parameters
-from mailguard.smtpd.connection import syntax
+from mailguard.smtpd.connection import GoodbyeError, syntax
 from mailguard.smtpd.gate import trusted
 from mailguard.smtpd.greeting import Greeting, order
 from mailguard.smtpd.settings import Auth, Tls
@@ -87,18 +88,34 @@ class SmtpSession(Greeting):
         self._say("250 2.1.5 recipient ok")
 
     async def smtp_DATA(self, argument: str) -> None:
+        try:
+            envelope = self._envelope(argument)
+        except PermanentFailure as error:
+            if self.wire.empty():
+                raise
+            self._say(error.line)
+            # The client did not wait: what follows is a body, and must not be taken for commands (RFC 2920 §3.1).
+            raise GoodbyeError("nothing may follow DATA before its answer") from None
+        self._say("354 go ahead, end with a line that is only a dot")
+        await self._flush()
+        body = Body(self.floor.bodies, self.floor.limits.in_flight)
+        try:
+            await self._commit(envelope, await self._body(body))
+        finally:
+            body.release()
+
+    def _envelope(self, argument: str) -> Envelope:
         if self.transaction is None or argument:
             raise syntax("DATA takes nothing", 501) if argument else order("MAIL first")
         transaction, self.transaction = self.transaction, None
-        envelope = transaction.envelope()
-        self._say("354 go ahead, end with a line that is only a dot")
-        await self._flush()
+        return transaction.envelope()
+
+    async def _body(self, body: Body) -> Spool:
         self._upload_begins()
         try:
-            spool = await data.receive(self.wire, self.floor.limits.size)
+            return await data.receive(self.wire, self.floor.limits.size, body)
         finally:
             self._upload_ended()
-        await self._commit(envelope, spool)
 
     async def _commit(self, envelope: Envelope, spool: Spool) -> None:
         floor, dot = self.floor, self.floor.clock.monotonic()

@@ -141,6 +141,8 @@ class Limits(Section):
 
     size: Size = 35 << 20
     """Largest mail, with attachments as they are encoded (about a third more than the files)."""
+    in_flight: Size = 512 << 20
+    """Bytes of large mail in memory at a time, of all clients together; more is told to try again later (452)."""
     recipients: int = Field(default=1000, ge=100)
     """Recipients of one mail (RFC 5321 asks for 100 at least); the rest is told to come again (452)."""
     connections: int = Field(default=1000, ge=1)
@@ -165,9 +167,11 @@ class Limits(Section):
     """How far ahead a client may ask a mail to be kept (FUTURERELEASE); 0s: not offered."""
 
     @model_validator(mode="after")
-    def _room_for_recipients(self) -> Self:
+    def _consistent(self) -> Self:
         if self.commands <= self.recipients:
             raise ValueError("commands must be larger than recipients: every recipient is a command")
+        if self.in_flight < self.size:
+            raise ValueError("in_flight must be at least size: else no mail of that size ever has room")
         return self
 
 

@@ -373,8 +373,14 @@ def test_no_more_than_the_limit_is_decoded(encoding: str, limit: int) -> None:
     ],
 )
 def test_a_header_that_goes_on_behind_a_line_that_is_no_field_is_torn(raw: bytes, torn: bool) -> None:
-    assert Message(raw).torn is torn
+    assert bool(Message(raw).torn) is torn
 
 
 def test_of_several_subjects_all_are_heard() -> None:
     assert Message(b"Subject: hi\r\nSubject: Confidential plans\r\n\r\n").subject == "hi Confidential plans"
+
+
+def test_a_from_with_a_blank_before_its_colon_is_a_field_and_no_mbox_line() -> None:
+    """Many readers show it as the author."""
+    message = Message(b"From : boss@corp.example\r\nFrom: ann@corp.example\r\n\r\nhi\r\n")
+    assert [box.address for box in message.mailboxes("from")] == ["boss@corp.example", "ann@corp.example"]

@@ -80,6 +80,14 @@ class Client:
         host = "localhost" if tls else None
         return cls(*await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname=host))
 
+    @classmethod
+    async def connect_from(cls, source: str, port: int, tls: ssl.SSLContext) -> "Client":
+        """Over TLS, from this address of ours."""
+        host = "localhost"
+        return cls(*await asyncio.open_connection(
+            "127.0.0.1", port, ssl=tls, server_hostname=host, local_addr=(source, 0)
+        ))  # fmt: skip
+
     def send(self, data: bytes | str) -> None:
         self.writer.write(data.encode() if isinstance(data, str) else data)
 

@@ -369,7 +369,7 @@ async def test_a_client_that_sends_without_reading_has_to_wait(serve: Serve, con
     session = next(iter(server._sessions))
     client.writer.transport.set_write_buffer_limits(0)
     flood = asyncio.create_task(_flood(client))
-    await eventually(lambda: session.wire.received > 1 << 20)
+    await eventually(lambda: session.wire.received > 1 << 17)
     received = -1
     while received != session.wire.received:
         received = session.wire.received

@@ -55,6 +55,8 @@ def test_patterns(pattern: str, address: str, expected: bool) -> None:
         ["From: Us: ann@corp.example, office@corp.example;"],
         ["From: ann@corp.example (the boss is ceo@corp.example)"],
         ["From: ann@corp.example", "From: office@corp.example"],
+        ['From: "office@corp.example" <ann@corp.example>'],
+        ['From: "ann@home.example" <ann@corp.example>'],  # nobody of ours
     ],
 )
 def test_a_login_may_use_its_own_addresses(headers: list[str]) -> None:
@@ -72,6 +74,14 @@ def test_a_login_may_use_its_own_addresses(headers: list[str]) -> None:
         ["From: ann@corp.example.evil.example"],
         ["From: ann@corp.example\r\n ,ceo@corp.example"],
         ["FROM: ceo@corp.example"],
+        ["From : ceo@corp.example", "From: ann@corp.example"],
+        ["From: ann@corp.example", "Resent-From: ceo@corp.example"],
+        ["From: ann@corp.example", "Resent-Sender: ceo@corp.example"],
+        ['From: "ceo@corp.example" <ann@corp.example>'],
+        ["From: ceo@corp.example <ann@corp.example>"],
+        ["From: =?utf-8?q?ceo=40corp.example=2C_Boss?= <ann@corp.example>"],
+        ["From: ann@corp.example (ceo@corp.example)"],
+        ["From: ceo@corp.example: ann@corp.example;"],
     ],
 )
 def test_any_other_author_or_sender_is_refused_with_the_address(headers: list[str]) -> None:
@@ -86,6 +96,12 @@ def test_any_other_author_or_sender_is_refused_with_the_address(headers: list[st
 def test_a_mail_without_an_author_is_refused_in_clear_words(headers: list[str]) -> None:
     assert "no From header with an address" in refused(ANN, *headers)
     assert "no From header with an address" in refused(None, *headers)
+
+
+def test_an_author_behind_a_broken_line_of_the_header_is_refused() -> None:
+    """Some readers skip the line and show the second."""
+    text = refused(ANN, "From: ann@corp.example", "no field", "From: ceo@corp.example")
+    assert "take that line away" in text
 
 
 def test_one_empty_from_beside_a_good_one_is_refused() -> None:
@@ -150,3 +166,13 @@ def test_nobody_sends_as_the_notices(user: User | None) -> None:
         user, "From: erp@corp.example", "Sender: mailguard@corp.example", sender="erp@corp.example"
     )
     assert "reserved" in refused(user, "From: mailguard@corp.example", sender="")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["From: <ceo@corp.example\\<ann@corp.example>", "From: <@ceo@corp.example:ann@corp.example>",
+     "From: Boss ceo@corp.example <ann@corp.example>"],
+)  # fmt: skip
+def test_broken_syntax_hides_nobody(header: str) -> None:
+    """Each reader mends it in its own way; each shows one of these addresses."""
+    assert "ceo@corp.example" in refused(ANN, header)
