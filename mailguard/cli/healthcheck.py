@@ -2,10 +2,12 @@
 
 import asyncio
 import sys
+from zoneinfo import ZoneInfo
 
 import click
 
 from mailguard.admin import client
+from mailguard.cli.bypass import warn
 from mailguard.cli.common import Context, Exit, configured, say, verb
 from mailguard.clock import SystemClock
 
@@ -18,7 +20,8 @@ def command(context: Context, wait: float) -> None:
 
     Exit code 0 if so, 69 if nobody answers.
     """
-    socket = configured(context).socket_path
+    config = configured(context)
+    socket = config.socket_path
     clock = SystemClock()
     end = clock.monotonic() + wait
     while True:
@@ -31,5 +34,6 @@ def command(context: Context, wait: float) -> None:
         else:
             queue = ", ".join(f"{count} {state}" for state, count in health["queue"].items() if count)
             click.echo(f"ready; {queue or 'nothing queued'}" if health["ready"] else "not ready")
+            warn(health, ZoneInfo(config.organization.zone))
             sys.exit(Exit.OK if health["ready"] else Exit.FAILED)
         asyncio.run(clock.sleep(0.1))

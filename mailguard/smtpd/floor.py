@@ -15,6 +15,7 @@ from mailguard.smtpd.gate import Gate
 from mailguard.smtpd.policy import Policy
 from mailguard.smtpd.quota import Meter
 from mailguard.smtpd.settings import Limits, Listener, Quota
+from mailguard.smtpd.warden import Warden
 from mailguard.smtpd.watching import Watcher
 
 
@@ -65,6 +66,7 @@ class Floor:
     gate: Gate
     meter: Meter
     commits: Commits
+    warden: Warden
 
     def context(self) -> ssl.SSLContext:
         """The certificate; that there is one where it is needed was checked with the settings."""

@@ -11,9 +11,10 @@ from mailguard.mail.message import Message
 from mailguard.records import Accepted, Spool
 from mailguard.smtpd import data
 from mailguard.smtpd.commands import mail_parameters, rcpt_parameters
-from mailguard.smtpd.connection import syntax
+from mailguard.smtpd.connection import GoodbyeError, syntax
 from mailguard.smtpd.gate import trusted
 from mailguard.smtpd.greeting import Greeting, order
+from mailguard.smtpd.quota import Booking, Payer
 from mailguard.smtpd.settings import Auth, Tls
 from mailguard.smtpd.transaction import Transaction, path_argument
 
@@ -46,7 +47,9 @@ class SmtpSession(Greeting):
         if given.size > floor.limits.size:
             raise data.too_big(floor.limits.size)
         floor.policy.check_envelope(self.user, self.sender)
-        self._check_quota(0)
+        if floor.quota is not None:
+            floor.meter.check(self._payer(), floor.quota)
+            await floor.meter.check_waiting(self._payer(), floor.quota, given.size)
         if not await floor.room(given.size):
             raise TemporaryFailure("the disk is almost full: try again later", code=452, enhanced="4.3.1")
         self.transaction = Transaction(self.sender, given, floor.limits.recipients)
@@ -63,13 +66,17 @@ class SmtpSession(Greeting):
             raise PermanentFailure(f"{self.peer} may not send mail here: its network is not trusted")
         if floor.listener.auth is Auth.REQUIRED and self.user is None:
             raise PermanentFailure("log in first (AUTH)", code=530, enhanced="5.7.0")
+        self._refuse_disabled()
 
-    def _check_quota(self, recipients: int) -> None:
-        if self.floor.quota is not None:
-            self.floor.meter.check(self._payer(), self.floor.quota, recipients)
+    def _refuse_disabled(self) -> None:
+        """Somebody disabled this login while its session went on."""
+        if self.user is not None and not self.floor.warden.may_send(self.user.name):
+            raise GoodbyeError("this login is not valid any more")
 
-    def _payer(self) -> str:
-        return f"login {address.key(self.user.name)}" if self.user else f"listener {self.floor.listener.bind}"
+    def _payer(self) -> Payer:
+        if self.user is None:
+            return Payer(f"listener {self.floor.listener.bind}")
+        return Payer(f"login {address.key(self.user.name)}", self.user.name)
 
     async def smtp_RCPT(self, argument: str) -> None:
         transaction = self.transaction
@@ -82,7 +89,8 @@ class SmtpSession(Greeting):
         if not recipient:
             raise PermanentFailure("bad address: <> can't receive mail", code=501, enhanced="5.1.3")
         given = rcpt_parameters(rest)
-        self._check_quota(len(transaction.recipients) + 1)
+        if self.floor.quota is not None:
+            self.floor.meter.check(self._payer(), self.floor.quota, 0, len(transaction.recipients) + 1)
         transaction.add(recipient, given)
         self._say("250 2.1.5 recipient ok")
 
@@ -90,7 +98,15 @@ class SmtpSession(Greeting):
         if self.transaction is None or argument:
             raise syntax("DATA takes nothing", 501) if argument else order("MAIL first")
         transaction, self.transaction = self.transaction, None
-        envelope = transaction.envelope()
+        envelope, quota = transaction.envelope(), self.floor.quota
+        if quota is None:
+            await self._receive(envelope)
+            return
+        size = transaction.parameters.size
+        async with self.floor.meter.booking(self._payer(), quota, len(envelope.recipients), size) as booking:
+            await self._receive(envelope, booking)
+
+    async def _receive(self, envelope: Envelope, booking: Booking | None = None) -> None:
         self._say("354 go ahead, end with a line that is only a dot")
         await self._flush()
         self._upload_begins()
@@ -98,7 +114,11 @@ class SmtpSession(Greeting):
             spool = await data.receive(self.wire, self.floor.limits.size)
         finally:
             self._upload_ended()
+        if booking is not None:
+            await booking.weigh(len(spool.raw))
         await self._commit(envelope, spool)
+        if booking is not None:
+            booking.keep()
 
     async def _commit(self, envelope: Envelope, spool: Spool) -> None:
         floor, dot = self.floor, self.floor.clock.monotonic()
@@ -106,13 +126,14 @@ class SmtpSession(Greeting):
         session = Session(
             self.id, identity, self.peer, self.helo, self._protocol(envelope.smtputf8), floor.listener.bind
         )
+        self._refuse_disabled()
+        if floor.quota is not None:
+            floor.meter.refuse_frozen(self._payer())
         self.committing = True
         try:
             accepted = await floor.commits.run(floor.accept.accept(envelope, spool, session))
         finally:
             self.committing = False
-        if floor.quota is not None:
-            floor.meter.add(self._payer(), len(envelope.recipients))
         self._commands = 0
         self._say(_thanks(accepted))
         floor.watcher.smtp_accepted(session, envelope, len(spool.raw), accepted, floor.clock.monotonic() - dot)

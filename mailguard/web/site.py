@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -35,6 +36,7 @@ class Site:
     clock: Clock
     words: Words
     zone: Callable[[], str]
+    aside: Callable[[], datetime | None] = lambda: None
 
     def teller(self) -> Teller:
         """Speaks of mails as of now."""
@@ -43,7 +45,12 @@ class Site:
     def page(self, name: str, status: int = 200, **values: object) -> HTMLResponse:
         """The template, filled in."""
         template = _TEMPLATES.get_template(name)
-        return HTMLResponse(template.render(say=self.words.say, **values), status)
+        return HTMLResponse(template.render(say=self.words.say, aside=self._aside(), **values), status)
+
+    def _aside(self) -> str:
+        """One line while new mail is not checked; '' as ever."""
+        until = self.aside()
+        return self.words.say("bypass", at=self.teller().when.at(until)) if until else ""
 
     def note(self, kind: str, status: int) -> HTMLResponse:
         """A page of a heading and one sentence that says what to do."""

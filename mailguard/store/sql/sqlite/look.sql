@@ -45,7 +45,7 @@ SELECT m.received_at FROM mail m
 -- name: load
 -- What one login has unfinished. The reports we make on the way have no login, and are nobody's.
 SELECT count(*) AS mails, coalesce(sum(size), 0) AS bytes FROM mail INDEXED BY mail_by_login
- WHERE unfinished > 0 AND kind = 'mail' AND login = ?;
+ WHERE unfinished > 0 AND kind = 'mail' AND login = ? COLLATE NOCASE;
 
 -- name: logins
 -- Who has anything unfinished.
