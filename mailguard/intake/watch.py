@@ -67,6 +67,7 @@ class RuleWatch:
         if any(hold.kind is HoldKind.UNDECIDED for hold in mail.verdict.holds):
             return []  # it comes again, judged
         self._adopt(rules)
+        self.suspects(now)
         bucket = self._bucket(now)
         bucket.mails += 1
         self._mails += 1
@@ -86,7 +87,8 @@ class RuleWatch:
 
     def suspects(self, now: float) -> list[str]:
         """The rules that are suspect at the moment."""
-        self._alarms = {key: until for key, until in self._alarms.items() if until > now}
+        if self._alarms:
+            self._alarms = {key: until for key, until in self._alarms.items() if until > now}
         return sorted({rule for rule, _ in self._alarms})
 
     def patient(self, mail: NewMail, now: float, instant: datetime) -> NewMail:
