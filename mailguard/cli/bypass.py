@@ -19,9 +19,10 @@ from mailguard.cli.service import asking
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_obj
 def command(context: Context, span: str | None, reason: str | None, end: bool, as_json: bool) -> None:
-    """Let new mail pass at once, judged but not held; without options say whether it does.
+    """Let new mail pass unheld for a while.
 
-    What is held or delayed already stays so, and nobody may send as somebody else. It ends by itself.
+    Without options: say whether it does. The rules are still asked, and what they say is recorded. What is held or
+    delayed already stays so, and nobody may send as somebody else. It ends by itself.
     """
     if end and (span or reason):
         raise click.UsageError("either --for and --reason, or --end")

@@ -156,7 +156,10 @@ def _service(context: Context) -> list[dict[str, Any]] | None:
 @config_option
 @click.pass_obj
 def thaw(context: Context, name: str) -> None:
-    """Accept mail again of a login (or listener) that was frozen because it sent too much; what is held stays held."""
+    """Accept mail again of a login that was frozen.
+
+    Also of a listener, as `user list` names it. What is held stays held.
+    """
     with asking():
         answer = client.ask(configured(context).socket_path, "thaw", name=name)
     if not answer["done"]:
