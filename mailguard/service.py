@@ -204,8 +204,12 @@ class Service:
         return rules.hash
 
     async def _reload_quietly(self) -> None:
-        with contextlib.suppress(ConfigError):
+        try:
             await self.reload("SIGHUP")
+        except ConfigError:
+            pass  # told already
+        except Exception as error:  # the store could not be told of what became stricter: the next reload does it
+            self.log.failure("reload", error)
 
     # health
     async def _ready(self) -> bool:
