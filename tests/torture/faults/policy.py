@@ -110,7 +110,7 @@ async def crowd(house: House, each: int, to: str = KIM) -> Counter[str]:
 
 @fault("20 connections of one login at its quota", "exactly what its quota allows is accepted", full=30)
 async def crowded(trial: Trial) -> None:
-    allowed = trial.dice.randint(15, 35)
+    allowed = trial.dice.randint(21, 40)  # sixty are tried: fewer than three times as many, which would freeze
     name = ("mails", "waiting", "recipients")[trial.number % 3]
     quota: dict[str, Any] = {"mails": "60/h", name: allowed if name == "waiting" else f"{allowed}/h"}
     async with open_house(trial.folder, WAIT % "5m", **quota) as house:
@@ -128,7 +128,7 @@ async def frozen(trial: Trial) -> None:
     async with open_house(trial.folder, WAIT % "5m", mails=f"{allowed}/h") as house:
         answers = await crowd(house, 4)
         trial.accepted += answers["250"]
-        assert answers["250"] == allowed, answers
+        assert answers["250"] <= allowed, answers  # what was under way when it froze is refused, too
         assert any("frozen" in line for line in answers), answers
         if trial.dice.random() < 0.5:
             await eventually(lambda: not house.service.curbs._tasks)
@@ -138,7 +138,7 @@ async def frozen(trial: Trial) -> None:
         assert set(await crowd(house, 1)) == {"451 4.7.1 frozen: too much was sent, ask your administrator"}
         await house.wait(minutes=30)
         counts = (await house.service.store.counts(house.clock.now())).deliveries
-        trial.lost += allowed - counts[State.HELD]
+        trial.lost += trial.accepted - counts[State.HELD]
         assert house.arrived(KIM) == [], "it left although it was frozen"
 
 
