@@ -125,6 +125,26 @@ class Log:
     def resumed(self, actor: Actor) -> None:
         self._log.warning("queue.resumed", actor=self._actor(actor))
 
+    # policy of the moment
+    def frozen(self, name: str, why: str) -> None:
+        self._log.warning("identity.frozen", identity=self._payer(name), reason=why)
+
+    def thawed(self, name: str, actor: Actor) -> None:
+        self._log.info("identity.thawed", identity=self._payer(name), actor=self._actor(actor))
+
+    def bypass_began(self, until: datetime, reason: str, actor: Actor) -> None:
+        self._log.warning("bypass.began", due=_iso(until), reason=reason, actor=self._actor(actor))
+
+    def bypass_ended(self, actor: Actor) -> None:
+        self._log.warning("bypass.ended", actor=self._actor(actor))
+
+    def suspected(self, rule: str, held: int, mails: int) -> None:
+        """One rule suddenly holds what it did not hold before: `held` of the last `mails`."""
+        self._log.error("rule.suspected", rules=[rule], held=held, mails=mails)
+
+    def trusted(self, rule: str) -> None:
+        self._log.info("rule.trusted", rules=[rule])
+
     # mail in
     def accepted(self, mail: NewMail, seconds: float) -> None:
         self._log.info("smtp.accepted", **self._mail(mail), duration_ms=round(seconds * 1000, 1))
@@ -206,6 +226,11 @@ class Log:
         if self.settings.addresses == "domain":
             return "@" + address.domain(value) if "@" in value else "…"
         return hashlib.sha256(address.key(value).encode()).hexdigest()[:16]
+
+    def _payer(self, name: str) -> str:
+        """'login ann@corp.example', 'listener 127.0.0.1:25': a login may be an address."""
+        kind, _, who = name.partition(" ")
+        return f"{kind} {self.address(who) if kind == 'login' else who}"
 
     def _actor(self, actor: Actor) -> str:
         return f"{self.address(actor.name) if '@' in actor.name else actor.name} ({actor.via})"

@@ -79,6 +79,9 @@ class Metrics:
         )
         self.connections = Gauge("mailguard_smtp_connections", "Open client connections", registry=registry)
         self.auth_failures = Counter("mailguard_auth_failures", "Logins refused", registry=registry)
+        self.frozen = Gauge("mailguard_identities_frozen", "Identities that sent too much", registry=registry)
+        self.bypass = Gauge("mailguard_bypass_active", "1 while new mail passes unguarded", registry=registry)
+        self.suspects = Gauge("mailguard_rules_suspected", "Rules that suddenly hold so much mail", registry=registry)
         self.reload_ok.set(1)
 
     def render(self) -> bytes:

@@ -1,6 +1,7 @@
 """Carries what mailguard has to tell people: claims notices, gives each its fresh link, renders and sends them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -27,7 +28,7 @@ from mailguard.tasks import Tasks
 LEASE = timedelta(hours=1)  # longer than every phase of a courier together, so that nobody is told twice
 AT_ONCE = 20
 GIVE_UP = timedelta(hours=48)
-_WITHOUT_LINK = (NoticeKind.NOTIFY, NoticeKind.CODE)
+_WITHOUT_LINK = (NoticeKind.NOTIFY, NoticeKind.CODE, NoticeKind.ALERT)
 _RETRY = (30, 60, 120, 300, 900, 1800)  # seconds; a notice is worth most while the mail still waits
 
 
@@ -93,6 +94,9 @@ class Postman:
             self._wake()
 
     async def _send(self, claim: NoticeClaim) -> Outcome:
+        claim = replace(claim, notices=tuple(stored for stored in claim.notices if _needed(stored.notice, claim)))
+        if not claim.notices:
+            return Outcome(Result.SENT, Reply(250, "2.0.0", "not needed any more: the mail does not wait"))
         if not self._internal(claim.person):
             text = "a notice goes to our own domains only"
             return Outcome(Result.FAILED, Reply(550, "5.7.1", text))
@@ -149,6 +153,12 @@ class Postman:
             return Outcome(Result.FAILED, outcome.reply)
         wait = _RETRY[min(first.attempts, len(_RETRY) - 1)]
         return Outcome(Result.DEFERRED, outcome.reply, due_at=now + timedelta(seconds=wait))
+
+
+def _needed(notice: NewNotice, claim: NoticeClaim) -> bool:
+    """A question that was put off is not asked when it was answered meanwhile."""
+    mail = claim.mails.get(notice.queue_id)
+    return "put_off" not in notice.data or mail is None or any(d.state.waiting for d in mail.deliveries)
 
 
 def _capability(notice: NewNotice, token: str) -> Capability:

@@ -12,11 +12,13 @@ from typing import Any, TextIO
 
 from mailguard import people as directory
 from mailguard import rules as policy
+from mailguard.admin.guard import GuardVerbs, aside_json
 from mailguard.admin.server import AdminServer
 from mailguard.clock import Clock, SystemClock
 from mailguard.config import Config
 from mailguard.config import load as load_config
 from mailguard.courier import Courier
+from mailguard.curbs import Bypass, Curbs, Reasons
 from mailguard.desk import Desk, Operator
 from mailguard.document.problem import Problem
 from mailguard.errors import ConfigError
@@ -30,7 +32,8 @@ from mailguard.postman import Postman
 from mailguard.records import Accepted, State
 from mailguard.rules import RuleSet
 from mailguard.scheduler import Attempts, Reports, Scheduler
-from mailguard.smtpd import SmtpServer
+from mailguard.smtpd import SmtpServer, enabled, load_users
+from mailguard.smtpd.settings import Auth
 from mailguard.store.sqlite import SqliteStore
 from mailguard.tasks import Tasks
 from mailguard.web import WebServer, create_app, metrics_app
@@ -69,17 +72,25 @@ class Service:
         )  # fmt: skip
         self.desk = Desk(self.store, lambda: self.people, self.clock, self.log, self.metrics, self.scheduler)
         operator = Operator(self.desk, self.store, self.clock, self.log, self.scheduler, reports.of)
+        self.curbs = Curbs(
+            self.store, Reasons(lambda: self.people, config.holds), self.clock, self.log, self.metrics,
+            self.scheduler.wake,
+        )  # fmt: skip
+        self.bypass = Bypass(
+            self.store, self.clock, self.log, self.metrics, config.holds.fallback, self.scheduler.wake
+        )  # fmt: skip
         self.intake = Intake(
             self.store, lambda: self.rules, lambda: self.people, self.courier.destination,
             IntakeSettings(
                 hostname, config.holds, config.history.learn, config.notices, config.smtp.limits.decide
             ),
-            self.clock, self.log, self.metrics, self.scheduler.wake,
+            self.clock, self.log, self.metrics, self.scheduler.wake, stricter=self.curbs.stricter,
+            aside=self.bypass.at,
         )  # fmt: skip
         self.smtp = SmtpServer(
             config.smtp, self.intake, self.clock, internal=lambda person: self.people.internal(person),
             notices_sender=config.notices.sender, watcher=_Watch(self.log, self.metrics), room=self._room,
-            try_login=self.courier.try_login,
+            try_login=self.courier.try_login, warden=self.curbs, users_changed=self.curbs.users_changed,
         )  # fmt: skip
         self.web = WebServer(
             create_app(
@@ -91,6 +102,7 @@ class Service:
                 language=config.notices.language,
                 report=lambda error: self.log.failure("web", error),
                 paused=lambda: bool(self.store.paused),
+                aside=lambda: self.bypass.now.until if self.bypass.now else None,
             ),
             config.web.bind,
         )
@@ -103,6 +115,9 @@ class Service:
             self.log,
             reload=self.reload,
             health=self.health,
+            guard=GuardVerbs(
+                self.curbs, self.bypass, forgive=self.smtp.meter.forgive, look_at_users=self.smtp.look_at_users
+            ),
         )
 
     # life
@@ -121,6 +136,8 @@ class Service:
 
     async def _open(self) -> None:
         await self.store.open()
+        await self.curbs.start(await asyncio.to_thread(self._enabled))
+        await self.bypass.start()
         await self.intake.resume()
         await self.scheduler.start()
         await self.web.start()
@@ -134,6 +151,8 @@ class Service:
         _tell_systemd("STOPPING=1")
         await self.smtp.stop(drain)
         await self.intake.drain(drain)
+        await self.curbs.stop(drain)
+        await self.bypass.stop()
         await self.admin.stop()
         await self.web.stop()
         if self.scrape:
@@ -168,6 +187,12 @@ class Service:
             self.log.failure("store", error)
             self._stopping.set()
 
+    def _enabled(self) -> frozenset[str] | None:
+        """Who may log in by users.yaml; None: there is none."""
+        path = self.config.users_path
+        needs_login = any(one.auth is Auth.REQUIRED for one in self.config.smtp.listeners)
+        return enabled(load_users(path)) if path is not None and needs_login else None
+
     def _new_id(self) -> str:
         return ids.new(self.clock.now())
 
@@ -190,6 +215,8 @@ class Service:
             self.log.reload_failed(_places(error), actor)
             raise
         self.people, self.rules = people, rules
+        await self.curbs.people_changed()
+        await self.smtp.look_at_users()
         self.metrics.reload_ok.set(1)
         self.log.reloaded(rules.hash, actor)
         return rules.hash
@@ -203,7 +230,7 @@ class Service:
                 await self.reload("SIGHUP")
             except ConfigError:
                 pass  # it is in the log
-            except Exception as error:
+            except Exception as error:  # the store could not be told of what became stricter: the next reload does it
                 self.log.failure("reload", error)
 
     # health
@@ -220,6 +247,9 @@ class Service:
             "listeners": list(self.smtp.addresses),
             "queue": {state.value: counts.deliveries.get(state, 0) for state in State},
             "notices_undelivered": counts.notices_undelivered,
+            "bypass": aside_json(self.bypass.now),
+            "frozen": [standing.about for standing in self.curbs.all_frozen],
+            "suspects": self.intake.watch.suspects(self.clock.monotonic()),
         }
 
     async def _scrape(self) -> bytes:
@@ -232,6 +262,9 @@ class Service:
         self.metrics.paused.set(bool(self.store.paused))
         self.metrics.notices_undelivered.set(counts.notices_undelivered)
         self.metrics.connections.set(self.smtp.connections)
+        self.metrics.frozen.set(len(self.curbs.all_frozen))
+        self.metrics.bypass.set(self.bypass.now is not None)
+        self.metrics.suspects.set(len(self.intake.watch.suspects(self.clock.monotonic())))
         return self.metrics.render()
 
     async def _room(self, size: int) -> bool:

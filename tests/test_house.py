@@ -24,7 +24,7 @@ LINES = (
     "people",
     "rules history retry dsn notices tokens log metrics",
     "store courier extract directory",
-    "intake desk scheduler postman",
+    "intake desk scheduler postman curbs",
     "smtpd web admin",
     "config",
     "service",

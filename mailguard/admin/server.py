@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mailguard.admin.guard import GuardVerbs
 from mailguard.admin.shapes import iso, mail_json
 from mailguard.clock import Clock
 from mailguard.desk import Operator
@@ -31,7 +32,7 @@ Handler = Callable[[Mapping[str, Any], Actor], Awaitable[Any]]
 
 
 class AdminServer:
-    """Answers `mailguard queue`, `reload`, `healthcheck`."""
+    """Answers `mailguard queue`, `reload`, `healthcheck`, `bypass` and `user`."""
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class AdminServer:
         *,
         reload: Callable[[str], Awaitable[str]],
         health: Callable[[], Awaitable[Mapping[str, Any]]],
+        guard: GuardVerbs,
     ) -> None:
         self._path, self._operator, self._store, self._clock, self._log = path, operator, store, clock, log
         self._reload, self._health = reload, health
@@ -50,6 +52,7 @@ class AdminServer:
         self._verbs: dict[str, Handler] = {
             "list": self._list, "show": self._show, "act": self._act, "reload": self._reloaded, "health": self._healthy,
             "resume": self._resume,
+            "bypass": guard.aside, "users": guard.users, "thaw": guard.thaw,
         }  # fmt: skip
 
     async def start(self) -> None:

@@ -12,7 +12,7 @@ from mailguard.errors import ConfigError
 VERBS = {
     "serve": "serve", "demo": "demo", "init": "init", "check": "check", "test": "test", "explain": "explain",
     "schema": "schema", "queue": "queue", "user": "user", "db": "db", "reload": "reload",
-    "healthcheck": "healthcheck", "version": "version",
+    "healthcheck": "healthcheck", "bypass": "bypass", "version": "version",
 }  # fmt: skip
 
 

@@ -4,10 +4,12 @@ import asyncio
 import sys
 from collections.abc import Mapping
 from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
 
 import click
 
 from mailguard.admin import client
+from mailguard.cli.bypass import warn
 from mailguard.cli.common import Context, Exit, configured, say, verb
 from mailguard.cli.service import paused
 from mailguard.clock import SystemClock
@@ -21,7 +23,8 @@ def command(context: Context, wait: float) -> None:
 
     Exit code 0 if so, 69 if nobody answers.
     """
-    socket = configured(context).socket_path
+    config = configured(context)
+    socket = config.socket_path
     clock = SystemClock()
     end = clock.monotonic() + wait
     while True:
@@ -34,6 +37,7 @@ def command(context: Context, wait: float) -> None:
                 sys.exit(Exit.UNREACHABLE)
         else:
             if health["ready"] or late:
+                warn(health, ZoneInfo(config.organization.zone))
                 _tell(health)
         asyncio.run(clock.sleep(0.1))
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from mailguard.admin import client
+from mailguard.cli.bypass import warn
 from mailguard.cli.common import Context, Exit, config_option, configured, emit, say
 from mailguard.cli.mails import show_list, show_mail
 from mailguard.cli.service import asking, paused
@@ -60,7 +61,9 @@ def _filtered(function: Any) -> Any:
 def list_(context: Context, /, as_json: bool, limit: int, **what: str | None) -> None:
     """List mails, newest first; without --state those that wait."""
     rows = _select(context, limit, **what)
-    if reason := _ask(context, "health")["paused"]:
+    health = _ask(context, "health")
+    warn(health, _zone(context))
+    if reason := health["paused"]:
         say(paused(reason))
     if as_json:
         emit(rows)

@@ -5,11 +5,14 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 from pydantic import ValidationError
 
+from mailguard.admin import client
 from mailguard.cli.common import Context, Exit, config_option, configured, say, table
+from mailguard.cli.service import asking
 from mailguard.mail import address
 from mailguard.smtpd.users import UserEntry, hash_password, load_users
 
@@ -118,12 +121,51 @@ def passwd(context: Context, name: str, password_stdin: bool) -> None:
 @config_option
 @click.pass_obj
 def disable(context: Context, name: str, again: bool) -> None:
-    """Let a user log in no more; mail that waits already goes on as decided."""
+    """Let a user log in no more; what waits of their mail is held for the fallback person.
+
+    Letting them log in again lets nothing go: that is a person's decision, mail by mail.
+    """
     path = _file(context)
     users = _load(path)
     user = _known(users, name)
     _save(path, users | {address.key(name): user.model_copy(update={"disabled": not again})})
     say(f"{user.name} {'may log in again' if again else 'can log in no more'}")
+    if not again:
+        applied = _service(context) is not None
+        say("what waits of their mail is held" if applied else "what waits of their mail is held when it starts")
+    elif any(one["name"] == f"login {address.key(name)}" for one in _service(context) or ()):
+        say(f"but {user.name} is frozen because too much was sent: `mailguard user thaw {user.name}` ends that")
+
+
+def _service(context: Context) -> list[dict[str, Any]] | None:
+    """Have the running service look at the file now; who is frozen. None, and said so, when it does not answer."""
+    try:
+        answer = client.ask(configured(context).socket_path, "users")
+    except client.Unreachable:
+        say("the service does not run")
+        return None
+    except client.Refused as error:
+        say(f"error: {error}")
+        sys.exit(Exit.FAILED)
+    frozen: list[dict[str, Any]] = answer["frozen"]
+    return frozen
+
+
+@command.command("thaw")
+@click.argument("name")
+@config_option
+@click.pass_obj
+def thaw(context: Context, name: str) -> None:
+    """Accept mail again of a login that was frozen.
+
+    Also of a listener, as `user list` names it. What is held stays held.
+    """
+    with asking():
+        answer = client.ask(configured(context).socket_path, "thaw", name=name)
+    if not answer["done"]:
+        say(f"error: {name!r} is not frozen: `mailguard user list` shows who is")
+        sys.exit(Exit.FAILED)
+    say(f"mail of {name} is accepted again")
 
 
 @command.command("list")
@@ -132,7 +174,14 @@ def disable(context: Context, name: str, again: bool) -> None:
 def list_(context: Context) -> None:
     """List the users; no password is ever shown."""
     users = _load(_file(context))
-    table(
-        ("NAME", "SENDS AS", ""),
-        [(user.name, ", ".join(user.send_as), "disabled" if user.disabled else "") for user in users.values()],
-    )
+    frozen = {one["name"]: one for one in _service(context) or ()}
+
+    def note(user: UserEntry) -> str:
+        found = frozen.get(f"login {address.key(user.name)}")
+        said = ["disabled"] * user.disabled + ([f"frozen since {found['since']}: {found['why']}"] if found else [])
+        return ", ".join(said)
+
+    table(("NAME", "SENDS AS", ""), [(user.name, ", ".join(user.send_as), note(user)) for user in users.values()])
+    for one in frozen.values():
+        if one["name"].startswith("listener "):
+            say(f"{one['name']} is frozen since {one['since']}: {one['why']}")

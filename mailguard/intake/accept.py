@@ -11,7 +11,9 @@ from mailguard.errors import CannotTell, PermanentFailure, TemporaryFailure
 from mailguard.history.settings import Learn
 from mailguard.intake import queue_id as ids
 from mailguard.intake.arrange import Desired, arrange, edits
+from mailguard.intake.aside import stand_aside
 from mailguard.intake.facts import gather, split_recipients
+from mailguard.intake.watch import RuleWatch, Suspicion
 from mailguard.log import Log
 from mailguard.mail import address
 from mailguard.mail.envelope import Envelope, Session
@@ -27,8 +29,10 @@ from mailguard.records import (
     AttachmentInfo,
     Decision,
     Ending,
+    Hit,
     Hold,
     HoldKind,
+    Mode,
     NewMail,
     NewNotice,
     NoticeKind,
@@ -65,7 +69,7 @@ class IntakeSettings:
 
 
 class Intake:
-    """One mail at a time: nothing here remembers anything between two mails."""
+    """One mail at a time: nothing but the watch remembers anything between two mails."""
 
     def __init__(
         self,
@@ -78,7 +82,11 @@ class Intake:
         log: Log,
         metrics: Metrics,
         wake: Callable[[], None],
+        *,
+        stricter: Callable[[NewMail], NewMail] = lambda mail: mail,
+        aside: Callable[[datetime], object] = lambda _: None,
     ) -> None:
+        """`stricter` adds the holds of what became stricter while a mail was judged; `aside`: is the guard so?"""
         self._store, self._rules, self._people, self._destination = store, rules, people, destination
         self._settings, self._clock, self._log, self._metrics, self._wake = (
             settings,
@@ -87,6 +95,8 @@ class Intake:
             metrics,
             wake,
         )
+        self._stricter, self._aside_at = stricter, aside
+        self.watch = RuleWatch()
         self._late = Tasks()
 
     async def accept(self, envelope: Envelope, spool: Spool, session: Session) -> Accepted:
@@ -106,7 +116,7 @@ class Intake:
         if mail.verdict.action is Action.REJECT:
             self._note(mail)
             raise PermanentFailure(f"rejected by rule {mail.verdict.reject}")
-        await self._put(mail, session)
+        mail = await self._put(mail, session)
         return Accepted(mail.queue_id, mail.verdict.holds[0].rule if mail.verdict.holds else "")
 
     async def resume(self) -> int:
@@ -178,6 +188,7 @@ class Intake:
         if past is not None or not facts.standing.asked:  # else every rule is asked again, with the past
             for rule, error in troubles:
                 self._log.failure(f"rule {rule}", error)
+        verdict = self._free(verdict, letter.now)
         info = tuple(AttachmentInfo(f.name, f.content_type, f.size) for f in facts.attachments if not f.inline)
         mail = self._new_mail(letter, people, verdict, facts.automatic, frozenset(facts.to + facts.cc), info)
         return mail, facts.standing.asked
@@ -191,8 +202,13 @@ class Intake:
             expires_at=letter.now + holds.expires,
             on_expiry=OnExpiry.RETURN if holds.on_expiry is OnExpiry.SEND else holds.on_expiry,
         )  # fmt: skip
-        verdict = Verdict(Action.HOLD, holds=(hold,), rules_hash=self._rules().hash)
+        hit = Hit(UNREADABLE, Mode.ENFORCE, Action.HOLD, hold.reason) if self._aside_at(letter.now) else None
+        verdict = Verdict(Action.HOLD, holds=(hold,), hits=(hit,) if hit else (), rules_hash=self._rules().hash)
+        verdict = self._free(verdict, letter.now)
         return self._new_mail(letter, people, verdict, automatic=False, visible=_visible(letter), files=())
+
+    def _free(self, verdict: Verdict, now: datetime) -> Verdict:
+        return stand_aside(verdict) if self._aside_at(now) else verdict
 
     def _new_mail(
         self,
@@ -222,8 +238,27 @@ class Intake:
         )  # fmt: skip
 
     # storing
-    async def _put(self, mail: NewMail, session: Session) -> None:
+    def _watched(self, mail: NewMail) -> NewMail:
+        """As it was judged; a rule that suddenly holds too much is told of, and asks nobody for a while."""
+        now = self._clock.monotonic()
+        for suspicion in self.watch.see(mail, self._rules(), now):
+            self._log.suspected(suspicion.rule, suspicion.held, suspicion.mails)
+            self._late.spawn(self._alert(suspicion))
+        return self.watch.patient(mail, now, self._clock.now())
+
+    async def _alert(self, suspicion: Suspicion) -> None:
+        data = {"about": "rule.suspected", "name": suspicion.rule}
+        data |= {"held": str(suspicion.held), "mails": str(suspicion.mails)}
+        try:
+            alert = NewNotice(NoticeKind.ALERT, self._settings.holds.fallback, data=data)
+            await self._store.notify([alert], self._clock.now())
+            self._wake()
+        except Exception as error:
+            self._log.failure("rule watch", error)
+
+    async def _put(self, mail: NewMail, session: Session) -> NewMail:
         started = self._clock.monotonic()
+        mail = self._stricter(self._watched(mail))
         await self._store.put(mail, self._clock.now())
         seconds = self._clock.monotonic() - started
         self._metrics.commit.observe(seconds)
@@ -231,6 +266,7 @@ class Intake:
         self._log.accepted(mail, seconds)
         self._note(mail)
         self._wake()
+        return mail
 
     def _note(self, mail: NewMail) -> None:
         for hit in mail.verdict.hits:
@@ -249,7 +285,7 @@ class Intake:
     def _decide_late(self, judging: "asyncio.Task[NewMail]") -> None:
         async def decide() -> None:
             try:
-                mail = _no_reject(await judging)
+                mail = self._watched(_no_reject(await judging))
                 decision = await self._persist(mail)
                 if decision.ending is Ending.DONE:
                     self._note(mail)

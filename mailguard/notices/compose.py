@@ -21,6 +21,7 @@ from mailguard.records import NewNotice, NoticeClaim, NoticeKind, Power
 
 _UTF8 = Charset("utf-8")
 _UTF8.body_encoding = QP
+_OF_NO_MAIL = (NoticeKind.CODE, NoticeKind.ALERT)
 _GIVES_BACK = (NoticeKind.RETURNED, NoticeKind.EXPIRED)
 
 
@@ -50,9 +51,9 @@ def render(
 
 
 def _told(claim: NoticeClaim) -> list[NewNotice]:
-    """What can be told: a notice about a mail nobody knows any more is dropped, a code is not."""
+    """What can be told: a notice about a mail nobody knows any more is dropped, a code or an alert is not."""
     told = [stored.notice for stored in claim.notices]
-    return [n for n in told if n.queue_id in claim.mails or n.kind is NoticeKind.CODE]
+    return [n for n in told if n.queue_id in claim.mails or n.kind in _OF_NO_MAIL]
 
 
 def _section(
@@ -62,6 +63,8 @@ def _section(
     links: Mapping[str, str],
     given: Mapping[str, bytes],
 ) -> Section:
+    if notice.kind is NoticeKind.ALERT:
+        return teller.alert(notice)
     mail = claim.mails.get(notice.queue_id)
     if mail is None or notice.kind is NoticeKind.CODE:
         return teller.code(notice, mail)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from mailguard.mail.address import key
@@ -64,6 +65,17 @@ class Teller:
         said = self._say("code", {"named": named, "title": title or self._label("no_subject")})
         code = clean(notice.data.get("code", ""), 20)
         return Section(said["subject"], said["headline"], tuple(said["lead"].split("\n")), code=code)
+
+    def alert(self, notice: NewNotice) -> Section:
+        """Something about the service itself: what happened, and what to do about it."""
+        data, until = notice.data, notice.data.get("until", "")
+        said = self._say("alert", {
+            "about": data.get("about", ""), "name": clean(data.get("name", ""), 254), "why": clean(data.get("why", "")),
+            "held": clean(data.get("held", ""), 20), "mails": clean(data.get("mails", ""), 20),
+            "until": self.when.at(datetime.fromisoformat(until)) if until else "",
+        })  # fmt: skip
+        lead = tuple(line for line in said["lead"].split("\n") if line)
+        return Section(clean(said["subject"], 200), said["headline"], lead)
 
     def mail(self, notice: NewNotice, mail: Mail, link: str, *, attached: bool) -> Section:
         """What became of one mail, as this person may know it."""

@@ -3,6 +3,7 @@
 Addresses are strings as the client wrote them; they are compared by `mail.address.key`. Instants are aware UTC.
 """
 
+from mailguard.records.curb import Curb
 from mailguard.records.mail import (
     Accepted,
     AttachmentInfo,
@@ -43,6 +44,7 @@ __all__ = [
     "AttachmentInfo",
     "Capability",
     "Claim",
+    "Curb",
     "Decision",
     "Delivery",
     "Ending",

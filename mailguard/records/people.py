@@ -52,6 +52,7 @@ class NoticeKind(StrEnum):
     DECIDED = "decided"  # to the sender: an approver let it go, or sent it back
     NOTIFY = "notify"  # to whom a rule's `notify` names
     CODE = "code"  # data: {"code": "123456"}; for signing in or confirming
+    ALERT = "alert"  # about the service itself, to whoever answers for it; data: {"about": …}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class NewNotice:
 
     kind: NoticeKind
     person: str
-    queue_id: str = ""  # '' only for CODE
+    queue_id: str = ""  # '' only for CODE and ALERT
     power: Power = Power.SENDER
     scope: frozenset[str] = frozenset()
     due_at: datetime | None = None  # None: now

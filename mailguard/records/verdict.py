@@ -56,6 +56,7 @@ class HoldKind(StrEnum):
     ERROR = "error"  # unreadable, a rule failed, over budget
     DAMAGED = "damaged"  # the stored bytes do not match their digest: no expiry, no release
     POISON = "poison"  # carrying it crashed three times
+    POLICY = "policy"  # what became stricter after it was accepted: an order, a login, a quota
 
 
 @dataclass(frozen=True, slots=True)

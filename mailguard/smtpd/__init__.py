@@ -4,7 +4,7 @@ from mailguard.smtpd.auth import Authenticator, User
 from mailguard.smtpd.floor import Accept
 from mailguard.smtpd.server import SmtpServer
 from mailguard.smtpd.upstream import TryLogin, UpstreamUsers
-from mailguard.smtpd.users import FileUsers, UserEntry, UserFile, hash_password, load_users
+from mailguard.smtpd.users import FileUsers, UserEntry, UserFile, enabled, hash_password, load_users
 from mailguard.smtpd.watching import NoWatcher, Watcher
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "UserEntry",
     "UserFile",
     "Watcher",
+    "enabled",
     "hash_password",
     "load_users",
 ]

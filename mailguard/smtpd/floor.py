@@ -16,6 +16,7 @@ from mailguard.smtpd.gate import Gate
 from mailguard.smtpd.policy import Policy
 from mailguard.smtpd.quota import Meter
 from mailguard.smtpd.settings import Limits, Listener, Quota
+from mailguard.smtpd.warden import Warden
 from mailguard.smtpd.watching import Watcher
 
 
@@ -67,6 +68,7 @@ class Floor:
     meter: Meter
     commits: Commits
     bodies: Bodies
+    warden: Warden
 
     def context(self) -> ssl.SSLContext:
         """The certificate; that there is one where it is needed was checked with the settings."""

@@ -22,7 +22,8 @@ from mailguard.smtpd.session import SmtpSession
 from mailguard.smtpd.settings import Auth, Listener, SmtpSettings, TlsFiles
 from mailguard.smtpd.tls import refuse_outdated, server_context
 from mailguard.smtpd.upstream import TryLogin, UpstreamUsers, own_address
-from mailguard.smtpd.users import FileUsers
+from mailguard.smtpd.users import FileUsers, UsersChanged
+from mailguard.smtpd.warden import NoWarden, Warden
 from mailguard.smtpd.watching import NoWatcher, Watcher
 
 _LISTEN_HELP = {
@@ -44,7 +45,8 @@ class _Door:
 class SmtpServer:
     """Mail in. `users` overrides what the settings say; `try_login` is needed for `users: {upstream: …}`.
 
-    `internal` says whether an address is our own; `send_as` which addresses an upstream login may use.
+    `internal` says whether an address is our own; `send_as` which addresses an upstream login may use; the `warden`
+    who may send at all. `users_changed` is told of every change of users.yaml, within a second or two.
     """
 
     def __init__(
@@ -60,17 +62,21 @@ class SmtpServer:
         users: Authenticator | None = None,
         try_login: TryLogin | None = None,
         send_as: Callable[[str], tuple[str, ...]] = own_address,
+        warden: Warden | None = None,
+        users_changed: UsersChanged | None = None,
     ) -> None:
         self._settings, self._accept, self._clock = settings, accept, clock
         self._internal, self._notices_sender = internal, notices_sender
         self._watcher = watcher or NoWatcher()
         self._room = room or _endless
         self._given_users, self._try_login, self._send_as = users, try_login, send_as
-        self._gate, self._meter, self._commits = Gate(), Meter(clock), Commits()
+        self._warden, self._users_changed = warden or NoWarden(), users_changed
+        self._gate, self.meter, self._commits = Gate(), Meter(clock, self._warden), Commits()
         self._bodies = Bodies()
         self._doors: dict[str, _Door] = {}
         self._sessions: set[Connection] = set()
         self._sweeper: asyncio.Task[None] | None = None
+        self._looker: asyncio.Task[None] | None = None
         self._users: Authenticator | None = None
         self._certificate = b""
 
@@ -78,6 +84,7 @@ class SmtpServer:
         """Open every listener, or none: ConfigError says which address or file was the trouble."""
         await self.reload(self._settings)
         self._sweeper = asyncio.create_task(self._sweep())
+        self._looker = asyncio.create_task(self._look())
 
     async def stop(self, drain: float) -> None:
         """Take no new clients, give mails in progress `drain` seconds; what is being committed is always awaited."""
@@ -95,8 +102,9 @@ class SmtpServer:
                 session.task.cancel()
         if tasks := [session.task for session in self._sessions if session.task is not None]:
             await asyncio.wait(tasks)
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        for task in (self._sweeper, self._looker):
+            if task is not None:
+                task.cancel()
         self._doors.clear()
 
     async def reload(self, settings: SmtpSettings) -> None:
@@ -181,9 +189,10 @@ class SmtpServer:
             watcher=self._watcher,
             room=self._room,
             gate=self._gate,
-            meter=self._meter,
+            meter=self.meter,
             commits=self._commits,
             bodies=self._bodies,
+            warden=self._warden,
         )
 
     async def _open(self, floor: Floor) -> _Door:
@@ -210,6 +219,19 @@ class SmtpServer:
             now = self._clock.monotonic()
             for session in list(self._sessions):
                 session.sweep(now)
+
+    async def look_at_users(self) -> None:
+        """Read users.yaml if it is another one by now; `users_changed` has done its work when this returns."""
+        if isinstance(self._users, FileUsers) and self._users_changed is not None:
+            await self._users.tell(self._users_changed)
+
+    async def _look(self) -> None:
+        while True:
+            await self._clock.sleep(SWEEP)
+            try:
+                await self.look_at_users()
+            except Exception as error:
+                self._watcher.failure("users.yaml", error)
 
     async def _settle(self, drain: float) -> None:
         """Until every session has ended, or `drain` seconds have passed."""

@@ -2,9 +2,10 @@
 """What a client wants: MAIL, RCPT, DATA and the small verbs."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Any
 
-from mailguard.errors import PermanentFailure, TemporaryFailure
+from mailguard.errors import PermanentFailure, SmtpError, TemporaryFailure
 from mailguard.mail import address
 from mailguard.mail.envelope import Envelope, Identity, Session
 from mailguard.mail.message import Message
@@ -15,6 +16,7 @@ from mailguard.smtpd.commands import mail_parameters, rcpt_parameters
 from mailguard.smtpd.connection import GoodbyeError, syntax
 from mailguard.smtpd.gate import trusted
 from mailguard.smtpd.greeting import Greeting, order
+from mailguard.smtpd.quota import Booking, Payer
 from mailguard.smtpd.settings import Auth, Tls
 from mailguard.smtpd.transaction import Transaction, path_argument
 
@@ -47,7 +49,9 @@ class SmtpSession(Greeting):
         if given.size > floor.limits.size:
             raise data.too_big(floor.limits.size)
         floor.policy.check_envelope(self.user, self.sender)
-        self._check_quota(0)
+        if floor.quota is not None:
+            floor.meter.check(self._payer(), floor.quota)
+            await floor.meter.check_waiting(self._payer(), floor.quota, given.size)
         if not await floor.room(given.size):
             raise TemporaryFailure("the disk is almost full: try again later", code=452, enhanced="4.3.1")
         self.transaction = Transaction(self.sender, given, floor.limits.recipients)
@@ -64,13 +68,17 @@ class SmtpSession(Greeting):
             raise PermanentFailure(f"{self.peer} may not send mail here: its network is not trusted")
         if floor.listener.auth is Auth.REQUIRED and self.user is None:
             raise PermanentFailure("log in first (AUTH)", code=530, enhanced="5.7.0")
+        self._refuse_disabled()
 
-    def _check_quota(self, recipients: int) -> None:
-        if self.floor.quota is not None:
-            self.floor.meter.check(self._payer(), self.floor.quota, recipients)
+    def _refuse_disabled(self) -> None:
+        """Somebody disabled this login while its session went on."""
+        if self.user is not None and not self.floor.warden.may_send(self.user.name):
+            raise GoodbyeError("this login is not valid any more")
 
-    def _payer(self) -> str:
-        return f"login {address.key(self.user.name)}" if self.user else f"listener {self.floor.listener.bind}"
+    def _payer(self) -> Payer:
+        if self.user is None:
+            return Payer(f"listener {self.floor.listener.bind}")
+        return Payer(f"login {address.key(self.user.name)}", self.user.name)
 
     async def smtp_RCPT(self, argument: str) -> None:
         transaction = self.transaction
@@ -83,32 +91,49 @@ class SmtpSession(Greeting):
         if not recipient:
             raise PermanentFailure("bad address: <> can't receive mail", code=501, enhanced="5.1.3")
         given = rcpt_parameters(rest)
-        self._check_quota(len(transaction.recipients) + 1)
+        if self.floor.quota is not None:
+            self.floor.meter.check(self._payer(), self.floor.quota, 0, len(transaction.recipients) + 1)
         transaction.add(recipient, given)
         self._say("250 2.1.5 recipient ok")
 
     async def smtp_DATA(self, argument: str) -> None:
-        try:
-            envelope = self._envelope(argument)
-        except PermanentFailure as error:
-            if self.wire.empty():
-                raise
-            self._say(error.line)
-            # The client did not wait: what follows is a body, and must not be taken for commands (RFC 2920 §3.1).
-            raise GoodbyeError("nothing may follow DATA before its answer") from None
+        async with AsyncExitStack() as stack:
+            try:
+                envelope, booking = await self._begin(argument, stack)
+            except SmtpError as error:
+                if self.wire.empty():
+                    raise
+                self._say(error.line)
+                # The client did not wait: what follows is a body, and must not be taken for commands (RFC 2920 §3.1).
+                raise GoodbyeError("nothing may follow DATA before its answer") from None
+            await self._receive(envelope, booking)
+
+    async def _begin(self, argument: str, stack: AsyncExitStack) -> tuple[Envelope, Booking | None]:
+        """What DATA ends: the envelope, and the mail's place in its sender's quota, which `stack` gives back."""
+        if self.transaction is None or argument:
+            raise syntax("DATA takes nothing", 501) if argument else order("MAIL first")
+        transaction, self.transaction = self.transaction, None
+        envelope, quota = transaction.envelope(), self.floor.quota
+        if quota is None:
+            return envelope, None
+        recipients, size = len(envelope.recipients), transaction.parameters.size
+        return envelope, await stack.enter_async_context(
+            self.floor.meter.booking(self._payer(), quota, recipients, size)
+        )
+
+    async def _receive(self, envelope: Envelope, booking: Booking | None) -> None:
         self._say("354 go ahead, end with a line that is only a dot")
         await self._flush()
         body = Body(self.floor.bodies, self.floor.limits.in_flight)
         try:
-            await self._commit(envelope, await self._body(body))
+            spool = await self._body(body)
+            if booking is not None:
+                await booking.weigh(len(spool.raw))
+            await self._commit(envelope, spool)
         finally:
             body.release()
-
-    def _envelope(self, argument: str) -> Envelope:
-        if self.transaction is None or argument:
-            raise syntax("DATA takes nothing", 501) if argument else order("MAIL first")
-        transaction, self.transaction = self.transaction, None
-        return transaction.envelope()
+        if booking is not None:
+            booking.keep()
 
     async def _body(self, body: Body) -> Spool:
         self._upload_begins()
@@ -123,13 +148,14 @@ class SmtpSession(Greeting):
         session = Session(
             self.id, identity, self.peer, self.helo, self._protocol(envelope.smtputf8), floor.listener.bind
         )
+        self._refuse_disabled()
+        if floor.quota is not None:
+            floor.meter.refuse_frozen(self._payer())
         self.committing = True
         try:
             accepted = await floor.commits.run(floor.accept.accept(envelope, spool, session))
         finally:
             self.committing = False
-        if floor.quota is not None:
-            floor.meter.add(self._payer(), len(envelope.recipients))
         self._commands = 0
         self._say(_thanks(accepted))
         floor.watcher.smtp_accepted(session, envelope, len(spool.raw), accepted, floor.clock.monotonic() - dot)

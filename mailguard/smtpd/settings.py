@@ -78,7 +78,8 @@ class TlsFiles(Section):
 class Quota(Section):
     """How much one login may send; more is told to try again later (451).
 
-    `mails` and `recipients` are enforced. `waiting` and `bytes` are checked and kept, but not enforced yet.
+    Who tries three times the mails or recipients of an hour is frozen until `mailguard user thaw`. `waiting` and
+    `bytes` of listeners without a login are those of all mail that came without one.
     """
 
     mails: Rate = 300
@@ -86,9 +87,9 @@ class Quota(Section):
     recipients: Rate = 2000
     """Recipients within an hour, like 2000/h."""
     waiting: int = Field(default=5000, ge=1)
-    """Mails of one login that wait at the same time. Not enforced yet."""
+    """Mails of one login that wait at the same time."""
     bytes: Size = 2 << 30
-    """Size of all mail of one login that waits at the same time. Not enforced yet."""
+    """Size of all mail of one login that waits at the same time."""
 
 
 class Listener(Section):

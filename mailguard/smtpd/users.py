@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -82,6 +83,15 @@ def load_users(path: Path) -> dict[str, UserEntry]:
     return {address.key(user.name): user for user in file.users}
 
 
+UsersChanged = Callable[[frozenset[str]], Awaitable[None]]
+"""(names, in normal form, of everybody who may log in) → done with it."""
+
+
+def enabled(users: Mapping[str, UserEntry]) -> frozenset[str]:
+    """Who may log in, in normal form."""
+    return frozenset(name for name, entry in users.items() if not entry.disabled)
+
+
 class FileUsers:
     """An Authenticator. The file is read at once: ConfigError when it is wrong.
 
@@ -93,6 +103,8 @@ class FileUsers:
         self._stamp = self._file_stamp()
         self._adopt(load_users(path))
         self._remembered, self._slowdown = Remembered(clock), Slowdown(clock)
+        self._told: frozenset[str] | None = None
+        self._telling = asyncio.Lock()
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._hasher = hasher()
 
@@ -118,6 +130,15 @@ class FileUsers:
             self._remembered.add(entry.name, password, stored)
         self._slowdown.passed(name, peer)
         return User(entry.name, entry.send_as)
+
+    async def tell(self, changed: UsersChanged) -> None:
+        """Let somebody know of a change, once; again later if that fails."""
+        async with self._telling:
+            await self._refresh()
+            now = enabled(self._users)
+            if now != self._told:
+                await changed(now)
+                self._told = now
 
     def _verify(self, stored: str, password: str) -> bool:
         try:

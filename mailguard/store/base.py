@@ -12,6 +12,7 @@ from mailguard.records import (
     Actor,
     Capability,
     Claim,
+    Curb,
     Decision,
     Event,
     Hold,
@@ -47,6 +48,14 @@ class Expiry:
     queue_id: str
     rule: str
     outcome: str  # send | return | discard | reminded
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one login has unfinished: mails, and their bytes."""
+
+    mails: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +220,13 @@ class Store(Protocol):
         """Give up these deliveries (ids): failed, with the reports about them. TOO_LATE when others wait by now."""
         ...
 
+    async def curb(self, curb: Curb, *, by: Actor, now: datetime, alerts: Sequence[NewNotice] = ()) -> list[str]:
+        """Hold what the curb covers of all unfinished mail, and ask its approvers; the queue ids that changed.
+
+        A copy that is on its way is held should it come back. Applying the same curb again changes nothing.
+        """
+        ...
+
     async def expire(self, now: datetime) -> list[Expiry]:
         """End the holds whose time is up as `on_expiry` says, remind at half time; notices commit with it."""
         ...
@@ -250,9 +266,16 @@ class Store(Protocol):
 
     # what outlives the process
     async def remember(
-        self, name: str, value: Mapping[str, Any] | None, *, event: str, by: Actor, now: datetime
+        self,
+        name: str,
+        value: Mapping[str, Any] | None,
+        *,
+        event: str,
+        by: Actor,
+        now: datetime,
+        notices: Sequence[NewNotice] = (),
     ) -> None:
-        """Keep a small JSON value under `name` (None: forget it), with this event in the audit."""
+        """Keep a small JSON value under `name` (None: forget it), with this event in the audit and these notices."""
         ...
 
     async def recall(self, names: str) -> dict[str, dict[str, Any]]:
@@ -275,6 +298,14 @@ class Store(Protocol):
         ...
 
     async def counts(self, now: datetime) -> Counts: ...
+
+    async def load(self, login: str) -> Load:
+        """What of this login's mail has not ended; '' is all that came without a login."""
+        ...
+
+    async def logins(self) -> list[str]:
+        """Every login with unfinished mail."""
+        ...
 
     # keeping house
     async def purge(self, now: datetime, keep: Retention) -> int:

@@ -1,7 +1,7 @@
 """The web application: its routes, and what it answers when something is wrong."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -58,13 +58,14 @@ def create_app(
     language: str = "en",
     report: Report | None = None,
     paused: Callable[[], bool] = lambda: False,
+    aside: Callable[[], datetime | None] = lambda: None,
 ) -> Starlette:
     """The pages. `zone` is asked anew for every page; `ready` answers /readyz; `language` is 'en' or 'pl'.
 
-    `report` hears of what should not have happened; without it the server's own log does.
-    While `paused`, the pages say that nothing is sent.
+    `report` hears of what should not have happened; without it the server's own log does. While `paused`, the pages
+    say that nothing is sent. `aside`: until when the guard stands aside, if it does.
     """
-    site = Site(desk, settings, clock, Words(language), zone, paused)
+    site = Site(desk, settings, clock, Words(language), zone, paused, aside)
 
     async def by_link(request: Request) -> View | None:
         return await desk.view(request.path_params["key"])

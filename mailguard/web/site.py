@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -36,6 +37,7 @@ class Site:
     words: Words
     zone: Callable[[], str]
     paused: Callable[[], bool]
+    aside: Callable[[], datetime | None] = lambda: None
 
     def teller(self) -> Teller:
         """Speaks of mails as of now."""
@@ -44,7 +46,13 @@ class Site:
     def page(self, name: str, status: int = 200, **values: object) -> HTMLResponse:
         """The template, filled in."""
         template = _TEMPLATES.get_template(name)
-        return HTMLResponse(template.render(say=self.words.say, paused=self.paused(), **values), status)
+        shown = {"paused": self.paused(), "aside": self._aside(), **values}
+        return HTMLResponse(template.render(say=self.words.say, **shown), status)
+
+    def _aside(self) -> str:
+        """One line while new mail is not checked; '' as ever."""
+        until = self.aside()
+        return self.words.say("bypass", at=self.teller().when.at(until)) if until else ""
 
     def note(self, kind: str, status: int) -> HTMLResponse:
         """A page of a heading and one sentence that says what to do."""

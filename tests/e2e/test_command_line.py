@@ -172,3 +172,38 @@ def test_explain_says_each_rule_and_the_fact_that_decided(bare: Installed, tmp_p
 @pytest.mark.parametrize("what", ["config", "rules", "people"])
 def test_schema_is_json(bare: Installed, what: str) -> None:
     assert json.loads(bare.command("schema", what))["$schema"]
+
+
+async def test_a_bypass_is_begun_shown_and_ended(installed: Installed) -> None:
+    def admin() -> None:
+        installed.start()
+        assert "no bypass" in installed.command("bypass")
+        installed.command("bypass", "--for", "30m", code=2)
+        installed.command("bypass", "--for", "25h", "--reason", "x", code=1)
+        assert "BYPASS until" in installed.command("bypass", "--for", "30m", "--reason", "the rules misfire")
+        send(installed, "kim@client.example")
+        shown = subprocess.run(
+            [COMMAND, "--config", installed.config, "queue", "list"], check=True, capture_output=True, text=True
+        )
+        assert "the rules misfire" in shown.stderr
+        healthy = subprocess.run(
+            [COMMAND, "--config", installed.config, "healthcheck"], check=True, capture_output=True, text=True
+        )
+        assert "BYPASS until" in healthy.stderr
+        assert json.loads(installed.command("bypass", "--json"))["reason"] == "the rules misfire"
+        assert "no bypass" in installed.command("bypass", "--end")
+        installed.command("bypass", "--end", code=1)
+
+    await asyncio.to_thread(admin)
+
+
+async def test_a_disabled_user_is_known_to_the_service_when_the_command_returns(installed: Installed) -> None:
+    def admin() -> None:
+        assert "ann" in installed.command("user", "list")
+        installed.start()
+        installed.command("user", "disable", "ann")
+        assert "disabled" in installed.command("user", "list")
+        installed.command("user", "disable", "ann", "--again")
+        installed.command("user", "thaw", "ann", code=1)
+
+    await asyncio.to_thread(admin)

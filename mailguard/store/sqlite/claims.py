@@ -112,6 +112,7 @@ def settle(
         _tell(db, row["id"], mine[number], outcome, now)
     if row["on_hold"]:
         db.execute(SQL["cover"], {"mail": row["id"]}).fetchall()
+        db.execute(SQL["resolve_idle"], {"mail": row["id"], "now": micros(now), "by": "courier"})
     gone = [mine[number] for number, outcome in outcomes.items() if outcome.result is Result.SENT]
     if gone and row["kind"] == Kind.MAIL:
         past.sent(db, row["thread"], gone, micros(now))

@@ -6,7 +6,7 @@ from sqlite3 import Connection
 
 from mailguard.mail.address import key
 from mailguard.records import Event, Mail, State
-from mailguard.store.base import Counts, Filter
+from mailguard.store.base import Counts, Filter, Load
 from mailguard.store.sqlite import mails
 from mailguard.store.sqlite.codec import instant, maybe_instant, maybe_micros, micros
 from mailguard.store.sqlite.connection import SQL
@@ -68,6 +68,15 @@ def counts(db: Connection, now: datetime) -> Counts:
         oldest={state: instant(row[0]) for state, row in oldest.items() if row is not None},
         notices_undelivered=late,
     )
+
+
+def load(db: Connection, login: str) -> Load:
+    row = db.execute(SQL["load"], (login,)).fetchone()
+    return Load(row["mails"], row["bytes"])
+
+
+def logins(db: Connection) -> list[str]:
+    return [row["login"] for row in db.execute(SQL["logins"])]
 
 
 def next_due(db: Connection) -> datetime | None:

@@ -10,8 +10,8 @@ from mailguard.store.sqlite import codec, mails
 from mailguard.store.sqlite.codec import clean, micros
 from mailguard.store.sqlite.connection import SQL
 
-# A code is waited for; these carry a mail back, which has its own place in the mailbox.
-_ALONE = frozenset({NoticeKind.CODE, NoticeKind.RETURNED, NoticeKind.EXPIRED})
+# A code is waited for, an alert is read at once; the others carry a mail back, which has its own place in the mailbox.
+_ALONE = frozenset({NoticeKind.CODE, NoticeKind.ALERT, NoticeKind.RETURNED, NoticeKind.EXPIRED})
 
 
 def claim(

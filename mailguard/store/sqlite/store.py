@@ -18,6 +18,7 @@ from mailguard.records import (
     Actor,
     Capability,
     Claim,
+    Curb,
     Decision,
     Event,
     Hold,
@@ -28,10 +29,11 @@ from mailguard.records import (
     Outcome,
     Past,
 )
-from mailguard.store.base import Counts, Expiry, Filter, Retention
+from mailguard.store.base import Counts, Expiry, Filter, Load, Retention
 from mailguard.store.sqlite import (
     claims,
     connection,
+    curbs,
     epoch,
     expiry,
     links,
@@ -222,6 +224,9 @@ class SqliteStore:
     ) -> Decision:
         return await self._write(lambda db: people.bounce(db, queue_id, failed, reply, by, now, reports))
 
+    async def curb(self, curb: Curb, *, by: Actor, now: datetime, alerts: Sequence[NewNotice] = ()) -> list[str]:
+        return await self._write(lambda db: curbs.curb(db, curb, by, now, alerts))
+
     async def expire(self, now: datetime) -> list[Expiry]:
         if self.paused:
             return []
@@ -266,9 +271,16 @@ class SqliteStore:
     # --- what outlives the process ---
 
     async def remember(
-        self, name: str, value: Mapping[str, Any] | None, *, event: str, by: Actor, now: datetime
+        self,
+        name: str,
+        value: Mapping[str, Any] | None,
+        *,
+        event: str,
+        by: Actor,
+        now: datetime,
+        notices: Sequence[NewNotice] = (),
     ) -> None:
-        await self._write(lambda db: memory.remember(db, name, value, event, by, now))
+        await self._write(lambda db: memory.remember(db, name, value, event, by, now, notices))
 
     async def recall(self, names: str) -> dict[str, dict[str, Any]]:
         return await self._look(partial(memory.recall, names=names))
@@ -312,6 +324,12 @@ class SqliteStore:
 
     async def counts(self, now: datetime) -> Counts:
         return await self._look(partial(looking.counts, now=now))
+
+    async def load(self, login: str) -> Load:
+        return await self._look(partial(looking.load, login=login))
+
+    async def logins(self) -> list[str]:
+        return await self._look(looking.logins)
 
     # --- keeping house ---
 

@@ -42,6 +42,15 @@ SELECT m.received_at FROM mail m
  WHERE m.unfinished > 0 AND EXISTS (SELECT 1 FROM delivery d WHERE d.mail = m.id AND d.state = ?)
  ORDER BY m.id LIMIT 1;
 
+-- name: load
+-- What one login has unfinished. The reports we make on the way have no login, and are nobody's.
+SELECT count(*) AS mails, coalesce(sum(size), 0) AS bytes FROM mail INDEXED BY mail_by_login
+ WHERE unfinished > 0 AND kind = 'mail' AND login = ? COLLATE NOCASE;
+
+-- name: logins
+-- Who has anything unfinished.
+SELECT DISTINCT login FROM mail INDEXED BY mail_by_login WHERE unfinished > 0 AND kind = 'mail' AND login <> '';
+
 -- name: next_due
 -- The next instant with something to do: a copy, a hold's end or half time, a notice.
 SELECT min(at) FROM (

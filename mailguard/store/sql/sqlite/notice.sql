@@ -13,7 +13,7 @@ SELECT n.*, m.queue_id FROM notice n INDEXED BY notice_due LEFT JOIN mail m ON m
 -- name: told_lately
 -- How many mails one person got from us lately (a digest is one), and when the last one was claimed.
 SELECT count(DISTINCT fence) AS many, max(claimed_at) AS last FROM notice
- WHERE person_key = :person AND claimed_at > :since AND kind NOT IN ('code', 'returned', 'expired');
+ WHERE person_key = :person AND claimed_at > :since AND kind NOT IN ('code', 'alert', 'returned', 'expired');
 
 -- name: postpone_notice
 -- Wait for others to the same person.

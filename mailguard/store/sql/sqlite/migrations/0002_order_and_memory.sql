@@ -9,6 +9,9 @@ CREATE INDEX delivery_next ON delivery (due_at) WHERE state = 'queued' AND behin
 CREATE INDEX delivery_behind ON delivery (behind) WHERE behind IS NOT NULL;
 CREATE INDEX mail_by_thread ON mail (thread, sender_key) WHERE unfinished > 0;
 
+-- What one login has unfinished is asked for when its quota may be used up, however much of it is kept.
+CREATE INDEX mail_by_login ON mail (login COLLATE NOCASE, size) WHERE unfinished > 0 AND kind = 'mail';
+
 -- By name: a bypass and its end, what is frozen, whether sending is paused. Nothing of a mail.
 CREATE TABLE memory (
   name  TEXT PRIMARY KEY,

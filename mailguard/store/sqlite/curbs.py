@@ -1,0 +1,57 @@
+"""Policy that became stricter: what still waits is held for a person. Nothing here lets anything go."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from sqlite3 import Connection, Row
+
+from mailguard.mail.address import key
+from mailguard.records import Actor, Curb, Hold, NewNotice, NoticeKind, Power
+from mailguard.store.sqlite import mails, waits
+from mailguard.store.sqlite.codec import dump_set, micros, names
+from mailguard.store.sqlite.connection import SQL
+
+
+def curb(db: Connection, curb: Curb, by: Actor, now: datetime, alerts: Sequence[NewNotice]) -> list[str]:
+    """As `Store.curb`."""
+    mails.add_notices(db, alerts, now)
+    asked = {"since": micros(curb.since), "login": curb.login}
+    rows = db.execute(SQL["unfinished_copies"], asked).fetchall()
+    changed = []
+    for number, group in groupby(rows, lambda row: int(row["mail"])):
+        copies = list(group)
+        hold = _missing(db, number, curb, copies)
+        if hold is not None:
+            _hold(db, number, copies[0], curb, hold, by, now)
+            changed.append(str(copies[0]["queue_id"]))
+    return changed
+
+
+def _missing(db: Connection, number: int, curb: Curb, copies: Sequence[Row]) -> Hold | None:
+    """The hold that this mail still lacks."""
+    scope = curb.scope(copies[0]["sender_key"], frozenset(row["address_key"] for row in copies))
+    if scope is None:
+        return None
+    asked = {"mail": number, "rule": curb.rule, "since": micros(curb.since)}
+    had = [names(row["scope"]) for row in db.execute(SQL["curbed"], asked)]
+    left = scope - frozenset[str]().union(*had)
+    if not all(had) or (had and not left):
+        return None
+    return curb.hold(left)
+
+
+def _hold(db: Connection, number: int, mail: Row, curb: Curb, hold: Hold, by: Actor, now: datetime) -> None:
+    timeless = any(one.kind in mails.TIMELESS for one in waits.open_holds(db, number))
+    mails.add_holds(db, number, [hold], now, frozen=timeless)
+    db.execute(SQL["hold_back"], {"mail": number, "scope": dump_set(hold.scope)}).fetchall()
+    db.execute(SQL["revise"], (number,))
+    mails.event(db, number, now, "message.held", by, {"rule": hold.rule, "reason": hold.reason, "kind": hold.kind})
+    mails.add_notices(db, _told(mail, curb), now, {mail["queue_id"]: number})
+
+
+def _told(mail: Row, curb: Curb) -> Iterator[NewNotice]:
+    asked = {key(person) for person in curb.approvers}
+    if curb.tell_sender and mail["answers"] and key(mail["answers"]) not in asked:
+        yield NewNotice(NoticeKind.HELD, mail["answers"], mail["queue_id"])
+    for person in curb.approvers:
+        yield NewNotice(NoticeKind.APPROVAL, person, mail["queue_id"], Power.APPROVER)
