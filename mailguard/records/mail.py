@@ -87,6 +87,7 @@ class Delivery:
     released_at: datetime | None = None
     ended_at: datetime | None = None
     last_reply: str = ""
+    behind: str = ""  # queue id of the earlier mail in the conversation whose copy must leave first
 
     @property
     def address(self) -> str:

@@ -20,7 +20,7 @@ from mailguard.records import (
     Result,
     State,
 )
-from mailguard.store.sqlite import mails, past
+from mailguard.store.sqlite import mails, order, past
 from mailguard.store.sqlite.codec import clean, dump, instant, micros
 from mailguard.store.sqlite.connection import SQL
 
@@ -110,9 +110,11 @@ def settle(
     for number, outcome in outcomes.items():
         _write(db, number, claim.fence, outcome, now)
         _tell(db, row["id"], mine[number], outcome, now)
+    gone = [mine[number] for number, outcome in outcomes.items() if outcome.result is Result.SENT]
     if row["on_hold"]:
         db.execute(SQL["cover"], {"mail": row["id"]}).fetchall()
-    gone = [mine[number] for number, outcome in outcomes.items() if outcome.result is Result.SENT]
+    if len(gone) < len(outcomes):
+        order.let_follow(db, row["id"], now)  # one try is enough: who is greylisted does not hold up the conversation
     if gone and row["kind"] == Kind.MAIL:
         past.sent(db, row["thread"], gone, micros(now))
         if row["sender_key"] and not row["automatic"]:
@@ -160,6 +162,7 @@ def quarantine(db: Connection, claim: Claim, hold: Hold, now: datetime) -> None:
     if not db.execute(SQL["set_aside"], (micros(now), row["id"], claim.fence)).rowcount:
         raise ClaimLost(f"{claim.mail.queue_id}: another attempt has it")
     _hold_back(db, row["id"], hold, now)
+    order.let_follow(db, row["id"], now)
 
 
 def _hold_back(db: Connection, number: int, hold: Hold, now: datetime) -> None:

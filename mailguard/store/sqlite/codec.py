@@ -164,6 +164,7 @@ def delivery(row: Row) -> Delivery:
         released_at=maybe_instant(row["released_at"]),
         ended_at=maybe_instant(row["ended_at"]),
         last_reply=row["last_reply"],
+        behind=row["behind_id"] or "",
     )
 
 
