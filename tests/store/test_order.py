@@ -1,4 +1,4 @@
-"""A later copy to the same person waits behind an earlier one of the same sender and conversation, and never for ever."""
+"""A later copy to the same person waits behind an earlier one of the same conversation, and never for ever."""
 
 from collections.abc import Callable
 from dataclasses import replace
