@@ -12,6 +12,7 @@ from mailguard.history.settings import Learn
 from mailguard.intake import queue_id as ids
 from mailguard.intake.arrange import Desired, arrange, edits
 from mailguard.intake.facts import gather, split_recipients
+from mailguard.intake.resends import Resends
 from mailguard.log import Log
 from mailguard.mail import address
 from mailguard.mail.envelope import Envelope, Session
@@ -65,7 +66,7 @@ class IntakeSettings:
 
 
 class Intake:
-    """One mail at a time: nothing here remembers anything between two mails."""
+    """One mail at a time. What is known of others is a fact from the store, or a resend."""
 
     def __init__(
         self,
@@ -88,12 +89,27 @@ class Intake:
             wake,
         )
         self._late = Tasks()
+        self._resends = Resends(store, clock)
 
     async def accept(self, envelope: Envelope, spool: Spool, session: Session) -> Accepted:
         """Durable when it returns. Raises PermanentFailure (a rule rejects, a loop), TemporaryFailure, StoreFull."""
         now = self._clock.now()
         letter = _Letter(ids.new(now), envelope, spool, session, Reading(Message(spool.raw)), now)
         self._refuse_loops(letter.message)
+        if not letter.message.message_id:  # what has no name can't be told from another that says the same
+            return await self._accept(letter)
+        accepted = await self._resends.once(
+            session.identity.address, envelope, spool.digest, lambda: self._accept(letter)
+        )
+        if accepted.resend:
+            self._log.resent(accepted.queue_id, session, len(envelope.recipients))
+        return accepted
+
+    def answered(self, queue_id: str) -> None:
+        """The client has seen this mail's 250: it went on after it."""
+        self._resends.answered(queue_id)
+
+    async def _accept(self, letter: "_Letter") -> Accepted:
         started = self._clock.monotonic()
         mail, asked = self._opinion(letter, None) if letter.small else (None, False)
         if mail is None or asked:  # a large mail, or one whose sender's past a rule wants to know
@@ -106,11 +122,12 @@ class Intake:
         if mail.verdict.action is Action.REJECT:
             self._note(mail)
             raise PermanentFailure(f"rejected by rule {mail.verdict.reject}")
-        await self._put(mail, session)
+        await self._put(mail, letter.session)
         return Accepted(mail.queue_id, mail.verdict.holds[0].rule if mail.verdict.holds else "")
 
     async def resume(self) -> int:
-        """Decide what an earlier process put as undecided and did not come back to; how many."""
+        """Decide what an earlier process left undecided (how many), and know again what it took."""
+        await self._resends.load()
         waiting = await self._store.find(Filter(rule=UNDECIDED, state=State.HELD, limit=MANY))
         for stored in waiting:
             raw = bytearray()

@@ -65,6 +65,7 @@ class Connection(SMTP):
         self.committing = False  # between the final dot and its answer
         self.task: asyncio.Task[None] | None = None
         self._replies: list[bytes] = []
+        self._told = 0  # octets that had come when the last replies went out
         self._entered = self._idle = self._closing = self._draining = False
         self._commands = self._errors = 0  # commands since the last mail, and how many were not understood
         self._pace = (0.0, 0)  # when, and how many octets had come by then
@@ -212,6 +213,7 @@ class Connection(SMTP):
         if self._replies:
             replies = b"".join(self._replies)
             self._replies.clear()
+            self._told = self.wire.received
             try:
                 self._link.write(replies)
                 await self._writer.drain()

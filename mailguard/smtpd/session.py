@@ -27,6 +27,16 @@ class SmtpSession(Greeting):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.transaction: Transaction | None = None
+        self._unheard: list[str] = []  # mails whose 250 the client may not have seen
+
+    async def _line(self) -> bytes:
+        """Whoever speaks after the 250 has read it; what was pipelined before says nothing of it."""
+        line = await super()._line()
+        if self._unheard and not self._replies and self.wire.received > self._told:
+            for queue_id in self._unheard:
+                self.floor.accept.answered(queue_id)
+            self._unheard.clear()
+        return line
 
     def within_mail(self) -> bool:
         return self.transaction is not None
@@ -111,10 +121,11 @@ class SmtpSession(Greeting):
             accepted = await floor.commits.run(floor.accept.accept(envelope, spool, session))
         finally:
             self.committing = False
-        if floor.quota is not None:
+        if floor.quota is not None and not accepted.resend:
             floor.meter.add(self._payer(), len(envelope.recipients))
         self._commands = 0
         self._say(_thanks(accepted))
+        self._unheard.append(accepted.queue_id)
         floor.watcher.smtp_accepted(session, envelope, len(spool.raw), accepted, floor.clock.monotonic() - dot)
 
     async def _identity(self, sender: str, message: Message) -> Identity:

@@ -21,6 +21,7 @@ from mailguard.records import (
     NoticeClaim,
     Outcome,
     Past,
+    Receipt,
     State,
 )
 
@@ -253,6 +254,10 @@ class Store(Protocol):
         ...
 
     async def find(self, what: Filter) -> list[Mail]: ...
+
+    async def receipts(self, since: datetime, most: int) -> list[Receipt]:
+        """Mail accepted since then, the oldest first; of more than `most`, the latest."""
+        ...
 
     async def events(self, queue_id: str) -> list[Event]: ...
 

@@ -104,14 +104,14 @@ def dump_recipients(recipients: Sequence[Recipient]) -> str:
     return dump([[r.address, r.notify, r.orcpt] for r in recipients])
 
 
-def _recipients(text: str) -> tuple[Recipient, ...]:
+def recipients(text: str) -> tuple[Recipient, ...]:
     return tuple(Recipient(address, tuple(notify), orcpt) for address, notify, orcpt in _list(text))
 
 
 def _envelope(row: Row) -> Envelope:
     return Envelope(
         sender=row["envelope_sender"],
-        recipients=_recipients(row["recipients"]),
+        recipients=recipients(row["recipients"]),
         smtputf8=bool(row["smtputf8"]),
         eightbit=bool(row["eightbit"]),
         ret=row["ret"],

@@ -26,6 +26,7 @@ from mailguard.records import (
     NoticeClaim,
     Outcome,
     Past,
+    Receipt,
 )
 from mailguard.store.base import Counts, Expiry, Filter, Retention
 from mailguard.store.sqlite import (
@@ -265,6 +266,9 @@ class SqliteStore:
 
     async def find(self, what: Filter) -> list[Mail]:
         return await self._look(partial(looking.find, what=what))
+
+    async def receipts(self, since: datetime, most: int) -> list[Receipt]:
+        return await self._look(partial(looking.receipts, since=since, most=most))
 
     async def events(self, queue_id: str) -> list[Event]:
         return await self._look(partial(looking.events, queue_id=queue_id))
