@@ -106,6 +106,10 @@ class Store(Protocol):
         """
         ...
 
+    async def claim_suspect(self, worker: str, now: datetime, *, lease: timedelta) -> list[Claim]:
+        """One due claim that an end of the process cut off before, or none: to be carried with nothing beside it."""
+        ...
+
     async def renew(self, claim: Claim, now: datetime, lease: timedelta) -> None: ...
 
     async def settle(

@@ -38,9 +38,21 @@ def claim(
     per_destination: int,
     skip: Mapping[str, int],
 ) -> list[Claim]:
-    """As `Store.claim`: two statements a claim, and four to read all their mails."""
+    """As `Store.claim`."""
+    return _take(db, worker, now, lease, _pick(db, micros(now), limit, per_destination, skip))
+
+
+def claim_suspect(db: Connection, worker: str, now: datetime, lease: timedelta) -> list[Claim]:
+    """As `Store.claim_suspect`."""
+    rows = db.execute(SQL["suspect"], (micros(now),)).fetchall()
+    return _take(db, worker, now, lease, [(row["mail"], row["destination"]) for row in rows])
+
+
+def _take(
+    db: Connection, worker: str, now: datetime, lease: timedelta, picked: Sequence[tuple[int, str]]
+) -> list[Claim]:
+    """Two statements a claim, and four to read all their mails."""
     at, until = micros(now), micros(now + lease)
-    picked = _pick(db, at, limit, per_destination, skip)
     if not picked:
         return []
     last = int(db.execute(SQL["next_fences"], (len(picked),)).fetchone()[0])
@@ -180,14 +192,19 @@ def _hold_back(db: Connection, number: int, hold: Hold, now: datetime) -> None:
 
 
 def reclaim(db: Connection, now: datetime, *, everything: bool) -> int:
-    """As `Store.reclaim`. What ended three times without an outcome is set aside as POISON."""
+    """As `Store.reclaim`. What ended three times without an outcome is set aside as POISON.
+
+    A lease that ran out is the fault of what had it. When the process ended, everything on the wire was interrupted:
+    only what was alone there has to answer for it.
+    """
     at = micros(now)
     if everything:
         db.execute(SQL["notices_back"], (at,))
     overdue = db.execute(SQL["overdue"], (_FOR_EVER if everything else at,)).fetchall()
+    alone = not everything or len({row["mail"] for row in overdue}) == 1
     poison: set[int] = set()
     for row in overdue:
-        (crashes,) = db.execute(SQL["overdue_back"], {"now": at, "id": row["id"]}).fetchall()[0]
+        (crashes,) = db.execute(SQL["overdue_back"], {"now": at, "alone": alone, "id": row["id"]}).fetchall()[0]
         mails.event(db, row["mail"], now, "delivery.interrupted", "timer", {"times": crashes})
         if crashes >= _CRASHES:
             poison.add(row["mail"])

@@ -135,6 +135,9 @@ class SqliteStore:
     ) -> list[Claim]:
         return await self._write(lambda db: claims.claim(db, worker, now, lease, limit, per_destination, dict(skip)))
 
+    async def claim_suspect(self, worker: str, now: datetime, *, lease: timedelta) -> list[Claim]:
+        return await self._write(partial(claims.claim_suspect, worker=worker, now=now, lease=lease))
+
     async def renew(self, claim: Claim, now: datetime, lease: timedelta) -> None:
         await self._write(partial(claims.renew, claim=claim, now=now, lease=lease))
 
