@@ -67,7 +67,7 @@ async def arrived_once(trial: Trial, house: House, to: str = KIM) -> None:
 
 
 @fault(
-    "client gone 1, 30 or 61 s after the dot, the mail still judged, being committed, or answered; sends six times again",
+    "client gone 1 s (still judged), 30 s (being committed) or 61 s (answered) after the dot; sends six times again",
     "exactly one mail arrives",
     short=3,
     full=60,
@@ -158,7 +158,7 @@ class Doomed:
     async def start(self, where: str, whom: str) -> subprocess.Popen[bytes]:
         """Ready, or dead already."""
         with (self.made.folder / "log").open("ab") as log:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call, and starting takes no time
                 [sys.executable, "-m", "tests.torture.doomed", self.made.config, where, whom],
                 cwd=ROOT, stdout=log, stderr=log,
             )  # fmt: skip
@@ -168,7 +168,8 @@ class Doomed:
     def set_aside(self) -> list[str]:
         """Whose copies are held as poison."""
         return self._ask(
-            "SELECT d.address FROM delivery d JOIN hold h ON h.mail = d.mail WHERE h.kind = 'poison' AND d.state = 'held'"
+            "SELECT d.address FROM delivery d JOIN hold h ON h.mail = d.mail"
+            " WHERE h.kind = 'poison' AND d.state = 'held'"
         )
 
     def mails(self) -> int:
@@ -287,7 +288,6 @@ rules:
 @fault(
     "later mails of a conversation behind delayed, held and cancelled ones, with restarts between",
     "none overtakes an earlier one that waits",
-    short=2,
     full=40,
 )
 async def order(trial: Trial) -> None:
