@@ -16,6 +16,7 @@ import structlog
 
 from mailguard.document.units import Section
 from mailguard.mail import address
+from mailguard.mail.envelope import Session
 from mailguard.records import Actor, Delivery, Mail, NewMail, Outcome
 
 _COLUMNS = [
@@ -148,6 +149,13 @@ class Log:
     # mail in
     def accepted(self, mail: NewMail, seconds: float) -> None:
         self._log.info("smtp.accepted", **self._mail(mail), duration_ms=round(seconds * 1000, 1))
+
+    def resent(self, queue_id: str, session: Session, recipients: int) -> None:
+        """Answered with the queue id of the first: nothing was put."""
+        self._log.info(
+            "smtp.accepted", queue_id=queue_id, session_id=session.id, sender=self.address(session.identity.address),
+            rcpt_count=recipients, action="resend",
+        )  # fmt: skip
 
     def rejected(self, reply: str, *, session_id: str, peer: str, listener: str, sender: str) -> None:
         """A rule's own words, and addresses that the settings hide, stay out; the rule's id is enough."""

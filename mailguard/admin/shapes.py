@@ -46,6 +46,7 @@ def _delivery(delivery: Delivery) -> dict[str, Any]:
         "flagged": delivery.flagged,
         "added": delivery.added,
         "last_reply": delivery.last_reply,
+        "behind": delivery.behind or None,
     }
 
 

@@ -45,7 +45,7 @@ def show_mail(mail: Row, zone: ZoneInfo) -> None:
         [
             (
                 d["address"], d["state"] + (" (added)" if d["added"] else ""), _moment(d["due_at"], zone),
-                str(d["attempts"]), tuple(filter(None, (d["flagged"], d["last_reply"]))),
+                str(d["attempts"]), tuple(filter(None, (d["flagged"], _order(d), d["last_reply"]))),
             )
             for d in mail["deliveries"]
         ],
@@ -79,6 +79,12 @@ def _facts(mail: Row, zone: ZoneInfo) -> list[tuple[str, str]]:
     return facts
 
 
+def _order(delivery: Row) -> str:
+    """In words, what else it waits for."""
+    behind = delivery["behind"]
+    return f"waits behind the earlier mail {behind} in this conversation" if behind else ""
+
+
 def _state(row: Row) -> str:
     """With the attempts that did not succeed: such a mail waits for the next hop, not for a rule."""
     tries = max((d["attempts"] for d in row["deliveries"] if d["state"] == "queued"), default=0)
@@ -93,6 +99,9 @@ def _stacked(row: Row) -> Cell:
 def _when(row: Row, zone: ZoneInfo) -> str:
     if row["hold"]:
         return _expires(row, zone)
+    queued = [d["behind"] for d in row["deliveries"] if d["state"] == "queued"]
+    if queued and all(queued):
+        return f"after {queued[0]}"
     return _moment(min((d["due_at"] for d in row["deliveries"] if d["due_at"]), default=None), zone)
 
 

@@ -13,6 +13,7 @@ from mailguard.intake import queue_id as ids
 from mailguard.intake.arrange import Desired, arrange, edits
 from mailguard.intake.aside import stand_aside
 from mailguard.intake.facts import gather, split_recipients
+from mailguard.intake.resends import Resends
 from mailguard.intake.watch import RuleWatch, Suspicion
 from mailguard.log import Log
 from mailguard.mail import address
@@ -69,7 +70,7 @@ class IntakeSettings:
 
 
 class Intake:
-    """One mail at a time: nothing but the watch remembers anything between two mails."""
+    """One mail at a time: what is known of others is a fact from the store, a resend, or what the watch counted."""
 
     def __init__(
         self,
@@ -98,12 +99,27 @@ class Intake:
         self._stricter, self._aside_at = stricter, aside
         self.watch = RuleWatch()
         self._late = Tasks()
+        self._resends = Resends(store, clock)
 
     async def accept(self, envelope: Envelope, spool: Spool, session: Session) -> Accepted:
         """Durable when it returns. Raises PermanentFailure (a rule rejects, a loop), TemporaryFailure, StoreFull."""
         now = self._clock.now()
         letter = _Letter(ids.new(now), envelope, spool, session, Reading(Message(spool.raw)), now)
         self._refuse_loops(letter.message)
+        if not letter.message.message_id:  # what has no name can't be told from another that says the same
+            return await self._accept(letter)
+        accepted = await self._resends.once(
+            session.identity.address, envelope, spool.digest, lambda: self._accept(letter)
+        )
+        if accepted.resend:
+            self._log.resent(accepted.queue_id, session, len(envelope.recipients))
+        return accepted
+
+    def answered(self, queue_id: str) -> None:
+        """The client has seen this mail's 250: it went on after it."""
+        self._resends.answered(queue_id)
+
+    async def _accept(self, letter: "_Letter") -> Accepted:
         started = self._clock.monotonic()
         mail, asked = self._opinion(letter, None) if letter.small else (None, False)
         if mail is None or asked:  # a large mail, or one whose sender's past a rule wants to know
@@ -116,11 +132,12 @@ class Intake:
         if mail.verdict.action is Action.REJECT:
             self._note(mail)
             raise PermanentFailure(f"rejected by rule {mail.verdict.reject}")
-        mail = await self._put(mail, session)
+        mail = await self._put(mail, letter.session)
         return Accepted(mail.queue_id, mail.verdict.holds[0].rule if mail.verdict.holds else "")
 
     async def resume(self) -> int:
-        """Decide what an earlier process put as undecided and did not come back to; how many."""
+        """Decide what an earlier process left undecided (how many), and know again what it took."""
+        await self._resends.load()
         waiting = await self._store.find(Filter(rule=UNDECIDED, state=State.HELD, limit=MANY))
         for stored in waiting:
             raw = bytearray()

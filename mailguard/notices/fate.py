@@ -34,6 +34,7 @@ class Fate:
     holds: tuple[Hold, ...]  # open
     expires_at: datetime | None
     on_expiry: OnExpiry
+    behind: tuple[str, ...] = ()  # earlier mails that must leave first, when nothing of this one may leave before
 
     @property
     def waits(self) -> bool:
@@ -70,7 +71,9 @@ def fate(mail: Mail, deliveries: Sequence[Delivery] | None = None) -> Fate:
     gone = tuple(d for d in copies if d.state in (State.SENT, State.SENDING))
     stage = _stage(copies)
     expires_at, on_expiry = _expiry(mail.open_holds)
-    return Fate(stage, _instant(stage, copies), waiting, gone, mail.open_holds, expires_at, on_expiry)
+    return Fate(
+        stage, _instant(stage, copies), waiting, gone, mail.open_holds, expires_at, on_expiry, _behind(stage, copies)
+    )
 
 
 def whys(mail: Mail, *, quote: bool) -> tuple[Why, ...]:
@@ -111,6 +114,11 @@ def _instant(stage: Stage, copies: Iterable[Delivery]) -> datetime | None:
         return min((d.due_at for d in copies if d.state is State.QUEUED and d.due_at), default=None)
     ends = {Stage.LEFT: State.SENT, Stage.FAILED: State.FAILED, Stage.CANCELLED: State.CANCELLED}
     return max((d.ended_at for d in copies if d.state is ends.get(stage) and d.ended_at), default=None)
+
+
+def _behind(stage: Stage, copies: Sequence[Delivery]) -> tuple[str, ...]:
+    queued = [d.behind for d in copies if d.state is State.QUEUED]
+    return tuple(dict.fromkeys(queued)) if stage is Stage.LEAVES and all(queued) else ()
 
 
 def _expiry(holds: Sequence[Hold]) -> tuple[datetime | None, OnExpiry]:

@@ -87,6 +87,7 @@ class Delivery:
     released_at: datetime | None = None
     ended_at: datetime | None = None
     last_reply: str = ""
+    behind: str = ""  # queue id of the earlier mail in the conversation whose copy must leave first
 
     @property
     def address(self) -> str:
@@ -205,3 +206,16 @@ class Accepted:
 
     queue_id: str
     held_by: str = ""
+    resend: bool = False  # the same mail is here already: this is the first one's queue id
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What is needed to know a mail again when it comes a second time."""
+
+    queue_id: str
+    identity: str  # its address
+    sender: str  # MAIL FROM
+    digest: bytes
+    recipients: tuple[str, ...]
+    received_at: datetime

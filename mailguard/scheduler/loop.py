@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +20,7 @@ from mailguard.tasks import Tasks
 LEASE = timedelta(minutes=30)  # longer than the slowest phase of a courier (ten minutes at the final dot)
 BATCH = 100
 LONGEST_NAP = 60.0  # seconds: bounds what a missed wake-up or a jumping wall clock can cost
+ALONE = 10.0  # seconds a suspect is carried with nothing beside it; what makes the process end does so at once
 HOUSEKEEPING = timedelta(minutes=5)
 
 
@@ -58,6 +59,7 @@ class Scheduler:
         self._tasks = Tasks()
         self._loop_task: asyncio.Task[None] | None = None
         self._swept: datetime | None = None
+        self._interrupted_tried = False
         self._worker = f"{worker}:{random.getrandbits(32):08x}"
 
     def wake(self) -> None:
@@ -93,6 +95,8 @@ class Scheduler:
 
     async def _round(self) -> bool:
         """One look at everything that can be due; True when there may be more of it at once."""
+        if not self._interrupted_tried:
+            await self._try_interrupted()
         now = self._clock.now()
         # Asked for together they are one transaction, in this order; one after the other each waits for a commit.
         done = await asyncio.gather(self._expire(now), self._claim(now), self._post_notices(), return_exceptions=True)
@@ -117,10 +121,29 @@ class Scheduler:
             self._worker, now, lease=LEASE, limit=min(room, BATCH),
             per_destination=self._limits.per_destination, skip=dict(self._busy),
         )  # fmt: skip
+        self._begin(claims)
+        return len(claims)
+
+    async def _try_interrupted(self) -> None:
+        """At a start after a crash, what was on the wire is tried one by one: a crash then names the mail that does it.
+
+        One that takes long only waits for a slow server, and stops nobody: the rest begins beside it.
+        """
+        while claims := await self._store.claim_interrupted(self._worker, self._clock.now(), lease=LEASE):
+            self._begin(claims)
+            until = self._clock.monotonic() + ALONE
+            while self._running and (left := until - self._clock.monotonic()) > 0:
+                self._woken.clear()
+                await self._nap(left)
+            if self._running:
+                break
+        self._interrupted_tried = True
+
+    def _begin(self, claims: Sequence[Claim]) -> None:
         for claim in claims:
+            self._running[claim.fence] = claim
             self._busy[claim.destination] += 1
             self._tasks.spawn(self._carry(claim))
-        return len(claims)
 
     async def _until_due(self) -> float:
         due = await self._store.next_due(self._clock.now())
@@ -157,7 +180,6 @@ class Scheduler:
                 await self._store.renew(claim, now, LEASE)
 
     async def _carry(self, claim: Claim) -> None:
-        self._running[claim.fence] = claim
         try:
             await self._attempts.carry(claim)
         except ClaimLost:

@@ -67,6 +67,7 @@ class Connection(SMTP):
         self.committing = False  # between the final dot and its answer
         self.task: asyncio.Task[None] | None = None
         self._replies: list[bytes] = []
+        self._told = 0  # octets that had come when the last replies went out
         self._entered = self._idle = self._closing = self._draining = False
         self._shaking = False  # hands, for TLS
         self._served = self._lost = False  # the task has ended; the connection is gone
@@ -226,6 +227,7 @@ class Connection(SMTP):
         if self._replies:
             replies = b"".join(self._replies)
             self._replies.clear()
+            self._told = self.wire.received
             try:
                 self._link.write(replies)
                 await self._writer.drain()

@@ -25,6 +25,10 @@ class Accept(Protocol):
 
     async def accept(self, envelope: Envelope, spool: Spool, session: Session) -> Accepted: ...
 
+    def answered(self, queue_id: str) -> None:
+        """Its client said something after it was told: it knows."""
+        ...
+
 
 Room = Callable[[int], Awaitable[bool]]
 """(octets announced) → whether the disk has room for such a mail."""

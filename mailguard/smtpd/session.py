@@ -30,6 +30,16 @@ class SmtpSession(Greeting):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.transaction: Transaction | None = None
+        self._unheard: list[str] = []  # mails whose 250 the client may not have seen
+
+    async def _line(self) -> bytes:
+        """Whoever speaks after the 250 has read it; what was pipelined before says nothing of it."""
+        line = await super()._line()
+        if self._unheard and not self._replies and self.wire.received > self._told:
+            for queue_id in self._unheard:
+                self.floor.accept.answered(queue_id)
+            self._unheard.clear()
+        return line
 
     def within_mail(self) -> bool:
         return self.transaction is not None
@@ -129,10 +139,10 @@ class SmtpSession(Greeting):
             spool = await self._body(body)
             if booking is not None:
                 await booking.weigh(len(spool.raw))
-            await self._commit(envelope, spool)
+            accepted = await self._commit(envelope, spool)
         finally:
             body.release()
-        if booking is not None:
+        if booking is not None and not accepted.resend:
             booking.keep()
 
     async def _body(self, body: Body) -> Spool:
@@ -142,7 +152,7 @@ class SmtpSession(Greeting):
         finally:
             self._upload_ended()
 
-    async def _commit(self, envelope: Envelope, spool: Spool) -> None:
+    async def _commit(self, envelope: Envelope, spool: Spool) -> Accepted:
         floor, dot = self.floor, self.floor.clock.monotonic()
         identity = await self._identity(envelope.sender, Message(spool.raw))
         session = Session(
@@ -158,7 +168,9 @@ class SmtpSession(Greeting):
             self.committing = False
         self._commands = 0
         self._say(_thanks(accepted))
+        self._unheard.append(accepted.queue_id)
         floor.watcher.smtp_accepted(session, envelope, len(spool.raw), accepted, floor.clock.monotonic() - dot)
+        return accepted
 
     async def _identity(self, sender: str, message: Message) -> Identity:
         """As `Policy.identity`; a long header is read in a thread, one of megabytes by nobody (552 5.3.4)."""

@@ -22,6 +22,7 @@ from mailguard.records import (
     NoticeClaim,
     Outcome,
     Past,
+    Receipt,
     State,
 )
 
@@ -126,6 +127,10 @@ class Store(Protocol):
 
         At most `per_destination` claims a destination, less the number already busy in `skip`.
         """
+        ...
+
+    async def claim_interrupted(self, worker: str, now: datetime, *, lease: timedelta) -> list[Claim]:
+        """One due claim that an end of the process cut off before, or none: to be carried with nothing beside it."""
         ...
 
     async def renew(self, claim: Claim, now: datetime, lease: timedelta) -> None: ...
@@ -290,6 +295,10 @@ class Store(Protocol):
         ...
 
     async def find(self, what: Filter) -> list[Mail]: ...
+
+    async def receipts(self, since: datetime, most: int) -> list[Receipt]:
+        """Mail accepted since then, the oldest first; of more than `most`, the latest."""
+        ...
 
     async def events(self, queue_id: str) -> list[Event]: ...
 

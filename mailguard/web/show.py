@@ -63,6 +63,8 @@ class Teller:
         at = self.when.at(now.at, seconds=True, zone=False)
         if now.stage is Stage.HELD and now.gone:
             return self.say("held_partly", waiting=len(now.waiting), total=total)
+        if now.behind:
+            return self.say("follows", numbers=", ".join(now.behind))
         return self.say(now.stage.value, at=at).strip()
 
     def mail(self, view: View) -> Shown:
@@ -87,6 +89,8 @@ class Teller:
         )
 
     def _story(self, view: View, now: Fate) -> list[str]:
+        if now.behind:
+            return [self.say("story_follows")]
         story = [self.say(_meaning(view, now), who=", ".join(map(clean, now.approvers)))]
         if now.stage is Stage.CANCELLED and view.power is Power.SENDER and _returned(view.mail):
             story.append(self.say("story_returned"))
@@ -128,6 +132,8 @@ class Teller:
             since = self.when.at(d.ended_at, seconds=True).removeprefix("at ").removeprefix("o ")
             return self.say("copy_left", since=since) if since else self.say("copy_left_plain")
         said = self.say(f"copy_{now.value}", at=self.when.at(d.due_at, seconds=True))
+        if d.behind and d.state.waiting:
+            said = self.say("copy_follows", number=d.behind)
         why = clean(d.last_reply if now in (Stage.FAILED, Stage.RETRYING) else "", 300)
         return f"{said}: {why}" if why else said
 

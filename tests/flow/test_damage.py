@@ -7,10 +7,10 @@ from typing import Any
 from mailguard.admin import client
 from mailguard.courier import Parcel
 from mailguard.records import HoldKind, Outcome, State
-from mailguard.scheduler.loop import LEASE
+from mailguard.scheduler.loop import ALONE, LEASE
 from mailguard.testing import eventually
 from tests.flow.conftest import OpenHouse
-from tests.flow.house import ANN, DELAY, HOLD, KIM, LEE, MO, House
+from tests.flow.house import ANN, BOB, DELAY, HOLD, KIM, LEE, MO, House
 
 POLICY = DELAY + "  - {id: none, mode: audit, when: {always: true}, then: [{tag: [seen]}]}\n"
 
@@ -166,3 +166,35 @@ async def test_what_was_on_the_wire_when_the_process_ended_is_tried_again_at_the
     await house.quiet()
     assert (await house.copy(queue_id, LEE)).state is State.SENT
     assert len(house.arrived(LEE)) == 1
+
+
+async def test_after_a_crash_a_suspect_is_carried_alone_and_a_slow_one_stops_nobody(open_house: OpenHouse) -> None:
+    house = await open_house(rules=POLICY)
+    Poison(house, LEE)
+    slow = await house.send([LEE])
+    await settled(house)
+    await house.stop()
+    house._build()
+    gate, alone = asyncio.Event(), asyncio.Event()
+    carry = house.service.courier.carry
+
+    async def wait(parcel: Parcel) -> tuple[Outcome, ...]:
+        if any(recipient.address == LEE for recipient in parcel.recipients):
+            alone.set()
+            await gate.wait()
+        return await carry(parcel)
+
+    house.service.courier.carry = wait  # type: ignore[method-assign]
+    await house.start()
+    await alone.wait()
+    other = await house.send([BOB])
+    assert (await house.copy(other, BOB)).state is State.QUEUED
+    await house.clock.advance(ALONE)
+
+    async def sent() -> bool:
+        return (await house.copy(other, BOB)).state is State.SENT
+
+    await eventually(sent)
+    gate.set()
+    await house.quiet()
+    assert (await house.copy(slow, LEE)).state is State.SENT

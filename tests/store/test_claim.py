@@ -220,3 +220,33 @@ async def test_what_comes_back_to_a_cancelled_mail_is_cancelled(store: Store) ->
         "b@x.example": State.CANCELLED,
         "c@y.example": State.SENT,
     }
+
+
+async def test_who_was_not_alone_when_the_process_ended_is_not_set_aside(store: Store) -> None:
+    await store.put(mail("Q1"), NOW)
+    await store.put(mail("Q2", ["lee@other.example"], destination="other.example:25"), NOW)
+    for turn in range(6):
+        assert len(await claim(store, later(turn))) == 2
+        await store.reclaim(later(turn), everything=True)
+    assert await states(store, "Q1") == {"bob@client.example": State.QUEUED}
+
+
+async def test_suspects_come_one_at_a_time_and_in_turns_and_the_third_time_names_one(store: Store) -> None:
+    await store.put(mail("Q1"), NOW)
+    await store.put(mail("Q2", ["lee@other.example"], destination="other.example:25"), NOW)
+    assert await store.claim_interrupted("worker", NOW, lease=LEASE) == []
+    await claim(store)
+    await store.reclaim(NOW, everything=True)
+    asked = []
+    for turn in range(1, 4):
+        (one,) = await store.claim_interrupted("worker", later(turn), lease=LEASE)
+        asked.append(one.mail.queue_id)
+        await store.reclaim(later(turn), everything=True)
+    assert asked == ["Q1", "Q2", "Q1"]
+    held = await store.get("Q1")
+    assert held is not None
+    assert [one.kind for one in held.open_holds] == [HoldKind.POISON]
+    (one,) = await store.claim_interrupted("worker", later(4), lease=LEASE)
+    await settle(store, one, OK, later(4))
+    assert await store.claim_interrupted("worker", later(5), lease=LEASE) == []
+    assert await states(store, "Q2") == {"lee@other.example": State.SENT}

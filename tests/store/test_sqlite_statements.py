@@ -30,6 +30,9 @@ HOT: dict[str, Any] = {
     "mails": {"mails": "[]"},
     "deliveries_of": {"mails": "[]"},
     "holds_of": {"mails": "[]"},
+    "earlier": (1, "s", 1),
+    "line_up": (1,),
+    "let_follow": {"mail": 1, "now": 1},
 }
 
 

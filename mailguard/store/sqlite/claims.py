@@ -20,7 +20,7 @@ from mailguard.records import (
     Result,
     State,
 )
-from mailguard.store.sqlite import mails, past
+from mailguard.store.sqlite import mails, order, past
 from mailguard.store.sqlite.codec import clean, dump, instant, micros
 from mailguard.store.sqlite.connection import SQL
 
@@ -38,9 +38,21 @@ def claim(
     per_destination: int,
     skip: Mapping[str, int],
 ) -> list[Claim]:
-    """As `Store.claim`: two statements a claim, and four to read all their mails."""
+    """As `Store.claim`."""
+    return _take(db, worker, now, lease, _pick(db, micros(now), limit, per_destination, skip))
+
+
+def claim_interrupted(db: Connection, worker: str, now: datetime, lease: timedelta) -> list[Claim]:
+    """As `Store.claim_interrupted`."""
+    rows = db.execute(SQL["interrupted"], (micros(now),)).fetchall()
+    return _take(db, worker, now, lease, [(row["mail"], row["destination"]) for row in rows])
+
+
+def _take(
+    db: Connection, worker: str, now: datetime, lease: timedelta, picked: Sequence[tuple[int, str]]
+) -> list[Claim]:
+    """Two statements a claim, and four to read all their mails."""
     at, until = micros(now), micros(now + lease)
-    picked = _pick(db, at, limit, per_destination, skip)
     if not picked:
         return []
     last = int(db.execute(SQL["next_fences"], (len(picked),)).fetchone()[0])
@@ -110,10 +122,12 @@ def settle(
     for number, outcome in outcomes.items():
         _write(db, number, claim.fence, outcome, now)
         _tell(db, row["id"], mine[number], outcome, now)
+    gone = [mine[number] for number, outcome in outcomes.items() if outcome.result is Result.SENT]
     if row["on_hold"]:
         db.execute(SQL["cover"], {"mail": row["id"]}).fetchall()
         db.execute(SQL["resolve_idle"], {"mail": row["id"], "now": micros(now), "by": "courier"})
-    gone = [mine[number] for number, outcome in outcomes.items() if outcome.result is Result.SENT]
+    if len(gone) < len(outcomes):
+        order.let_follow(db, row["id"], now)  # one try is enough: who is greylisted does not hold up the conversation
     if gone and row["kind"] == Kind.MAIL:
         past.sent(db, row["thread"], gone, micros(now))
         if row["sender_key"] and not row["automatic"]:
@@ -161,6 +175,7 @@ def quarantine(db: Connection, claim: Claim, hold: Hold, now: datetime) -> None:
     if not db.execute(SQL["set_aside"], (micros(now), row["id"], claim.fence)).rowcount:
         raise ClaimLost(f"{claim.mail.queue_id}: another attempt has it")
     _hold_back(db, row["id"], hold, now)
+    order.let_follow(db, row["id"], now)
 
 
 def _hold_back(db: Connection, number: int, hold: Hold, now: datetime) -> None:
@@ -178,14 +193,19 @@ def _hold_back(db: Connection, number: int, hold: Hold, now: datetime) -> None:
 
 
 def reclaim(db: Connection, now: datetime, *, everything: bool) -> int:
-    """As `Store.reclaim`. What ended three times without an outcome is set aside as POISON."""
+    """As `Store.reclaim`. What ended three times without an outcome is set aside as POISON.
+
+    A lease that ran out is the fault of what had it. When the process ended, everything on the wire was interrupted:
+    only what was alone there has to answer for it.
+    """
     at = micros(now)
     if everything:
         db.execute(SQL["notices_back"], (at,))
     overdue = db.execute(SQL["overdue"], (_FOR_EVER if everything else at,)).fetchall()
+    alone = not everything or len({row["mail"] for row in overdue}) == 1
     poison: set[int] = set()
     for row in overdue:
-        (crashes,) = db.execute(SQL["overdue_back"], {"now": at, "id": row["id"]}).fetchall()[0]
+        (crashes,) = db.execute(SQL["overdue_back"], {"now": at, "alone": alone, "id": row["id"]}).fetchall()[0]
         mails.event(db, row["mail"], now, "delivery.interrupted", "timer", {"times": crashes})
         if crashes >= _CRASHES:
             poison.add(row["mail"])

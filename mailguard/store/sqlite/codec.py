@@ -104,14 +104,14 @@ def dump_recipients(recipients: Sequence[Recipient]) -> str:
     return dump([[r.address, r.notify, r.orcpt] for r in recipients])
 
 
-def _recipients(text: str) -> tuple[Recipient, ...]:
+def recipients(text: str) -> tuple[Recipient, ...]:
     return tuple(Recipient(address, tuple(notify), orcpt) for address, notify, orcpt in _list(text))
 
 
 def _envelope(row: Row) -> Envelope:
     return Envelope(
         sender=row["envelope_sender"],
-        recipients=_recipients(row["recipients"]),
+        recipients=recipients(row["recipients"]),
         smtputf8=bool(row["smtputf8"]),
         eightbit=bool(row["eightbit"]),
         ret=row["ret"],
@@ -164,6 +164,7 @@ def delivery(row: Row) -> Delivery:
         released_at=maybe_instant(row["released_at"]),
         ended_at=maybe_instant(row["ended_at"]),
         last_reply=row["last_reply"],
+        behind=row["behind_id"] or "",
     )
 
 

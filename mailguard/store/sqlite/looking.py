@@ -2,13 +2,14 @@
 
 import json
 from datetime import datetime, timedelta
+from itertools import takewhile
 from sqlite3 import Connection
 
 from mailguard.mail.address import key
-from mailguard.records import Event, Mail, State
+from mailguard.records import Event, Mail, Receipt, State
 from mailguard.store.base import Counts, Filter, Load
 from mailguard.store.sqlite import mails
-from mailguard.store.sqlite.codec import instant, maybe_instant, maybe_micros, micros
+from mailguard.store.sqlite.codec import instant, maybe_instant, maybe_micros, micros, recipients
 from mailguard.store.sqlite.connection import SQL
 
 _LATE = timedelta(minutes=5)
@@ -53,6 +54,19 @@ def find(db: Connection, what: Filter) -> list[Mail]:
     rows = db.execute(SQL["find"].replace("{narrow}", " ".join(narrow)), asked).fetchall()
     found = mails.load(db, [row["id"] for row in rows])
     return [found[row["id"]] for row in rows]
+
+
+def receipts(db: Connection, since: datetime, most: int) -> list[Receipt]:
+    """Read from the last mail backwards, only as far as is asked for."""
+    rows = takewhile(lambda row: row["received_at"] >= micros(since), db.execute(SQL["receipts"], (most,)))
+    found = [
+        Receipt(
+            row["queue_id"], row["sender_key"], row["sender"], row["digest"],
+            tuple(r.address for r in recipients(row["recipients"])), instant(row["received_at"]),
+        )
+        for row in rows
+    ]  # fmt: skip
+    return found[::-1]
 
 
 def events(db: Connection, queue_id: str) -> list[Event]:

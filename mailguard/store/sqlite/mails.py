@@ -20,7 +20,7 @@ from mailguard.records import (
     NewNotice,
     State,
 )
-from mailguard.store.sqlite import codec, past
+from mailguard.store.sqlite import codec, order, past
 from mailguard.store.sqlite.codec import clean, dump, dump_set, maybe_micros, micros
 from mailguard.store.sqlite.connection import SQL
 
@@ -37,9 +37,11 @@ def put(db: Connection, mail: NewMail, now: datetime) -> None:
     _add_version(db, number, 1, mail, now)
     add_holds(db, number, mail.verdict.holds, now)
     _add_deliveries(db, number, mail.deliveries, mail.verdict.holds, now)
+    earlier = order.line_up(db, number, thread, key(mail.identity.address))
     add_notices(db, mail.notices, now, {mail.queue_id: number})
     event(db, number, now, "smtp.accepted" if mail.kind is Kind.MAIL else "dsn.made", _who(mail), _facts(mail))
     _tell_waiting(db, number, mail, now)
+    _tell_order(db, number, earlier, now)
 
 
 def decide(db: Connection, mail: NewMail, now: datetime) -> Decision:
@@ -204,7 +206,10 @@ def _replace_deliveries(db: Connection, number: int, found: Mail, mail: NewMail,
     db.execute(SQL["remove_waiting"], (number,))
     fresh = [d for d in mail.deliveries if key(d.address) not in ended]
     _add_deliveries(db, number, fresh, [hold for hold in load_holds(db, number) if hold.open], now)
+    (thread,) = db.execute(SQL["thread_of"], (number,)).fetchone()
+    _tell_order(db, number, order.line_up(db, number, thread, key(mail.identity.address)), now)
     _end(db, number, [d for d in fresh if d.state is State.CANCELLED], now)
+    order.let_follow(db, number, now)
 
 
 def _end(db: Connection, number: int, cancelled: Sequence[Delivery], now: datetime) -> None:
@@ -226,6 +231,11 @@ def _who(mail: NewMail) -> str:
 def _facts(mail: NewMail) -> dict[str, object]:
     verdict = mail.verdict
     return {"action": verdict.action.name.lower(), "rules": ",".join(verdict.rules), "rules_hash": verdict.rules_hash}
+
+
+def _tell_order(db: Connection, number: int, earlier: Iterable[int], now: datetime) -> None:
+    for mail in load(db, earlier).values():
+        event(db, number, now, "message.delayed", "order", {"behind": mail.queue_id})
 
 
 def _tell_waiting(db: Connection, number: int, mail: NewMail, now: datetime) -> None:

@@ -7,7 +7,7 @@ from sqlite3 import Connection
 from mailguard.mail.address import key
 from mailguard.mail.headers import Drop
 from mailguard.records import Actor, Decision, Ending, Hold, HoldKind, NewMail, NewNotice
-from mailguard.store.sqlite import mails, waits
+from mailguard.store.sqlite import mails, order, waits
 from mailguard.store.sqlite.codec import dump, dump_set, micros
 from mailguard.store.sqlite.connection import SQL
 
@@ -37,6 +37,7 @@ def send_now(
     due = waits.client_due(db, number, now) if held else micros(now)
     asked = {"mail": number, "due": due, "now": micros(now), "scope": dump_set(scope)}
     changed += [row["id"] for row in db.execute(SQL["hasten"], asked).fetchall()]
+    changed += [one for one in order.overtake(db, number, now, scope) if one not in changed]
     if not changed and not mine:
         return Decision(Ending.ALREADY, at=_freed(db, number), remaining=tuple(held))
     mails.event(db, number, now, "message.sent_now", by, {"scope": ",".join(sorted(scope))})
@@ -79,7 +80,10 @@ def approve(
         mails.event(db, number, now, "hold.approved", by, {"rule": hold.rule, "person": person})
         enough += [hold] if len(approved) >= hold.needed else []
     waits.resolve(db, number, enough, by, now)
-    return _done(db, number, now, waits.release(db, number, now) if enough else [], notices)
+    changed = waits.release(db, number, now) if enough else []
+    if changed:
+        order.overtake(db, number, now)
+    return _done(db, number, now, changed, notices)
 
 
 def _approved_before(at: waits.Standing, asked: Sequence[Hold], left: Sequence[Hold]) -> Decision:

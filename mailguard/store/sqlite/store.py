@@ -28,6 +28,7 @@ from mailguard.records import (
     NoticeClaim,
     Outcome,
     Past,
+    Receipt,
 )
 from mailguard.store.base import Counts, Expiry, Filter, Load, Retention
 from mailguard.store.sqlite import (
@@ -152,6 +153,9 @@ class SqliteStore:
         if self.paused:
             return []
         return await self._write(lambda db: claims.claim(db, worker, now, lease, limit, per_destination, dict(skip)))
+
+    async def claim_interrupted(self, worker: str, now: datetime, *, lease: timedelta) -> list[Claim]:
+        return await self._write(partial(claims.claim_interrupted, worker=worker, now=now, lease=lease))
 
     async def renew(self, claim: Claim, now: datetime, lease: timedelta) -> None:
         await self._write(partial(claims.renew, claim=claim, now=now, lease=lease))
@@ -313,6 +317,9 @@ class SqliteStore:
 
     async def find(self, what: Filter) -> list[Mail]:
         return await self._look(partial(looking.find, what=what))
+
+    async def receipts(self, since: datetime, most: int) -> list[Receipt]:
+        return await self._look(partial(looking.receipts, since=since, most=most))
 
     async def events(self, queue_id: str) -> list[Event]:
         return await self._look(partial(looking.events, queue_id=queue_id))

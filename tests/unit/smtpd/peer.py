@@ -25,6 +25,10 @@ class Intake:
     mails: list[tuple[Envelope, bytes, Session]] = field(default_factory=list)
     spools: list[Spool] = field(default_factory=list)
     answer: Callable[[], Any] | None = None
+    known: list[str] = field(default_factory=list)
+
+    def answered(self, queue_id: str) -> None:
+        self.known.append(queue_id)
 
     async def accept(self, envelope: Envelope, spool: Spool, session: Session) -> Accepted:
         result = self.answer() if self.answer else None

@@ -21,6 +21,11 @@ SELECT destination, first FROM firsts WHERE first <= ? ORDER BY first;
 SELECT due_at, destination, mail FROM delivery
  WHERE state = 'queued' AND behind IS NULL AND destination = ? AND due_at <= ? ORDER BY due_at;
 
+-- name: interrupted
+-- What an end of the process cut off and nobody tried since, whose last try is longest ago: it is tried alone.
+SELECT mail, destination FROM delivery
+ WHERE state = 'queued' AND behind IS NULL AND due_at <= ? AND crashes > 0 ORDER BY claimed_at LIMIT 1;
+
 -- name: next_fences
 -- Reserve fences for this many claims; returns the last.
 UPDATE fence SET last = last + ? RETURNING last;
@@ -94,10 +99,12 @@ UPDATE hold SET frozen = 0 WHERE mail = ? AND kind NOT IN ('undecided', 'damaged
 SELECT id, mail, reason FROM delivery WHERE state = 'sending' AND lease_until <= ?;
 
 -- name: overdue_back
--- Give one back: to the queue, or to what was decided while it ran.
+-- Give one back: to the queue, or to what was decided while it ran. With others on the way nobody knows whose fault it
+-- was: that counts once, so that it is tried alone, and no more than once.
 UPDATE delivery
    SET state = iif(reason = '', 'queued', 'cancelled'), due_at = iif(reason = '', :now, NULL),
-       ended_at = iif(reason = '', NULL, :now), crashes = crashes + 1, lease_until = NULL
+       ended_at = iif(reason = '', NULL, :now), crashes = iif(:alone, crashes + 1, max(crashes, 1)),
+       lease_until = NULL
  WHERE id = :id AND state = 'sending'
 RETURNING crashes;
 

@@ -28,6 +28,12 @@ AND m.sender_key = :sender;
 -- Narrows `find` to the mails one person is asked and told about.
 AND m.answers_key = :answers;
 
+-- name: receipts
+-- The latest mails, as their clients would send them again.
+SELECT m.queue_id, m.sender_key, m.digest, m.received_at, e.sender, e.recipients
+  FROM mail m JOIN envelope e ON e.id = (SELECT min(f.id) FROM envelope f WHERE f.mail = m.id)
+ WHERE m.kind = 'mail' ORDER BY m.id DESC LIMIT ?;
+
 -- name: events
 -- A mail's history.
 SELECT e.* FROM event e JOIN mail m ON m.id = e.mail WHERE m.queue_id = ? ORDER BY e.id;

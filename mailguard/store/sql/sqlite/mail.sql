@@ -66,6 +66,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued');
 -- The number behind a queue id.
 SELECT id FROM mail WHERE queue_id = ?;
 
+-- name: thread_of
+-- The conversation a mail belongs to.
+SELECT thread FROM mail WHERE id = ?;
+
 -- name: revise
 -- The mail changed under the eyes of whoever looks at it.
 UPDATE mail SET revision = revision + 1 WHERE id = ?;
@@ -80,8 +84,9 @@ SELECT m.*, e.sender AS envelope_sender, e.recipients, e.smtputf8, e.eightbit, e
   JOIN envelope e ON e.id = (SELECT min(f.id) FROM envelope f WHERE f.mail = m.id);
 
 -- name: deliveries_of
--- Every delivery of these mails, in the order they were made.
-SELECT d.* FROM json_each(:mails) asked JOIN delivery d ON d.mail = asked.value ORDER BY d.mail, d.id;
+-- Every delivery of these mails, in the order they were made, with the mail it waits behind.
+SELECT d.*, (SELECT b.queue_id FROM mail b WHERE b.id = d.behind) AS behind_id
+  FROM json_each(:mails) asked JOIN delivery d ON d.mail = asked.value ORDER BY d.mail, d.id;
 
 -- name: holds_of
 -- Every hold of these mails, oldest first.

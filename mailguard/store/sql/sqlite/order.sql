@@ -1,0 +1,28 @@
+-- Order within a conversation: a later copy to the same person waits behind an earlier one (docs/decisions/0011).
+
+-- name: earlier
+-- Whether any earlier mail of this sender in this conversation is unfinished: for almost every mail, none is.
+SELECT EXISTS (SELECT 1 FROM mail WHERE thread = ? AND sender_key = ? AND id < ? AND unfinished > 0);
+
+-- name: line_up
+-- Each waiting copy of a mail goes behind the latest earlier one that has to leave first.
+UPDATE delivery INDEXED BY delivery_by_mail
+   SET behind = (SELECT a.mail FROM ahead a WHERE a.delivery = delivery.id ORDER BY a.mail DESC LIMIT 1)
+ WHERE mail = ? AND state IN ('held', 'queued')
+RETURNING behind;
+
+-- name: let_follow
+-- The copies behind a mail look again whom they must let go first; the time of one that may go begins now.
+UPDATE delivery
+   SET behind = (SELECT a.mail FROM ahead a WHERE a.delivery = delivery.id ORDER BY a.mail DESC LIMIT 1),
+       due_at = iif(state = 'queued', max(due_at, :now), NULL), released_at = NULL
+ WHERE behind = :mail
+   AND behind IS NOT (SELECT a.mail FROM ahead a WHERE a.delivery = delivery.id ORDER BY a.mail DESC LIMIT 1);
+
+-- name: overtake
+-- A person lets these copies go before the earlier ones.
+UPDATE delivery INDEXED BY delivery_by_mail
+   SET behind = NULL, released_at = iif(due_at <= :now, :now, released_at)
+ WHERE mail = :mail AND state = 'queued' AND behind IS NOT NULL
+   AND (:scope = '[]' OR address_key IN (SELECT value FROM json_each(:scope)))
+RETURNING id;

@@ -1,0 +1,322 @@
+"""Slow deciding, impatient clients, mail that kills its courier, and the order of a conversation."""
+
+import asyncio
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from mailguard.demo.world import OutsideWorld
+from mailguard.records import Actor
+from mailguard.store.base import Filter
+from mailguard.testing import eventually
+from tests.flow.house import ANN, BOB, KIM, LEE, House, LeapingClock, build, letter
+from tests.flow.test_decide import PASS, Gate
+from tests.installed import ROOT, Installed, install
+from tests.torture.fault import Trial, fault
+
+RESENDS = 6
+CULPRIT, GOOD = "culprit@corp.example", 12
+
+
+@asynccontextmanager
+async def opened(trial: Trial, rules: str) -> AsyncIterator[House]:
+    """A whole service in this process, checked (promise 10) and closed at the end."""
+    clock = LeapingClock()
+    world = OutsideWorld(clock)
+    await world.start()
+    house = House(build(trial.folder / "house", world, rules=rules), world, clock)
+    try:
+        await house.start()
+        yield house
+        await house.quiet()
+        await house.conserved()
+    finally:
+        await house.close()
+        await world.stop()
+
+
+# --- clients --------------------------------------------------------------------------------------------------
+
+
+async def up_to_the_dot(port: int, raw: bytes, to: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A client that has sent a whole mail and waits for the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    await reader.readline()
+    for said in ("HELO client", f"MAIL FROM:<{ANN}>", f"RCPT TO:<{to}>", "DATA"):
+        writer.write(f"{said}\r\n".encode())
+        await reader.readline()
+    writer.write(raw + b".\r\n")
+    await writer.drain()
+    return reader, writer
+
+
+async def arrived_once(trial: Trial, house: House, to: str = KIM) -> None:
+    await house.quiet()
+    copies = len(house.arrived(to))
+    trial.accepted, trial.lost, trial.duplicated = 1, int(copies == 0), max(0, copies - 1)
+    assert len(await house.service.store.find(Filter(limit=99))) == 1, "a resend was put as a second mail"
+
+
+@fault(
+    "client gone 1 s (still judged), 30 s (being committed) or 61 s (answered) after the dot; sends six times again",
+    "exactly one mail arrives",
+    short=3,
+    full=60,
+)
+async def gone(trial: Trial) -> None:
+    seconds = (1, 30, 61)[trial.number % 3]
+    async with opened(trial, PASS) as house:
+        intake, store, raw = house.service.intake, house.service.store, letter()
+        intake._settings = replace(intake._settings, decide=timedelta(hours=seconds == 1))  # or there is no time at all
+        gate = Gate(house)
+        put, may_commit, committing = store.put, asyncio.Event(), asyncio.Event()
+
+        async def slow_put(*mail: Any) -> None:
+            committing.set()
+            await may_commit.wait()
+            await put(*mail)
+
+        store.put = slow_put  # type: ignore[method-assign, assignment]
+        port = house.service.smtp.ports[0]
+        lines = [await up_to_the_dot(port, raw, KIM)]
+        if seconds == 1:
+            await eventually(lambda: gate.asked)
+        else:
+            await committing.wait()
+        if seconds == 61:
+            may_commit.set()
+            await eventually(lambda: house.log_lines("smtp.accepted"))
+        await house.clock.advance(seconds)
+        lines[0][1].transport.abort()
+        for number in range(RESENDS):
+            lines.append(await up_to_the_dot(port, raw, KIM))
+            if trial.dice.random() < 0.5 or number == RESENDS - 1:
+                may_commit.set()
+                gate.open()
+            if trial.dice.random() < 0.5:
+                lines[-1][1].transport.abort()
+        for reader, writer in lines:
+            if not writer.is_closing():
+                assert (await reader.readline()).startswith(b"250")
+                writer.close()
+        await arrived_once(trial, house)
+
+
+@fault("a fact from the past that takes longer than smtp.limits.decide", "held, answered 250, decided once", full=10)
+async def slow_facts(trial: Trial) -> None:
+    async with opened(trial, PASS) as house:
+        house.service.intake._settings = replace(house.service.intake._settings, decide=timedelta())
+        gate = Gate(house)
+        answer = await house.submit(letter())
+        assert answer.text.startswith(f"2.0.0 held as {answer.queue_id}: undecided")
+        if trial.dice.random() < 0.5:
+            await house.restart()  # it never decided: the next start does
+        else:
+            gate.open()
+        await arrived_once(trial, house)
+        kinds = Counter(await house.events(answer.queue_id))
+        assert kinds["message.evaluated"] == 1, "decided more than once"
+
+
+@fault("rules that take longer than smtp.limits.decide over a large mail", "held, answered 250, decided once", full=10)
+async def slow_rules(trial: Trial) -> None:
+    async with opened(trial, PASS) as house:
+        intake = house.service.intake
+        intake._settings = replace(intake._settings, decide=timedelta(milliseconds=1))
+        decided = intake._decided
+
+        def slowly(*about: Any) -> Any:
+            time.sleep(0.05)  # in a thread, as large mail is judged
+            return decided(*about)
+
+        intake._decided = slowly  # type: ignore[method-assign, assignment]
+        answer = await house.submit(letter(body="word\r\n" * trial.dice.randint(30_000, 90_000)))
+        assert answer.text.startswith(f"2.0.0 held as {answer.queue_id}: undecided")
+        await arrived_once(trial, house)
+
+
+# --- real processes -------------------------------------------------------------------------------------------
+
+
+class Doomed:
+    """The installed service, as a process that dies where `tests.torture.doomed` is told to."""
+
+    def __init__(self, folder: Path, world: OutsideWorld) -> None:
+        folder.mkdir()
+        self.made: Installed = install(folder, world.port)
+        self.port = self.made.ports["plain"]
+
+    async def start(self, where: str, whom: str) -> subprocess.Popen[bytes]:
+        """Ready, or dead already."""
+        with (self.made.folder / "log").open("ab") as log:
+            process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call, and starting takes no time
+                [sys.executable, "-m", "tests.torture.doomed", self.made.config, where, whom],
+                cwd=ROOT, stdout=log, stderr=log,
+            )  # fmt: skip
+        await eventually(lambda: process.poll() is not None or self._listens(), within=30)
+        return process
+
+    def set_aside(self) -> list[str]:
+        """Whose copies are held as poison."""
+        return self._ask(
+            "SELECT d.address FROM delivery d JOIN hold h ON h.mail = d.mail"
+            " WHERE h.kind = 'poison' AND d.state = 'held'"
+        )
+
+    def mails(self) -> int:
+        return len(self._ask("SELECT queue_id FROM mail WHERE kind = 'mail'"))
+
+    def _ask(self, question: str) -> list[Any]:
+        with closing(sqlite3.connect(f"file:{self.made.folder / 'mail.db'}?mode=ro", uri=True)) as db:
+            return [row[0] for row in db.execute(question)]
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@asynccontextmanager
+async def doomed(trial: Trial) -> AsyncIterator[tuple[Doomed, OutsideWorld]]:
+    world = OutsideWorld(LeapingClock())
+    await world.start()
+    try:
+        yield await asyncio.to_thread(Doomed, trial.folder / "service", world), world
+    finally:
+        await world.stop()
+
+
+async def _finish(process: subprocess.Popen[bytes], done: Callable[[], bool]) -> bool:
+    """Until it died (True) or `done`; a living one is ended."""
+
+    try:
+        await eventually(lambda: process.poll() is not None or done(), within=30)
+        return process.poll() is not None
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        await asyncio.to_thread(process.wait, 30)
+
+
+@fault(
+    "a mail that kills the process whenever it is carried, among good ones",
+    "only that one is set aside, the others arrive",
+    full=10,
+    at_the_dot=True,  # the process dies with the others on the wire
+    seconds=180,
+)
+async def poison(trial: Trial) -> None:
+    good = [f"good{number}@corp.example" for number in range(GOOD)]
+    missing = [*good, CULPRIT]
+    trial.dice.shuffle(missing)
+    async with doomed(trial) as (service, world):
+        for _ in range(12):
+            process = await service.start("carry", CULPRIT)
+            missing = await _send(service.port, missing)
+            if not await _finish(process, lambda: _all_here(world, good) and service.set_aside() == [CULPRIT]):
+                break
+            trial.kills += 1
+        assert service.set_aside() == [CULPRIT]
+        assert trial.kills >= 3
+    arrived = Counter(r for mail in world.caught for r in mail.recipients if not mail.is_notice)
+    trial.accepted = GOOD + 1
+    trial.lost = sum(not arrived[to] for to in good)
+    trial.duplicated = sum(max(0, arrived[to] - 1) for to in good)
+    assert not arrived[CULPRIT]
+
+
+async def _send(port: int, missing: list[str]) -> list[str]:
+    """Everybody at once; who got no 250, because the process died."""
+
+    async def one(to: str) -> str:
+        try:
+            reader, writer = await up_to_the_dot(port, letter(to=to, Message_ID=f"<{to}>"), to)
+            answer = await reader.readline()
+            writer.close()
+        except OSError:
+            return to
+        return "" if answer.startswith(b"250") else to
+
+    return [to for to in await asyncio.gather(*map(one, missing)) if to]
+
+
+def _all_here(world: OutsideWorld, people: list[str]) -> bool:
+    return {recipient for mail in world.caught for recipient in mail.recipients} >= set(people)
+
+
+@fault("kill -9 after the commit and before the 250; the client sends again", "the first queue id, one mail", full=20)
+async def unanswered(trial: Trial) -> None:
+    raw = letter(to=BOB)
+    async with doomed(trial) as (service, world):
+        process = await service.start("answer", BOB)
+        reader, writer = await up_to_the_dot(service.port, raw, BOB)
+        assert await reader.read() == b"", "it was answered"
+        writer.close()
+        await asyncio.to_thread(process.wait, 30)
+        trial.kills, trial.accepted = 1, 1
+        process = await service.start("never", BOB)
+        for _ in range(trial.dice.randint(1, 3)):
+            reader, writer = await up_to_the_dot(service.port, raw, BOB)
+            assert (await reader.readline()).startswith(b"250 2.0.0 queued as ")
+            writer.transport.abort()
+        await _finish(process, lambda: _all_here(world, [BOB]))
+        assert service.mails() == 1, "a resend was put as a second mail"
+    copies = len(world.caught)
+    trial.lost, trial.duplicated = int(copies == 0), max(0, copies - 1)
+
+
+# --- order ----------------------------------------------------------------------------------------------------
+
+CONVERSATION = """
+version: 1
+rules:
+  - {id: wait, when: {words: {any: [later], in: [subject]}}, then: [{delay: 5m}]}
+  - id: ask
+    when: {words: {any: [ask], in: [subject]}}
+    then: [{hold: {until: sender_confirms, expires: 2h, on_expiry: send}}]
+"""
+
+
+@fault(
+    "later mails of a conversation behind delayed, held and cancelled ones, with restarts between",
+    "none overtakes an earlier one that waits",
+    full=40,
+)
+async def order(trial: Trial) -> None:
+    dice = trial.dice
+    async with opened(trial, CONVERSATION) as house:
+        sent: dict[str, list[str]] = {KIM: [], LEE: []}
+        for number in range(12):
+            to = dice.choice([[KIM], [LEE], [KIM, LEE]])
+            subject = f"{dice.choice(['later', 'ask', 'plain'])} {number:02}"
+            queue_id = await house.send(to, subject=subject, References="<start@corp.example>")
+            trial.accepted += 1
+            for one in to:
+                sent[one].append(subject)
+            match dice.randint(0, 4):
+                case 0:
+                    await house.restart()
+                case 1:
+                    await house.wait(minutes=dice.randint(1, 6))
+                case 2:
+                    await _take_back(house, queue_id)
+        await house.wait(hours=30)
+        waiting = await house.service.store.find(Filter(waiting=True, limit=99))
+        trial.lost = len(waiting)
+    for person, subjects in sent.items():
+        arrived = [mail.subject for mail in house.arrived(person)]
+        assert arrived == [one for one in subjects if one in arrived], f"{person} read them in another order"
+
+
+async def _take_back(house: House, queue_id: str) -> None:
+    mail = await house.mail(queue_id)
+    if any(d.state.waiting for d in mail.deliveries):
+        await house.service.desk.call_off(mail, Actor(ANN, "test"))
