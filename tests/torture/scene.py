@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -95,17 +95,18 @@ async def scene(
     timeouts: Timeouts = QUICK,
     next_hop: Mapping[str, Any] | None = None,
     rules: str = AT_ONCE,
+    domain: str = "client.example",
     config: Mapping[str, Any] | None = None,
     **courier: Any,
 ) -> AsyncIterator[Scene]:
-    """Mail to client.example goes to `hop`, all else to the outside world."""
+    """Mail to `domain` goes to `hop`, all else to the outside world."""
     clock = LeapingClock()
     world = OutsideWorld(clock)
     await asyncio.gather(world.start(), hop.start())
     made = partial(Courier, timeouts=timeouts, **courier)
-    way: dict[str, Any] = routes(client_example=hop.port)
+    way: dict[str, Any] = routes(**{domain.replace(".", "_"): hop.port})
     if next_hop is not None:
-        way = {"next_hop": {"routes": {"client.example": {**next_hop, **_place(next_hop, hop)}}}}
+        way = {"next_hop": {"routes": {domain: {**next_hop, **_place(next_hop, hop)}}}}
     with patch("mailguard.service.Courier", made):
         house = House(build(trial.folder / "house", world, rules=rules, config={**way, **(config or {})}), world, clock)
         await house.start()
@@ -125,3 +126,20 @@ async def settled(house: House, attempts: int = 1) -> None:
     """Until so many attempts have ended, on the wire of a hop that is slow in real time."""
     events = ("delivery.deferred", "delivery.sent", "delivery.failed", "delivery.ambiguous")
     await eventually(lambda: sum(len(house.log_lines(event)) for event in events) >= attempts, within=20)
+
+
+@contextmanager
+def leaping() -> Iterator[Callable[[float], None]]:
+    """A way to let the event loop's own time leap by so many seconds: its time-outs are not the Clock's."""
+    loop = asyncio.get_running_loop()
+    real, ahead = loop.time, 0.0
+
+    def leap(seconds: float) -> None:
+        nonlocal ahead
+        ahead += seconds
+
+    loop.time = lambda: real() + ahead  # type: ignore[method-assign]
+    try:
+        yield leap
+    finally:
+        del loop.time
