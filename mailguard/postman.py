@@ -25,7 +25,7 @@ from mailguard.records import (
 from mailguard.store.base import Store
 from mailguard.tasks import Tasks
 
-LEASE = timedelta(hours=1)  # longer than every phase of a courier together, so that nobody is told twice
+LEASE = timedelta(hours=6)  # longer than two whole attempts of the courier (its Timeouts), so that nobody is told twice
 AT_ONCE = 20
 GIVE_UP = timedelta(hours=48)
 _WITHOUT_LINK = (NoticeKind.NOTIFY, NoticeKind.CODE, NoticeKind.ALERT)

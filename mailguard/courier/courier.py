@@ -1,5 +1,6 @@
 """Carries mail to the next hop: picks the way, keeps connections, and says what became of each recipient."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -9,7 +10,7 @@ from mailguard.clock import Clock
 from mailguard.courier.content import PIECE
 from mailguard.courier.logins import try_login, upstream_hop
 from mailguard.courier.parcel import Parcel
-from mailguard.courier.pool import Budget, Pool
+from mailguard.courier.pool import Budget, Pool, Shares
 from mailguard.courier.reply import crowded, outcome, own
 from mailguard.courier.route import Host, Resolver, Route
 from mailguard.courier.settings import Hop, NextHop, Tls
@@ -48,6 +49,7 @@ class Courier:
         self._loops_allowed = loops_allowed
         self._pool = Pool(clock)
         self._budget = Budget(in_flight)
+        self._shares = Shares(in_flight // 4)  # a destination that hangs must not sit on the whole budget
         self._locked_out: dict[str, tuple[float, LoginRefused]] = {}
         self._ca_file = settings.ca_file
         self._upstreams: dict[str, Manner] = {}
@@ -64,7 +66,11 @@ class Courier:
             return await self._reroute(parcel)
         size = 2 * PIECE if callable(parcel.body) else parcel.octets
         try:
-            async with self._pool.slot(parcel.destination, hop.connections), self._budget.hold(size):
+            async with (
+                self._pool.slot(parcel.destination, hop.connections),
+                self._shares.hold(parcel.destination, size),
+                self._budget.hold(size),
+            ):
                 return await self._deliver(parcel, hop)
         except SmtpError as error:
             return (outcome(own(error)),) * len(parcel.recipients)
@@ -95,8 +101,8 @@ class Courier:
     async def _deliver(self, parcel: Parcel, hop: Hop) -> tuple[Outcome, ...]:
         """As many transactions as it takes for a server that limits the recipients of one (452, 552)."""
         results = list(await self._attempt(parcel, hop))
-        last = results
-        while any(result.result is Result.SENT for result in last):
+        last, ends = results, self._clock.monotonic() + self._timeouts.transaction
+        while any(result.result is Result.SENT for result in last) and self._clock.monotonic() < ends:
             left = [index for index, result in enumerate(results) if crowded(result)]
             if not left:
                 break
@@ -126,7 +132,7 @@ class Courier:
         manner = next(manner for known, manner in self._manners if known is hop)
         failure: SmtpError | None = None
         try:
-            async with aclosing(self._hosts(destination, hop)) as hosts:
+            async with asyncio.timeout(manner.timeouts.opening), aclosing(self._hosts(destination, hop)) as hosts:
                 async for host in hosts:
                     try:
                         return await dial(host, manner)
@@ -137,6 +143,9 @@ class Courier:
             raise
         except SmtpError as error:  # a better host was there, but could not be reached: that decides
             raise failure or error from error
+        except TimeoutError:  # ours: inside, they are all Unreachable
+            late = Unreachable(f"no session with {destination} within {manner.timeouts.opening:g} s", enhanced="4.4.1")
+            raise failure or late from None
         raise failure or Unreachable(f"no host for {destination}", enhanced="4.4.1")
 
     def _check_login(self, destination: str) -> None:

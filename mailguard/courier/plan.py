@@ -12,6 +12,7 @@ from mailguard.errors import PermanentFailure, SmtpError
 from mailguard.mail.envelope import Recipient
 from mailguard.records import Outcome, Result
 
+_SIZE = re.compile(r"[0-9]{1,20}")  # RFC 1870 §3; str.isdigit() would let "²" and a page of nines through
 _PARAMETER = re.compile(r"[^\x00-\x20\x7f=]+")  # esmtp-value (RFC 5321 §4.1.2), and UTF-8 where that is offered
 
 
@@ -40,7 +41,7 @@ async def plan(parcel: Parcel, offers: Mapping[str, str]) -> Plan:
 
 def _fits(parcel: Parcel, offers: Mapping[str, str]) -> None:
     limit = offers.get("size", "")
-    if limit.isdigit() and 0 < int(limit) < parcel.octets:
+    if _SIZE.fullmatch(limit) and 0 < int(limit) < parcel.octets:
         words = f"the mail has {parcel.octets} bytes, the server takes {limit} at most"
         raise PermanentFailure(words, code=552, enhanced="5.3.4")
 

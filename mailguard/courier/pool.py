@@ -94,6 +94,10 @@ class Budget:
         self._limit = self._free = limit
         self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()
 
+    @property
+    def unused(self) -> bool:
+        return self._free == self._limit and not self._waiting
+
     @asynccontextmanager
     async def hold(self, size: int) -> AsyncIterator[None]:
         """Wait until `size` bytes fit, and give them back at the end."""
@@ -126,3 +130,22 @@ class Budget:
             if not turn.done():  # else it was cancelled and has not noticed yet
                 self._free -= need
                 turn.set_result(None)
+
+
+class Shares:
+    """A budget of its own for each destination."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._budgets: dict[str, Budget] = {}
+
+    @asynccontextmanager
+    async def hold(self, destination: str, size: int) -> AsyncIterator[None]:
+        """As Budget.hold, within this destination's share."""
+        budget = self._budgets.setdefault(destination, Budget(self._limit))
+        try:
+            async with budget.hold(size):
+                yield
+        finally:
+            if budget.unused:
+                self._budgets.pop(destination, None)

@@ -9,7 +9,8 @@ from mailguard.records import Outcome, Reply, Result
 TEXT_LIMIT = 500  # characters kept of what a server says: it ends in logs, pages and reports
 
 _ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?=\s|$)")
-_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]+")  # and what turns text around
+_BROKEN = re.compile(r"[\ud800-\udfff]")  # how aiosmtplib hands on bytes that are no UTF-8: no database takes it
 
 TOO_BIG = 552  # RFC 5321 §4.5.3.1.10: on RCPT it means too many recipients, like 452
 CLOSING = 421
@@ -24,14 +25,17 @@ def heard(code: int, text: str, remote: str) -> Reply:
             enhanced = enhanced or found[1]
             line = line[found.end() :]  # noqa: PLW2901 - every line may repeat it (RFC 2034 §4)
         lines.append(line)
-    words = _SPACE.sub(" ", " ".join(lines)).strip()
-    return Reply(code, enhanced, words[:TEXT_LIMIT], remote)
+    return Reply(code, enhanced, harmless(" ".join(lines)), remote)
+
+
+def harmless(text: str) -> str:
+    """One capped line that any log, terminal, database and report can bear."""
+    return _SPACE.sub(" ", _BROKEN.sub("\ufffd", text)).strip()[:TEXT_LIMIT]
 
 
 def own(error: SmtpError) -> Reply:
     """A failure that we state ourselves, as a reply."""
-    words = _SPACE.sub(" ", error.text).strip()
-    return Reply(error.code, error.enhanced, words[:TEXT_LIMIT])
+    return Reply(error.code, error.enhanced, harmless(error.text))
 
 
 def outcome(reply: Reply) -> Outcome:

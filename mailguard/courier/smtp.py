@@ -19,6 +19,7 @@ from mailguard.courier.settings import Tls
 from mailguard.courier.wire import Timeouts, Wire
 from mailguard.errors import PermanentFailure, TemporaryFailure
 
+_NO_REPLY = 200  # below it are aiosmtplib's own marks, and numbers that are no SMTP code
 _REFUSED = 5  # 5xx to EHLO: a server older than RFC 1869
 
 
@@ -214,6 +215,8 @@ def _unreachable(host: Host, error: Exception) -> Unreachable:
     """What went wrong, in words for the log and the report."""
     if isinstance(error.__cause__, ssl.SSLError):  # implicit TLS: aiosmtplib wraps it in a connect error
         return _tls_failed(host, error.__cause__)
+    if isinstance(error, aiosmtplib.SMTPResponseException) and error.code < _NO_REPLY:
+        return Unreachable(f"{host} does not speak SMTP: {error.message}", enhanced="4.5.0")
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return Unreachable(f"{host} does not take mail now: {_words(error, host)}", enhanced="4.3.2")
     if isinstance(error, TimeoutError):

@@ -8,7 +8,7 @@ from mailguard.courier.parcel import Parcel
 from mailguard.courier.plan import Plan, plan
 from mailguard.courier.reply import CLOSING, out_of_place, outcome, own, rcpt_outcome
 from mailguard.courier.smtp import Session
-from mailguard.courier.wire import Broken
+from mailguard.courier.wire import SLOWEST, Broken
 from mailguard.errors import MailguardError, SmtpError
 from mailguard.records import Outcome, Reply, Result
 
@@ -63,22 +63,23 @@ class _Transaction:
         self._known.update(todo.refused)
         if not todo.rcpts:
             return
+        self._wire.limit(self._timeouts.transaction + self._parcel.octets / SLOWEST)
         if self._pipelined:
-            self._wire.write(b"".join([todo.mail, *todo.rcpts.values(), b"DATA\r\n"]))
+            self._wire.ask(b"".join([todo.mail, *todo.rcpts.values(), b"DATA\r\n"]))
         sender = await self._ask(todo.mail, "MAIL")
         if sender.code == CLOSING and self._session.used > 1:
             raise Broken(sender.text)
         self._answered = True
         accepted = await self._recipients(todo, sender)
         if accepted or self._pipelined:
-            await self._data(accepted)
+            await self._data(accepted, todo)
         else:
             await self._reset()
 
     async def _ask(self, command: bytes, name: str) -> Reply:
         """The reply to a command, which a pipeline has sent already."""
         if not self._pipelined:
-            self._wire.write(command)
+            self._wire.ask(command)
         seconds = self._timeouts.data if name == "DATA" else self._timeouts.command
         reply = await self._wire.reply(seconds, name)
         if reply.code == CLOSING:
@@ -106,17 +107,24 @@ class _Transaction:
                 self._known[index] = judged
         return accepted
 
-    async def _data(self, accepted: list[int]) -> None:
+    async def _data(self, accepted: list[int], todo: Plan) -> None:
         start = await self._ask(b"DATA\r\n", "DATA")
         if start.code != _GO_AHEAD:
             judged = outcome(start)
-            self._rest(out_of_place(start) if judged.result is Result.SENT else judged)
+            if judged.result is Result.SENT:  # it answers something else: nobody's reply is sure to be their own
+                self._drop()
+                self._known = dict(todo.refused)
+                self._rest(out_of_place(start))
+                return
+            self._rest(judged)
             await self._reset()
             return
         if not accepted:  # it waits for a message that nobody gets: leave rather than send a lone dot
             self._drop()
             return
         await self._pour()
+        if self._ended:
+            self._wire.limit(None)  # only patience is safe now: to leave here may make a duplicate
         end = await self._wire.reply(self._timeouts.dot, "the end of the message")
         if not self._ended:  # it spoke while we did: what it got is no whole message, whatever it says
             self._drop()

@@ -17,12 +17,16 @@ _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 _LONGEST_LINE = 8192  # bytes
 _LONGEST_REPLY = 32768  # bytes, all lines together
 _MOST_REPLIES = 4096  # unread: more than any pipeline of ours has asked for
+SLOWEST = 4096  # bytes a second: a peer that takes less on the whole is left
 WRITE_BUFFER = 1 << 17  # bytes waiting in the transport before a writer has to wait
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds of silence that are borne, by phase (RFC 5321 §4.5.3.2). A short `dot` makes duplicates."""
+    """Seconds that are borne, by phase (RFC 5321 §4.5.3.2). A short `dot` makes duplicates.
+
+    The last two bound the whole, so that a peer which always does a little can't keep a mail for ever.
+    """
 
     connect: float = 30
     greeting: float = 300
@@ -30,6 +34,8 @@ class Timeouts:
     data: float = 120
     block: float = 180
     dot: float = 600
+    opening: float = 1800  # for a session with any host of the destination, however many are tried
+    transaction: float = 3600  # from MAIL to the final dot, and `SLOWEST` for the message's bytes besides
 
 
 class Broken(TemporaryFailure):
@@ -48,6 +54,7 @@ class Wire(asyncio.Protocol):
         self._replies: deque[Reply] = deque()
         self._error: Broken | None = None
         self._paused = False
+        self._until: float | None = None  # of the loop's clock
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         transport.set_write_buffer_limits(high=WRITE_BUFFER)
@@ -118,6 +125,26 @@ class Wire(asyncio.Protocol):
         """A reply is there, or the end: nothing more needs to be written."""
         return bool(self._replies) or self._error is not None
 
+    def limit(self, seconds: float | None) -> None:
+        """All that follows must be over within `seconds`; None: each step has only its own time."""
+        self._until = None if seconds is None else asyncio.get_running_loop().time() + seconds
+
+    def _deadline(self, seconds: float) -> asyncio.Timeout:
+        ends = asyncio.get_running_loop().time() + seconds
+        return asyncio.timeout_at(ends if self._until is None else min(ends, self._until))
+
+    def _late(self, words: str) -> Broken:
+        if self._until is not None and asyncio.get_running_loop().time() >= self._until:
+            words = f"{self.remote} was so slow that the mail would have kept it busy for hours"
+        return Broken(words, enhanced="4.4.2")
+
+    def ask(self, command: bytes) -> None:
+        """Write a command. Broken when something was said before it: the replies would be taken for one another."""
+        if self._replies:
+            said = self._replies[0]
+            raise Broken(f"{self.remote} spoke without being asked: {said}", enhanced="4.5.0")
+        self.write(command)
+
     def write(self, data: bytes) -> None:
         """Hand over to the transport, which may buffer: `drain` before the next large piece."""
         if self._error is not None:
@@ -135,10 +162,10 @@ class Wire(asyncio.Protocol):
             if not self._paused:
                 loop.call_soon(_wake, self._writer)
             try:
-                async with asyncio.timeout(seconds):
+                async with self._deadline(seconds):
                     await self._writer
             except TimeoutError:
-                raise Broken(f"{self.remote} took no data for {seconds:g} s", enhanced="4.4.2") from None
+                raise self._late(f"{self.remote} took no data for {seconds:g} s") from None
             finally:
                 self._writer = None
         if self._error is not None and not self._replies:
@@ -149,11 +176,10 @@ class Wire(asyncio.Protocol):
         if not self._replies and self._error is None:
             self._reader = asyncio.get_running_loop().create_future()
             try:
-                async with asyncio.timeout(seconds):
+                async with self._deadline(seconds):
                     await self._reader
             except TimeoutError:
-                words = f"{self.remote} did not answer {to} within {seconds:g} s"
-                raise Broken(words, enhanced="4.4.2") from None
+                raise self._late(f"{self.remote} did not answer {to} within {seconds:g} s") from None
             finally:
                 self._reader = None
         if self._replies:

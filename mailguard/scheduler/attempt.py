@@ -10,7 +10,7 @@ from typing import Protocol
 
 from mailguard import retry
 from mailguard.clock import Clock
-from mailguard.courier import Parcel
+from mailguard.courier import Parcel, Shares
 from mailguard.log import Log
 from mailguard.mail import headers
 from mailguard.metrics import Metrics
@@ -48,6 +48,7 @@ class Attempts:
         self._log, self._metrics = log, metrics
         self._retry, self._reports = settings, reports
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._shares = Shares(LARGE_AT_ONCE // 4)  # a destination that hangs leaves room for the others' large mails
 
     async def carry(self, claim: Claim) -> None:
         """Raises ClaimLost when another attempt owns the mail by now."""
@@ -55,7 +56,7 @@ class Attempts:
             intact = hashlib.sha256(claim.raw).digest() == claim.mail.digest
             await self._carry(claim, _Content(claim.raw, whole=True), intact)
             return
-        async with self._large:
+        async with self._shares.hold(claim.destination, 1), self._large:
             content, intact = await self._read(claim)
             await self._carry(claim, content, intact)
 

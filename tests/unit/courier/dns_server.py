@@ -70,11 +70,11 @@ class DnsServer(asyncio.DatagramProtocol):
         silent = self.zone.get((name, kind)) == SILENT
         return b"" if silent else answer.to_wire()
 
-    def _fill(self, answer: dns.message.Message, name: str, kind: str, udp: bool) -> None:
+    def _fill(self, answer: dns.message.Message, name: str, kind: str, udp: bool, links: int = 20) -> None:
         alias = self.zone.get((name, "CNAME"))
-        if isinstance(alias, list):
+        if isinstance(alias, list) and links:
             answer.answer.append(dns.rrset.from_text(f"{name}.", 60, "IN", "CNAME", f"{alias[0]}."))
-            self._fill(answer, alias[0], kind, udp)
+            self._fill(answer, alias[0], kind, udp, links - 1)
             return
         found = self.zone.get((name, kind), NOERROR if any(known == name for known, _ in self.zone) else NXDOMAIN)
         if found == TRUNCATED and udp:
