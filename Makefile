@@ -52,6 +52,12 @@ bench: $(INSTALLED)  ## speed, side by side with Postfix (installed if need be);
 	@tests/install-tools
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(BENCH)
 
+.PHONY: torture
+torture: $(INSTALLED)  ## break things on purpose, at least 1,000 kills, and print what was lost; MINUTES=5 SEED=1 ONLY=disk WRITE=1
+	@tests/install-tools
+	@$(BIN)/python -m tests.torture $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(ONLY),--only "$(ONLY)") $(if $(WRITE),--write) $(TORTURE)
+
 .PHONY: lock
 lock: $(INSTALLED)  ## choose versions anew; writes the three constraints files
 	@$(BIN)/python -m pip install --quiet pip-tools
