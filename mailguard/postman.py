@@ -72,6 +72,7 @@ class Postman:
             self._clock.now(), lease=LEASE, limit=room,
             digest_over=self._settings.digest.over, digest_within=self._settings.digest.within,
         )  # fmt: skip
+        # failpoint: postman.claimed
         for claim in claims:
             self._tasks.spawn(self._tell(claim))
         return len(claims)
@@ -83,6 +84,7 @@ class Postman:
     async def _tell(self, claim: NoticeClaim) -> None:
         try:
             outcome = await self._send(claim)
+            # failpoint: postman.carried
             await self._store.settle_notice(claim, self._scheduled(claim, outcome), self._clock.now())
             kinds = [stored.notice.kind.value for stored in claim.notices]
             self._log.noticed(kinds, claim.mails, claim.person, outcome)
@@ -128,6 +130,7 @@ class Postman:
                 links[notice.queue_id] = f"{self._url}/m/{token}"
                 granted.append(_capability(notice, token))
         await self._store.grant(granted, self._clock.now())
+        # failpoint: postman.granted
         return notices.render(
             claim, links=links, settings=self._settings, organization_zone=self._zone(), now=self._clock.now(),
             message_id=f"<{self._new_id()}@{self._hostname}>", originals=originals,

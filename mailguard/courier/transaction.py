@@ -70,6 +70,7 @@ class _Transaction:
         if sender.code == CLOSING and self._session.used > 1:
             raise Broken(sender.text)
         self._answered = True
+        # failpoint: courier.mail
         accepted = await self._recipients(todo, sender)
         if accepted or self._pipelined:
             await self._data(accepted, todo)
@@ -97,6 +98,7 @@ class _Transaction:
         accepted = []
         for index, command in todo.rcpts.items():
             reply = await self._ask(command, "RCPT")
+            # failpoint: courier.rcpt
             judged = rcpt_outcome(reply)
             if reply.code == CLOSING:
                 self._rest(judged)
@@ -125,6 +127,7 @@ class _Transaction:
         await self._pour()
         if self._ended:
             self._wire.limit(None)  # only patience is safe now: to leave here may make a duplicate
+        # failpoint: courier.dot
         end = await self._wire.reply(self._timeouts.dot, "the end of the message")
         if not self._ended:  # it spoke while we did: what it got is no whole message, whatever it says
             self._drop()
@@ -147,6 +150,7 @@ class _Transaction:
             async for piece in pieces:
                 if self._wire.spoken:
                     return
+                # failpoint: courier.pouring
                 self._wire.write(stuffer.feed(piece))
                 await self._wire.drain(self._timeouts.block)
         if not self._wire.spoken:

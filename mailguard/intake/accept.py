@@ -120,6 +120,7 @@ class Intake:
         self._resends.answered(queue_id)
 
     async def _accept(self, letter: "_Letter") -> Accepted:
+        # failpoint: intake.begun
         started = self._clock.monotonic()
         mail, asked = self._opinion(letter, None) if letter.small else (None, False)
         if mail is None or asked:  # a large mail, or one whose sender's past a rule wants to know
@@ -133,6 +134,7 @@ class Intake:
             self._note(mail)
             raise PermanentFailure(f"rejected by rule {mail.verdict.reject}")
         mail = await self._put(mail, letter.session)
+        # failpoint: intake.stored
         return Accepted(mail.queue_id, mail.verdict.holds[0].rule if mail.verdict.holds else "")
 
     async def resume(self) -> int:
@@ -148,6 +150,7 @@ class Intake:
                 stored.queue_id, stored.envelope, Spool(raw, stored.digest), session, Reading(Message(raw)),
                 stored.received_at, stored.edits,
             )  # fmt: skip
+            # failpoint: intake.resuming
             self._decide_late(asyncio.create_task(self._judge(letter)))
         return len(waiting)
 

@@ -35,6 +35,7 @@ def evaluate(rules: RuleSet, facts: Facts, holds: HoldSettings, trouble: Trouble
     for rule in rules.rules:
         if rule.mode is Mode.OFF or (stopped and rule.skippable):
             continue
+        # failpoint: rules.asked
         answer = ask(rule, facts)
         if isinstance(answer, No):
             continue

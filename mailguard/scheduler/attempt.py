@@ -67,6 +67,7 @@ class Attempts:
         started = self._clock.monotonic()
         self._note_lag(claim)
         results = await self._courier.carry(self._parcel(claim, content))
+        # failpoint: scheduler.carried
         now = self._clock.now()
         outcomes = {
             delivery.id: self._scheduled(delivery, outcome, now)

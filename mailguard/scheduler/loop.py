@@ -91,6 +91,7 @@ class Scheduler:
                 worked = False
                 await self._nap(1.0)
             if not worked:
+                # failpoint: scheduler.waiting
                 await self._nap(await self._until_due())
 
     async def _round(self) -> bool:
@@ -140,6 +141,7 @@ class Scheduler:
         self._interrupted_tried = True
 
     def _begin(self, claims: Sequence[Claim]) -> None:
+        # failpoint: scheduler.claimed
         for claim in claims:
             self._running[claim.fence] = claim
             self._busy[claim.destination] += 1

@@ -33,6 +33,7 @@ class Reports:
             action = self._action(delivery, outcomes[delivery.id])
             if action and not delivery.added and dsn.wanted(delivery, action):
                 news.setdefault(action, []).append(delivery)
+        # failpoint: reports.made
         return [self._report(claim, action, about, outcomes, raw, now) for action, about in news.items()]
 
     def _action(self, delivery: Delivery, outcome: Outcome) -> str:

@@ -231,6 +231,7 @@ class Connection(SMTP):
             try:
                 self._link.write(replies)
                 await self._writer.drain()
+                # failpoint: smtpd.answered
             except (OSError, RuntimeError):  # uvloop: a handler that is closed
                 raise GoneError from None
 

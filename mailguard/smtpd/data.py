@@ -25,6 +25,7 @@ async def receive(wire: Wire, limit: int, body: Body | None = None) -> Spool:
     scanner = Scanner(limit, body)
     wire.put_back(_VIRTUAL)
     while not scanner.done:
+        # failpoint: smtpd.receiving
         wire.put_back(scanner.feed(await wire.chunk()))
     return scanner.spool()
 

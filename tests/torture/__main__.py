@@ -4,21 +4,15 @@ python -m tests.torture [--minutes N] [--seed N] [--only RE] [--jobs N] [--write
 """
 
 import argparse
-import asyncio
 import heapq
 import itertools
 import json
-import multiprocessing
 import os
 import re
-import resource
-import shutil
 import sys
-import tempfile
 import time
-import warnings
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from pathlib import Path
@@ -28,10 +22,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tests import tools
 from tests.torture import faults
-from tests.torture.fault import FAULTS, Fault, Trial, attempt, trial
+from tests.torture.fault import FAULTS, Fault
 from tests.torture.report import Result, Row, rows, show, write
+from tests.torture.workers import ROOT, one_run, workers
 
-ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "reliability.md"
 SEED = 20261126
 Item = tuple[float, str, int]  # which share of its runs it is, the fault's id, the run's number
@@ -98,7 +92,7 @@ def _run(able: list[Fault], given: argparse.Namespace, started: float) -> list[R
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TextColumn("{task.fields[said]}"), console=console, disable=not console.is_terminal,
     )  # fmt: skip
-    with bar, _pool(given.jobs) as pool:
+    with bar, workers(given.jobs) as pool:
         task = bar.add_task("torture", total=None if given.minutes else todo, said="")
         running: dict[Future[Result], Item] = {}
         items, first, told = _items(able, given), {one.id for one in able}, started
@@ -109,7 +103,7 @@ def _run(able: list[Fault], given: argparse.Namespace, started: float) -> list[R
                     items = iter(())
                     break
                 first.discard(item[1])
-                running[pool.submit(_one, item[1], item[2], given.seed)] = item
+                running[pool.submit(one_run, item[1], item[2], given.seed)] = item
             if not running:
                 return results
             done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -120,10 +114,6 @@ def _run(able: list[Fault], given: argparse.Namespace, started: float) -> list[R
             if not console.is_terminal and time.monotonic() - told > 30:
                 told = time.monotonic()
                 console.print(f"{(told - started) / 60:.1f} min: {len(results)} of {todo} runs, {said}")
-
-
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=faults.load)
 
 
 def _result(future: "Future[Result]", item: Item) -> Result:
@@ -139,33 +129,6 @@ def _so_far(results: list[Result]) -> str:
     kills, lost = sum(r.kills for r in results), sum(r.lost for r in results)
     failed = sum(bool(r.error) for r in results)
     return f"{kills} kills, {lost} lost, {failed} failed"
-
-
-def _one(name: str, number: int, seed: int) -> Result:
-    """In a process of the pool. The folder of a run that failed is kept."""
-    warnings.simplefilter("ignore", ResourceWarning)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    one = next(fault for fault in FAULTS if fault.id == name)
-    folder = Path(tempfile.mkdtemp(prefix="mailguard-torture-", dir="/var/tmp"))
-    run, started, error = trial(one, number, seed, folder), time.monotonic(), ""
-    try:
-        asyncio.run(_bounded(one, run))
-    except Exception as trouble:
-        kept = ROOT / "out" / "torture" / re.sub(r"\W+", "-", f"{name}-{number}")
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(folder, kept, ignore=lambda at, names: [n for n in names if Path(at, n).is_socket()])
-        error = f"{type(trouble).__name__}: {trouble} (its folder: {kept.relative_to(ROOT)})"
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    seconds = time.monotonic() - started
-    return Result(name, number, run.accepted, run.lost, run.duplicated, run.kills, seconds, run.note, error)
-
-
-async def _bounded(one: Fault, run: Trial) -> None:
-    async with asyncio.timeout(one.seconds * 2):  # others run beside it
-        await attempt(one, run)
 
 
 def _keep(path: Path, found: list[Row]) -> None:

@@ -130,8 +130,13 @@ def write_rules(site: Installed, rules: str) -> None:
 async def start(site: Installed) -> None:
     """Ready when it returns."""
     await asyncio.to_thread(site.launch)
+    await ready(site)
 
-    async def ready() -> bool:
+
+async def ready(site: Installed) -> None:
+    """Until it takes mail."""
+
+    async def healthy() -> bool:
         assert site.process is not None
         assert site.process.poll() is None, site.log
         try:
@@ -140,7 +145,7 @@ async def start(site: Installed) -> None:
             return False
         return bool(health["ready"])
 
-    await eventually(ready, within=30)
+    await eventually(healthy, within=30)
 
 
 async def tell(site: Installed, verb: str, **arguments: Any) -> Any:

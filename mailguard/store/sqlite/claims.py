@@ -122,6 +122,7 @@ def settle(
     for number, outcome in outcomes.items():
         _write(db, number, claim.fence, outcome, now)
         _tell(db, row["id"], mine[number], outcome, now)
+    # failpoint: store.settling
     gone = [mine[number] for number, outcome in outcomes.items() if outcome.result is Result.SENT]
     if row["on_hold"]:
         db.execute(SQL["cover"], {"mail": row["id"]}).fetchall()
@@ -133,6 +134,7 @@ def settle(
         if row["sender_key"] and not row["automatic"]:
             past.learn(db, row["id"], row["sender_key"], gone, micros(now))
     for report in reports:
+        # failpoint: store.reporting
         mails.put(db, report, now)
 
 
@@ -209,6 +211,7 @@ def reclaim(db: Connection, now: datetime, *, everything: bool) -> int:
         mails.event(db, row["mail"], now, "delivery.interrupted", "timer", {"times": crashes})
         if crashes >= _CRASHES:
             poison.add(row["mail"])
+    # failpoint: store.recovering
     for number in {row["mail"] for row in overdue}:
         db.execute(SQL["cover"], {"mail": number}).fetchall()
     for number in poison:

@@ -196,6 +196,7 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
         if number > there:
             with transaction(db):
                 for statement in _statements(script):
+                    # failpoint: store.migrating
                     db.execute(statement)
                 if not _pragma(db, "application_id"):  # a copy stays one
                     db.execute(f"PRAGMA application_id = {APPLICATION}")

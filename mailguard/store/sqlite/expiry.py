@@ -38,6 +38,7 @@ def _end(db: Connection, number: int, mail: Mail, now: datetime) -> list[Expiry]
         # A hold on some copies ends only these.
         scope = frozenset[str]().union(*(h.scope for h in over)) if all(h.scope for h in over) else ()
         waits.call_off(db, number, now, "expired", _TIMER, scope)
+    # failpoint: store.expiring
     db.execute(SQL["revise"], (number,))
     if mail.answers:
         data = {"outcome": str(outcome), "rule": over[0].rule, "reason": over[0].reason}

@@ -40,6 +40,7 @@ def put(db: Connection, mail: NewMail, now: datetime) -> None:
     earlier = order.line_up(db, number, thread, key(mail.identity.address))
     add_notices(db, mail.notices, now, {mail.queue_id: number})
     event(db, number, now, "smtp.accepted" if mail.kind is Kind.MAIL else "dsn.made", _who(mail), _facts(mail))
+    # failpoint: store.putting
     _tell_waiting(db, number, mail, now)
     _tell_order(db, number, earlier, now)
 

@@ -15,6 +15,7 @@ _UNKNOWN = Decision(Ending.UNKNOWN)
 
 
 def _done(db: Connection, number: int, now: datetime, changed: Sequence[int], notices: Sequence[NewNotice]) -> Decision:
+    # failpoint: store.people
     db.execute(SQL["revise"], (number,))
     mails.add_notices(db, notices, now)
     return Decision(Ending.DONE, changed=tuple(changed), remaining=tuple(waits.open_holds(db, number)))

@@ -19,6 +19,7 @@ def bodies(db: Connection, now: datetime, keep: Retention) -> int:
         db.execute(SQL["purge_chunks"], (number, number))
         db.execute(SQL["purge_evidence"], (number,))
         db.execute(SQL["purge_links"], (number,))
+        # failpoint: store.purging
         db.execute(SQL["purged"], (micros(now), number))
         mails.event(db, number, now, "message.purged", "timer", {})
     return len(rows)

@@ -158,7 +158,9 @@ class Writer:
 
     def _end(self) -> None:
         reached = mark(self._db)
+        # failpoint: store.committing
         self._db.execute("COMMIT")
+        # failpoint: store.committed
         self._epoch.reached(reached)
 
     def _one(self, job: _Job) -> None:
@@ -194,6 +196,7 @@ class Writer:
     def _truncate(self) -> None:
         self._truncated_at = self._clock.monotonic()
         try:
+            # failpoint: store.checkpointing
             busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             self._truncate_wanted = bool(busy)  # a reader was looking: again in a minute
         except sqlite3.Error as error:
