@@ -1,29 +1,40 @@
-"""The short form of the fault suite: a few runs of each fault, always with the same seed.
+"""The short form of the fault suite: a few runs of each fault, always with the same seed, several at a time.
 
 Faults with `short=0` take too long or too much memory here; `make torture` runs them.
 """
 
-import asyncio
-from pathlib import Path
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future
 
 import pytest
 
 from tests.conftest import need
 from tests.torture import faults
-from tests.torture.fault import FAULTS, Fault, attempt, trial
+from tests.torture.fault import FAULTS, Fault
+from tests.torture.report import Result
+from tests.torture.workers import one_run, workers
 
 SEED = 20261126
+AT_A_TIME = 2 * (os.cpu_count() or 1)  # they wait most of the time
 
 faults.load()
+SHORT = [one for one in FAULTS if one.short]
+
+
+@pytest.fixture(scope="module")
+def runs(request: pytest.FixtureRequest) -> Iterator[dict[str, list["Future[Result]"]]]:
+    """All runs of the faults that were chosen, begun at once."""
+    chosen = [item.callspec.params["one"] for item in request.session.items if hasattr(item, "callspec")
+              and isinstance(item.callspec.params.get("one"), Fault)]  # fmt: skip
+    with workers(AT_A_TIME) as pool:
+        yield {one.id: [pool.submit(one_run, one.id, n, SEED) for n in range(one.short)] for one in chosen}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("one", [pytest.param(one, id=one.id) for one in FAULTS if one.short])
-async def test_short(one: Fault, tmp_path: Path) -> None:
+@pytest.mark.timeout(600)  # the first waits for all that began before it
+@pytest.mark.parametrize("one", [pytest.param(one, id=one.id) for one in SHORT])
+def test_short(one: Fault, runs: dict[str, list["Future[Result]"]]) -> None:
     for program in one.needs:
         need(program)
-    for number in range(one.short):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        async with asyncio.timeout(one.seconds):
-            await attempt(one, trial(one, number, SEED, folder))
+    assert [result.error for run in runs[one.id] if (result := run.result()).error] == []
