@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mailguard.errors import ConfigError
-from mailguard.store.sqlite import failures
+from mailguard.store.sqlite import failures, wal
 from mailguard.store.statements import load, migrations
 
 SQL = load("sqlite")
@@ -86,8 +86,18 @@ def _refuse_foreign_log(path: Path) -> None:
         )
 
 
+def _refuse_damaged_log(path: Path) -> None:
+    """With the lock only: a log that somebody writes to has an end that is not whole."""
+    if what := wal.damage(path):
+        raise ConfigError(
+            f"the log {path}-wal is damaged ({what}): mail would be lost. It was left as it is: keep a copy of both "
+            "files, then restore a backup, or move the log away to go on without what is in it"
+        )
+
+
 def connect_writer(path: Path) -> sqlite3.Connection:
     """The one connection that writes and checkpoints; the schema is made or brought up to date."""
+    _refuse_damaged_log(path)
     db = _connect(path)
     try:
         _check_ours(db, path)
@@ -95,6 +105,8 @@ def connect_writer(path: Path) -> sqlite3.Connection:
             db.execute(statement)
         _set_pragmas(db, path)
         _migrate(db, path)
+        db.execute("BEGIN IMMEDIATE")  # whoever else is writing here is found now, not by the first mail
+        db.execute("ROLLBACK")
     except sqlite3.Error as error:
         db.close()
         raise refusal(path, error) from error
@@ -180,6 +192,7 @@ def migrate(path: Path) -> tuple[int, int]:
     prepare(path)
     descriptor = lock(path)
     try:
+        _refuse_damaged_log(path)
         before = connect_reader(path)
         try:
             there = schema(before)
@@ -231,6 +244,8 @@ def _statements(script: str) -> list[str]:
 def refusal(path: Path, error: sqlite3.Error) -> ConfigError:
     """Why this file can't be used, and what to do."""
     code = failures.code(error)
+    if code == sqlite3.SQLITE_BUSY:
+        return ConfigError(f"{path} is in use by another program (a shell of SQLite, a backup?): stop that one first")
     if code == sqlite3.SQLITE_FULL:
         return NoRoomError(f"there is no room left on the disk of {path}: make some, nothing was changed")
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):

@@ -121,7 +121,7 @@ class SqliteStore:
         if writer is None or readers is None:
             return
         # The writer last: whoever closes last does the checkpoint, and only the writer may.
-        await asyncio.to_thread(readers.close)
+        await asyncio.to_thread(readers.close, broken=writer.broken)
         await asyncio.to_thread(writer.close)
         self._epoch.close()
         self._unlock()

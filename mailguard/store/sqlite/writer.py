@@ -24,9 +24,8 @@ Work = Callable[[sqlite3.Connection], Any]
 _TOGETHER = 256  # at most so many in one transaction, so that the first does not wait for ever,
 _TOGETHER_BYTES = 8 << 20  # and not much more than so many bytes, so that the log stays small
 _CHECKPOINT_SECONDS = 60.0
-# By our own count, not by SQLite's automatic one: that one says nothing when its write or its fsync fails.
-_CHECKPOINT_BYTES = 16 << 20
-_JOB_BYTES = 32 << 10  # of the log, besides a mail's own: measured, 20 to 170 KB a commit, which is one job or many
+# What the log grows by besides a mail's own bytes, measured: a commit touches some 24 pages of tables and indexes.
+_COMMIT_BYTES, _JOB_BYTES = 192 << 10, 24 << 10
 _ROOM_SECONDS = 10.0  # between two looks whether a full disk has room again
 
 
@@ -61,7 +60,9 @@ class Writer:
         self._truncated_at = float("-inf")
         self._truncate_askers: list[_Job] = []
         self._looked_for_room = float("-inf")
-        self._logged = 0  # bytes in the log, about, since the last checkpoint
+        # Bytes in the log, about. We count ourselves and do not leave it to SQLite's automatic checkpoint: that one
+        # says nothing when its write or its fsync fails, and knows nothing of the reserve.
+        self._logged = 0
         self._thread = threading.Thread(target=self._run, name="mailguard-store", daemon=True)
         self._thread.start()
 
@@ -93,16 +94,21 @@ class Writer:
             self._wake.notify()
         await job.future
 
+    @property
+    def broken(self) -> bool:
+        """Whether the file can't be trusted any more."""
+        return self._broken is not None
+
     def close(self) -> None:
         """Finish what waits, then close the connection (its last checkpoint empties the log). Blocks."""
         with self._wake:
             self._closing = True
             self._wake.notify()
         self._thread.join()
-        if self._broken is None:
-            self._db.close()
-        else:
+        if self.broken:
             connection.abandon(self._db)
+        else:
+            self._db.close()
 
     # --- in the thread ---
 
@@ -120,7 +126,7 @@ class Writer:
                 return
             if self._may_truncate():
                 self._truncate()
-            elif self._logged >= _CHECKPOINT_BYTES:
+            elif self._logged >= self._reserve.size // 2:
                 self._checkpoint("PASSIVE")
 
     def _next(self) -> list[_Job]:
@@ -135,8 +141,8 @@ class Writer:
         if self._broken is not None:
             self._fail(jobs, self._broken)
             return
-        self._logged += sum(job.size + _JOB_BYTES for job in jobs)
         wanted = [job for job in jobs if self._admits(job)]
+        self._logged += _COMMIT_BYTES
         if not self._smoothly(wanted) and not self._together(wanted):
             self._each(wanted)  # the transaction as a whole was lost: see which of them fit by themselves
         if starved := [job for job in wanted if isinstance(job.error, StoreFull) and not job.new_mail]:
@@ -145,13 +151,18 @@ class Writer:
             self._each(starved)
 
     def _admits(self, job: _Job) -> bool:
-        """False: the disk was full, the reserve is not there again, and this is new mail."""
-        if not job.new_mail or self._has_room():
-            return True
-        job.error = failures.full()
-        return False
+        """False: this is new mail, and there is no room, or the reserve is not there again.
 
-    def _has_room(self) -> bool:
+        Room is twice its size: it goes into the log, and from there into the database, as all that is in the log.
+        """
+        after = self._logged + _COMMIT_BYTES + _JOB_BYTES + job.size
+        if job.new_mail and not (self._has_reserve() and self._reserve.free() > after + job.size):
+            job.error = failures.full()
+            return False
+        self._logged += _JOB_BYTES + job.size
+        return True
+
+    def _has_reserve(self) -> bool:
         now = self._clock.monotonic()
         if not self._reserve.there and now - self._looked_for_room >= _ROOM_SECONDS:
             self._looked_for_room = now
