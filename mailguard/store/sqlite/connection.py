@@ -108,7 +108,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         db.execute("BEGIN IMMEDIATE")  # whoever else is writing here is found now, not by the first mail
         db.execute("ROLLBACK")
     except sqlite3.Error as error:
-        db.close()
+        release(db, error)
         raise refusal(path, error) from error
     except ConfigError:
         db.close()
@@ -123,6 +123,14 @@ def abandon(db: sqlite3.Connection) -> None:
     again, and to write over what may be the better copy. SQLite's switch against it is out of Python 3.11's reach.
     """
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(db))
+
+
+def release(db: sqlite3.Connection, error: BaseException) -> None:
+    """Close a connection after this error; or abandon it, for closing writes the log into a damaged file."""
+    if failures.breaks(error):
+        abandon(db)
+    else:
+        db.close()
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
@@ -197,9 +205,9 @@ def migrate(path: Path) -> tuple[int, int]:
         try:
             there = schema(before)
         except sqlite3.Error as error:
+            release(before, error)
             raise refusal(path, error) from error
-        finally:
-            before.close()
+        before.close()
         db = connect_writer(path)
         now = schema(db)
         db.close()

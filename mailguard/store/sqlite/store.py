@@ -105,7 +105,7 @@ class SqliteStore:
         try:
             self.paused = epoch.watch(db, self._epoch, self._clock.now())
         except BaseException as error:
-            db.close()
+            connection.release(db, error)
             if isinstance(error, sqlite3.Error):
                 raise connection.refusal(self.path, error) from error
             raise
