@@ -18,13 +18,13 @@ from tests.store.making import NOW, body, claim, mail, settle
 from tests.torture.fault import Trial, fault
 from tests.torture.shim import journal, library
 
-CALLS = ("write:mail.db-wal", "sync:mail.db-wal", "write:mail.db", "sync:mail.db")
+CALLS = ("sync:mail.db-wal", "write:mail.db-wal", "write:mail.db", "sync:mail.db")
 
 
 @fault(
     "I/O error: a write or fsync of log or database fails under the running service",
     "no 250 after it, exit code 1, the file kept, the fsync not repeated, all is there at the next start",
-    short=2,
+    short=1,
     full=24,
     at_the_dot=True,  # the outcome of what was on the wire could not be written
     needs=("cc",),
