@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import random
 import sqlite3
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from tests.torture.fault import Trial, fault
 from tests.torture.shim import journal, library
 
 ROOT = Path(__file__).parents[3]
-CUTS = 12  # a run: from one sync to the next, the machine dies at a moment of its own
+CUTS = 12  # a run
 
 
 class Told:
@@ -65,13 +66,10 @@ async def harness(trial: Trial) -> None:
 async def _cuts(trial: Trial, synchronous: str) -> tuple[int, int, int]:
     """One load, cut at some of its syncs: (mails acknowledged, of those lost, cuts)."""
     steps = await asyncio.to_thread(_recorded, trial, synchronous)
-    syncs = [at for at, step in enumerate(steps) if step.op == "S"]
-    chosen = trial.dice.sample(range(len(syncs)), min(CUTS, len(syncs)))
+    moments = _moments(steps, trial.dice)
     accepted = lost = 0
     disk, followed = journal.Disk(), 0
-    for sync in sorted(chosen):
-        end = syncs[sync + 1] if sync + 1 < len(syncs) else len(steps)
-        at = trial.dice.randint(syncs[sync] + 1, end)
+    for at in moments:
         disk.follow(steps[followed:at])
         followed = at
         found = trial.folder / f"cut-{at}"
@@ -80,7 +78,15 @@ async def _cuts(trial: Trial, synchronous: str) -> tuple[int, int, int]:
         told = Told(disk.marks)
         accepted += len(told.mails)
         lost += await _lost(found / "mail.db", told, strict=synchronous == "FULL")
-    return accepted, lost, len(chosen)
+    return accepted, lost, len(moments)
+
+
+def _moments(steps: list[journal.Step], dice: random.Random) -> list[int]:
+    """When the power goes: half of the times between two syncs that lie close together, half at any step."""
+    syncs = [at for at, step in enumerate(steps) if step.op == "S"]
+    after = [dice.randrange(len(syncs)) for _ in range(CUTS // 2)]
+    close = [dice.randint(syncs[i] + 1, syncs[i + 1] if i + 1 < len(syncs) else len(steps)) for i in after]
+    return sorted({*close, *(dice.randint(1, len(steps)) for _ in range(CUTS // 2))})
 
 
 def _recorded(trial: Trial, synchronous: str) -> list[journal.Step]:
