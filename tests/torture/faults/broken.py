@@ -133,7 +133,7 @@ async def _image(trial: Trial, place: Path) -> dict[str, bytes]:
         if number == len(mails) // 2 and store._writer is not None:
             await store._writer.truncate()
         await store.put(mail(queue_id, [f"{queue_id.lower()}@client.example"], raw=raw), NOW)
-    for name in ("mail.db", "mail.db-wal"):
+    for name in ("mail.db", "mail.db-wal", "mail.db.epoch"):
         await asyncio.to_thread(shutil.copy, trial.folder / name, place)
     await store.close()
     return mails

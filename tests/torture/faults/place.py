@@ -117,10 +117,9 @@ async def _flipped(trial: Trial, house: House, waiting: list[str]) -> None:
         await house.wait(minutes=6)
     for caught in house.arrived(KIM):
         assert _text(caught.raw) in originals, "damaged mail was sent"
-    broken = house.service.failed is not None
     trial.accepted = len(waiting)
     assert path.stat().st_size >= size
-    if not broken:
+    with contextlib.suppress(StoreBroken):  # it has stopped, or does so now: nothing more is sent, the file is kept
         trial.lost = sum([await house.service.store.get(queue_id) is None for queue_id in waiting])
 
 

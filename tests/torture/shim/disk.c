@@ -175,3 +175,22 @@ int unlink(const char *path) {
     errno = error;
     return result;
 }
+
+int rename(const char *from, const char *to) {
+    char old[4096], new[4096];
+    int inside = folder_length && realpath(from, old) && !strncmp(old, folder, folder_length);
+    pthread_mutex_lock(&lock);
+    int result = REAL(rename)(from, to), error = errno;
+    if (inside && result == 0 && realpath(to, new) && !strncmp(new, folder, folder_length)) {
+        const char *before = old + folder_length + 1, *after = new + folder_length + 1;
+        note('R', before, 0, after, strlen(after));
+        for (int descriptor = 0; descriptor < FILES; descriptor++)
+            if (names[descriptor] && !strcmp(names[descriptor], before)) {
+                free(names[descriptor]);
+                names[descriptor] = strdup(after);
+            }
+    }
+    pthread_mutex_unlock(&lock);
+    errno = error;
+    return result;
+}

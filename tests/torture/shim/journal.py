@@ -19,12 +19,12 @@ _VOLATILE = ("-shm", ".lock", ".reserve")  # made anew at every start
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call: O(pen), W(rite), T(runcate), S(ync), U(nlink), F(ailed on purpose)."""
+    """One call: O(pen), W(rite), T(runcate), S(ync), U(nlink), R(ename), F(ailed on purpose)."""
 
     op: str
     name: str  # "" is the folder
     offset: int
-    data: bytes
+    data: bytes  # written; the new name
 
 
 def read(path: Path) -> list[Step]:
@@ -38,7 +38,7 @@ def _steps(raw: bytes) -> Iterator[Step]:
         at += _HEAD.size
         text = raw[at : at + name].decode()
         at += name
-        data = raw[at : at + length] if op == b"W" else b""
+        data = raw[at : at + length] if op in (b"W", b"R") else b""
         at += len(data)
         yield Step(op.decode(), text, offset, data)
 
@@ -100,6 +100,8 @@ class Disk:
             self._named.setdefault(name, _File())
         elif step.op == "U":
             self._named.pop(name, None)
+        elif step.op == "R":
+            self._named[step.data.decode()] = self._named.pop(name)
         elif step.op == "S":
             self._named[name].synced()
         elif step.op in "WT":
