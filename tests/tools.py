@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 CLIENTS = ("swaks", "curl", "msmtp", "smtp-sink", "postfix")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -10,9 +11,18 @@ _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sb
 
 
 def find(program: str) -> str | None:
-    """Where the program is, or None. "chromium" is any browser of that family."""
+    """Where the program is, or None. "chromium" is any browser of that family, "tmpfs" is leave to mount one."""
+    if program == "tmpfs":
+        return shutil.which("mount", path=_PATH) if _may_mount() else None
     names = BROWSERS if program == "chromium" else (program,)
     return next((path for name in names if (path := shutil.which(name, path=_PATH))), None)
+
+
+def _may_mount() -> bool:
+    """CAP_SYS_ADMIN, bit 21 of the effective capabilities."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return any(int(line.split()[1], 16) >> 21 & 1 for line in lines if line.startswith("CapEff"))
 
 
 def required() -> bool:

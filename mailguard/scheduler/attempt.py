@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -11,15 +11,17 @@ from typing import Protocol
 from mailguard import retry
 from mailguard.clock import Clock
 from mailguard.courier import Parcel, Shares
+from mailguard.errors import TemporaryFailure
 from mailguard.log import Log
 from mailguard.mail import headers
 from mailguard.metrics import Metrics
-from mailguard.records import Claim, Delivery, Hold, HoldKind, Outcome, Reply, Result
+from mailguard.records import Claim, Delivery, Hold, HoldKind, NewMail, Outcome, Reply, Result
 from mailguard.retry import RetrySettings
 from mailguard.scheduler.reports import Reports
 from mailguard.store.base import Store
 
 WHOLE = 8 << 20  # bytes: up to this a mail is read into memory once; a larger one is read twice, in chunks
+PATIENCE = (1, 5, 15, 60, 300, 300, 300, 300)  # seconds between tries to write an outcome: within the claim's lease
 LARGE_AT_ONCE = 8  # how many mails too large for a claim are carried at the same time: bounds memory
 
 
@@ -74,10 +76,22 @@ class Attempts:
             for delivery, outcome in zip(claim.deliveries, results, strict=True)
         }
         reports = self._reports.of(claim, outcomes, bytes(content.raw), now) if _news(outcomes.values()) else []
-        await self._store.settle(claim, outcomes, now, reports)
+        await self._settle(claim, outcomes, now, reports)
         seconds = self._clock.monotonic() - started
         for delivery in claim.deliveries:
             self._note(claim, delivery, outcomes[delivery.id], seconds)
+
+    async def _settle(
+        self, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail]
+    ) -> None:
+        """A full or busy store passes, and has written nothing: what was sent must not be sent again because of it."""
+        for pause in PATIENCE:
+            try:
+                return await self._store.settle(claim, outcomes, now, reports)
+            except TemporaryFailure as error:
+                self._log.failure("settle", error)
+                await self._clock.sleep(pause)
+        return await self._store.settle(claim, outcomes, now, reports)
 
     async def _read(self, claim: Claim) -> tuple[_Content, bool]:
         """The stored bytes, checked against their digest before anything is sent."""

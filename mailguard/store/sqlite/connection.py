@@ -1,6 +1,7 @@
 """Opening a database file: settings that durability hangs on are read back, and doubt is a refusal."""
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import sqlite3
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mailguard.errors import ConfigError
+from mailguard.store.sqlite import failures, wal
 from mailguard.store.statements import load, migrations
 
 SQL = load("sqlite")
@@ -16,20 +18,24 @@ APPLICATION = 0x6D677264  # 'mgrd': marks the file as ours
 COPY = 0x6D677263  # 'mgrc': a backup copy that was never started
 _BUSY_SECONDS = 5.0
 # FULL, not NORMAL: acknowledged mail must survive a power cut. secure_delete: what is purged is overwritten.
-# temp_store: nothing of a mail spills into a temporary file. The automatic checkpoint is at 16 MB. cache_size (KiB):
-# a large mail passes through once and need not stay.
+# temp_store: nothing of a mail spills into a temporary file. wal_autocheckpoint: the writer does it, and hears of
+# failures. cache_size (KiB): a large mail passes through once and need not stay.
 _PRAGMAS = {
     "journal_mode": "wal",
     "synchronous": 2,
     "foreign_keys": 1,
     "secure_delete": 1,
     "temp_store": 2,
-    "wal_autocheckpoint": 2000,
+    "wal_autocheckpoint": 0,
     "cache_size": -1024,
     "journal_size_limit": 64 << 20,
 }
 # Larger pages make a large mail cheaper (fewer to write twice) and small mail no dearer: measured by make bench.
 _NEW_FILE = ("PRAGMA page_size = 8192",)
+
+
+class NoRoomError(ConfigError):
+    """The disk is too full even to open the database."""
 
 
 def lock(path: Path) -> int:
@@ -45,7 +51,8 @@ def lock(path: Path) -> int:
             f"{path} is in use by process {holder}: stop that one first, or give this one its own `store:`"
         ) from None
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    with contextlib.suppress(OSError):  # a full disk: the number is a courtesy, the lock is what counts
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     return descriptor
 
 
@@ -79,8 +86,18 @@ def _refuse_foreign_log(path: Path) -> None:
         )
 
 
+def _refuse_damaged_log(path: Path) -> None:
+    """With the lock only: a log that somebody writes to has an end that is not whole."""
+    if what := wal.damage(path):
+        raise ConfigError(
+            f"the log {path}-wal is damaged ({what}): mail would be lost. It was left as it is: keep a copy of both "
+            "files, then restore a backup, or move the log away to go on without what is in it"
+        )
+
+
 def connect_writer(path: Path) -> sqlite3.Connection:
     """The one connection that writes and checkpoints; the schema is made or brought up to date."""
+    _refuse_damaged_log(path)
     db = _connect(path)
     try:
         _check_ours(db, path)
@@ -88,13 +105,32 @@ def connect_writer(path: Path) -> sqlite3.Connection:
             db.execute(statement)
         _set_pragmas(db, path)
         _migrate(db, path)
+        db.execute("BEGIN IMMEDIATE")  # whoever else is writing here is found now, not by the first mail
+        db.execute("ROLLBACK")
     except sqlite3.Error as error:
-        db.close()
+        release(db, error)
         raise refusal(path, error) from error
     except ConfigError:
         db.close()
         raise
     return db
+
+
+def abandon(db: sqlite3.Connection) -> None:
+    """Leave a connection to the end of the process, for the kernel to close.
+
+    Closing it would bring the log into the database and fsync both: on a disk that has just failed, that is to try
+    again, and to write over what may be the better copy. SQLite's switch against it is out of Python 3.11's reach.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(db))
+
+
+def release(db: sqlite3.Connection, error: BaseException) -> None:
+    """Close a connection after this error; or abandon it, for closing writes the log into a damaged file."""
+    if failures.breaks(error):
+        abandon(db)
+    else:
+        db.close()
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
@@ -164,13 +200,14 @@ def migrate(path: Path) -> tuple[int, int]:
     prepare(path)
     descriptor = lock(path)
     try:
+        _refuse_damaged_log(path)
         before = connect_reader(path)
         try:
             there = schema(before)
         except sqlite3.Error as error:
+            release(before, error)
             raise refusal(path, error) from error
-        finally:
-            before.close()
+        before.close()
         db = connect_writer(path)
         now = schema(db)
         db.close()
@@ -215,7 +252,11 @@ def _statements(script: str) -> list[str]:
 
 def refusal(path: Path, error: sqlite3.Error) -> ConfigError:
     """Why this file can't be used, and what to do."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    code = failures.code(error)
+    if code == sqlite3.SQLITE_BUSY:
+        return ConfigError(f"{path} is in use by another program (a shell of SQLite, a backup?): stop that one first")
+    if code == sqlite3.SQLITE_FULL:
+        return NoRoomError(f"there is no room left on the disk of {path}: make some, nothing was changed")
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return ConfigError(
             f"{path} is damaged or not a database ({error}). It was left as it is: keep a copy of it, "

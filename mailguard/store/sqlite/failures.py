@@ -18,7 +18,9 @@ _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IN
 
 def code(error: BaseException) -> int:
     """The primary result code; 0 for an error that is none of SQLite's."""
-    return int(getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+    extended = int(getattr(error, "sqlite_errorcode", 0) or 0)
+    # The log's index could not grow: that file is no part of what is kept, and a full disk is the reason.
+    return sqlite3.SQLITE_FULL if extended == sqlite3.SQLITE_IOERR_SHMSIZE else extended & 0xFF
 
 
 def breaks(error: BaseException) -> bool:
@@ -31,6 +33,11 @@ def one_by_one(error: BaseException) -> bool:
     return not breaks(error) and code(error) not in _BUSY
 
 
+def full() -> StoreFull:
+    """What a client is told."""
+    return StoreFull("no room to keep this mail, try again later")
+
+
 def translate(error: Exception) -> Exception:
     """What the caller is told; what is none of SQLite's stays as it is."""
     if not isinstance(error, sqlite3.Error):
@@ -39,7 +46,7 @@ def translate(error: Exception) -> Exception:
     if breaks(error):
         told = StoreBroken(f"the store stopped working: {error}")
     elif code(error) == sqlite3.SQLITE_FULL:
-        told = StoreFull("no room to keep this mail, try again later")
+        told = full()
     elif code(error) in _BUSY:
         told = TemporaryFailure("the store is busy, try again later")
     else:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mailguard.store.sqlite import failures
-from mailguard.store.sqlite.connection import connect_reader
+from mailguard.store.sqlite.connection import abandon, connect_reader
 
 T = TypeVar("T")
 _THREADS = 2
@@ -49,8 +49,11 @@ class Readers:
             self._open.append(db)
         return db
 
-    def close(self) -> None:
-        """Blocks until the last look is over."""
+    def close(self, *, broken: bool = False) -> None:
+        """Blocks until the last look is over. `broken`: the file is left alone."""
         self._pool.shutdown()
         for db in self._open:
-            db.close()
+            if broken:
+                abandon(db)
+            else:
+                db.close()

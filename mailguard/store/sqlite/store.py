@@ -47,6 +47,7 @@ from mailguard.store.sqlite import (
     purge,
 )
 from mailguard.store.sqlite.readers import Readers
+from mailguard.store.sqlite.reserve import Reserve
 from mailguard.store.sqlite.writer import Writer
 
 T = TypeVar("T")
@@ -82,23 +83,36 @@ class SqliteStore:
     def _open(self, broken: Callable[[BaseException], None]) -> None:
         connection.prepare(self.path)
         self._lock = connection.lock(self.path)
+        reserve = Reserve(self.path)
         try:
-            db = connection.connect_writer(self.path)
-            self._watch(db)
+            db = self._connect(reserve)
         except BaseException:
             self._unlock()
             raise
-        self._writer = Writer(db, self._clock, self._epoch, broken)
+        self._writer = Writer(db, self._clock, self._epoch, broken, reserve)
         self._readers = Readers(self.path, self._writer.stop)
 
-    def _watch(self, db: Connection) -> None:
+    def _connect(self, reserve: Reserve) -> Connection:
+        """On a disk that is full already, what was accepted leaves all the same: from the reserve."""
+        try:
+            db = self._watched()
+        except connection.NoRoomError:
+            if not reserve.spend():
+                raise
+            return self._watched()
+        reserve.keep()
+        return db
+
+    def _watched(self) -> Connection:
+        db = connection.connect_writer(self.path)
         try:
             self.paused = epoch.watch(db, self._epoch, self._clock.now())
         except BaseException as error:
-            db.close()
+            connection.release(db, error)
             if isinstance(error, sqlite3.Error):
                 raise connection.refusal(self.path, error) from error
             raise
+        return db
 
     def _tell_broken(self, error: BaseException) -> None:
         if self.on_broken is not None:
@@ -110,7 +124,7 @@ class SqliteStore:
         if writer is None or readers is None:
             return
         # The writer last: whoever closes last does the checkpoint, and only the writer may.
-        await asyncio.to_thread(readers.close)
+        await asyncio.to_thread(readers.close, broken=writer.broken)
         await asyncio.to_thread(writer.close)
         self._epoch.close()
         self._unlock()
@@ -120,10 +134,13 @@ class SqliteStore:
             os.close(self._lock)
             self._lock = None
 
-    async def _write(self, work: Callable[[Connection], T], *, size: int = 0) -> T:
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        return cast(T, await self._open_writer().run(work))
+
+    def _open_writer(self) -> Writer:
         if self._writer is None:
             raise TemporaryFailure("the store is closed")
-        return cast(T, await self._writer.run(work, size=size))
+        return self._writer
 
     async def _look(self, look: Callable[[Connection], T]) -> T:
         if self._readers is None:
@@ -133,7 +150,7 @@ class SqliteStore:
     # --- mail in ---
 
     async def put(self, mail: NewMail, now: datetime) -> None:
-        await self._write(partial(mails.put, mail=mail, now=now), size=len(mail.raw))
+        await self._open_writer().run(partial(mails.put, mail=mail, now=now), size=len(mail.raw), new_mail=True)
 
     async def decide(self, mail: NewMail, now: datetime) -> Decision:
         return await self._write(partial(mails.decide, mail=mail, now=now))

@@ -14,15 +14,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailguard.clock import Clock
-from mailguard.errors import TemporaryFailure
-from mailguard.store.sqlite import failures
+from mailguard.errors import StoreFull, TemporaryFailure
+from mailguard.store.sqlite import connection, failures
 from mailguard.store.sqlite.epoch import Epoch, mark
+from mailguard.store.sqlite.reserve import Reserve
 
 Work = Callable[[sqlite3.Connection], Any]
 
 _TOGETHER = 256  # at most so many in one transaction, so that the first does not wait for ever,
 _TOGETHER_BYTES = 8 << 20  # and not much more than so many bytes, so that the log stays small
 _CHECKPOINT_SECONDS = 60.0
+# What the log grows by besides a mail's own bytes, measured: a commit touches some 24 pages of tables and indexes.
+_COMMIT_BYTES, _JOB_BYTES = 192 << 10, 24 << 10
+_ROOM_SECONDS = 10.0  # between two looks whether a full disk has room again
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +35,7 @@ class _Job:
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
     size: int = 0
+    new_mail: bool = False
     result: Any = None
     error: BaseException | None = None
 
@@ -39,10 +44,12 @@ class Writer:
     """Runs work on the write connection, in order. `on_broken` is called once, in the writer's thread."""
 
     def __init__(
-        self, db: sqlite3.Connection, clock: Clock, epoch: Epoch, on_broken: Callable[[BaseException], None]
-    ) -> None:
+        self, db: sqlite3.Connection, clock: Clock, epoch: Epoch, on_broken: Callable[[BaseException], None],
+        reserve: Reserve,
+    ) -> None:  # fmt: skip
         self._db = db
         self._epoch = epoch
+        self._reserve = reserve
         self._clock = clock
         self._on_broken = on_broken
         self._broken: Exception | None = None
@@ -52,16 +59,20 @@ class Writer:
         self._truncate_wanted = False
         self._truncated_at = float("-inf")
         self._truncate_askers: list[_Job] = []
+        self._looked_for_room = float("-inf")
+        # Bytes in the log, about. We count ourselves and do not leave it to SQLite's automatic checkpoint: that one
+        # says nothing when its write or its fsync fails, and knows nothing of the reserve.
+        self._logged = 0
         self._thread = threading.Thread(target=self._run, name="mailguard-store", daemon=True)
         self._thread.start()
 
-    async def run(self, work: Work, *, size: int = 0) -> Any:
+    async def run(self, work: Work, *, size: int = 0, new_mail: bool = False) -> Any:
         """Run `work(db)`, which writes about `size` bytes, in a transaction; return once it is on disk.
 
-        Errors as the store's protocol says.
+        On a full disk `new_mail` is refused and all else has the reserve. Errors as the store's protocol says.
         """
         loop = asyncio.get_running_loop()
-        job = _Job(work, loop.create_future(), loop, size)
+        job = _Job(work, loop.create_future(), loop, size, new_mail)
         with self._wake:
             if self._broken is not None:
                 raise failures.translate(self._broken)
@@ -83,13 +94,21 @@ class Writer:
             self._wake.notify()
         await job.future
 
+    @property
+    def broken(self) -> bool:
+        """Whether the file can't be trusted any more."""
+        return self._broken is not None
+
     def close(self) -> None:
         """Finish what waits, then close the connection (its last checkpoint empties the log). Blocks."""
         with self._wake:
             self._closing = True
             self._wake.notify()
         self._thread.join()
-        self._db.close()
+        if self.broken:
+            connection.abandon(self._db)
+        else:
+            self._db.close()
 
     # --- in the thread ---
 
@@ -107,6 +126,8 @@ class Writer:
                 return
             if self._may_truncate():
                 self._truncate()
+            elif self._logged >= self._reserve.size // 2:
+                self._checkpoint("PASSIVE")
 
     def _next(self) -> list[_Job]:
         jobs: list[_Job] = []
@@ -119,9 +140,38 @@ class Writer:
     def _commit(self, jobs: Sequence[_Job]) -> None:
         if self._broken is not None:
             self._fail(jobs, self._broken)
-        elif not self._smoothly(jobs) and not self._together(jobs):
-            for job in jobs:  # the transaction as a whole was lost: see which of them fit by themselves
-                self._together([job], last=True)
+            return
+        wanted = [job for job in jobs if self._admits(job)]
+        self._logged += _COMMIT_BYTES
+        if not self._smoothly(wanted) and not self._together(wanted):
+            self._each(wanted)  # the transaction as a whole was lost: see which of them fit by themselves
+        if starved := [job for job in wanted if isinstance(job.error, StoreFull) and not job.new_mail]:
+            self._reserve.spend()
+            self._checkpoint("PASSIVE")  # with that room; then the log begins anew, in the space that it has
+            self._each(starved)
+
+    def _admits(self, job: _Job) -> bool:
+        """False: this is new mail, and there is no room, or the reserve is not there again.
+
+        Room is twice its size: it goes into the log, and from there into the database, as all that is in the log.
+        """
+        after = self._logged + _COMMIT_BYTES + _JOB_BYTES + job.size
+        if job.new_mail and not (self._has_reserve() and self._reserve.free() > after + job.size):
+            job.error = failures.full()
+            return False
+        self._logged += _JOB_BYTES + job.size
+        return True
+
+    def _has_reserve(self) -> bool:
+        now = self._clock.monotonic()
+        if not self._reserve.there and now - self._looked_for_room >= _ROOM_SECONDS:
+            self._looked_for_room = now
+            self._reserve.keep()
+        return self._reserve.there
+
+    def _each(self, jobs: Sequence[_Job]) -> None:
+        for job in jobs:
+            self._together([job], last=True)
 
     def _smoothly(self, jobs: Sequence[_Job]) -> bool:
         """One transaction in which nothing fails, as nearly always. False: something did, and none of it happened.
@@ -195,15 +245,20 @@ class Writer:
 
     def _truncate(self) -> None:
         self._truncated_at = self._clock.monotonic()
-        try:
-            # failpoint: store.checkpointing
-            busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-            self._truncate_wanted = bool(busy)  # a reader was looking: again in a minute
-        except sqlite3.Error as error:
-            self._fail([], error)
+        # failpoint: store.checkpointing
+        self._truncate_wanted = not self._checkpoint("TRUNCATE")  # a reader was looking: again in a minute
         with self._wake:
             askers, self._truncate_askers = self._truncate_askers, []
         _deliver(askers)
+
+    def _checkpoint(self, how: str) -> bool:
+        """Bring the log into the database. False: not all of it (a reader looks, or the disk is full)."""
+        self._logged = 0
+        try:
+            return not self._db.execute(f"PRAGMA wal_checkpoint({how})").fetchone()[0]
+        except sqlite3.Error as error:
+            self._fail([], error)
+            return False
 
 
 def _nothing(db: sqlite3.Connection) -> None:

@@ -1,0 +1,38 @@
+"""A store that is busy or full for a moment, after the next hop took the mail."""
+
+from typing import Any
+
+import pytest
+
+from mailguard.errors import StoreFull
+from mailguard.records import State
+from mailguard.testing import eventually
+from tests.flow.conftest import OpenHouse
+from tests.flow.house import DELAY, KIM
+
+
+async def test_an_outcome_that_could_not_be_written_is_written_later_and_nothing_is_sent_again(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await open_house(rules=DELAY)
+    queue_id = await house.send()
+    store, tries = house.service.store, []
+    settle = store.settle
+
+    async def full_twice(*args: Any) -> None:
+        tries.append(args)
+        if len(tries) < 3:
+            raise StoreFull("no room")
+        await settle(*args)
+
+    monkeypatch.setattr(store, "settle", full_twice)
+    await house.quiet()
+    await house.clock.advance(301)
+    await house.look_again()
+    await eventually(lambda: len(tries) == 1)
+    await house.clock.advance(2)
+    await eventually(lambda: len(tries) == 2)
+    await house.clock.advance(6)
+    await house.wait(hours=1)
+    assert len(house.arrived(KIM)) == 1
+    assert (await house.copy(queue_id, KIM)).state is State.SENT
