@@ -207,7 +207,7 @@ _EXTRA = [(verb, words) for verb in ("MAIL", "RCPT", "DATA", "DOT")
 async def unasked(trial: Trial) -> None:
     verb, words = _EXTRA[(trial.number * 5) % len(_EXTRA)]
     good = {"MAIL": b"250 ok\r\n", "RCPT": b"250 ok\r\n", "DATA": b"354 go\r\n", "DOT": b"250 taken\r\n"}[verb]
-    async with scene(trial, BadHop(*OFFERS)) as at:
+    async with scene(trial, _hop(trial)) as at:
         at.hop.tricks[verb] = says(good + words)
         at.hop.goes_on.add(verb)
         await at.send(KIM, "max@client.example")
