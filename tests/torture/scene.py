@@ -94,12 +94,13 @@ async def scene(
     *,
     timeouts: Timeouts = QUICK,
     next_hop: Mapping[str, Any] | None = None,
+    others: Mapping[str, Any] | None = None,
     rules: str = AT_ONCE,
     domain: str = "client.example",
     config: Mapping[str, Any] | None = None,
     **courier: Any,
 ) -> AsyncIterator[Scene]:
-    """Mail to `domain` goes to `hop`, all else to the outside world."""
+    """Mail to `domain` goes to `hop`, to `others` by these routes, all else to the outside world."""
     clock = LeapingClock()
     world = OutsideWorld(clock)
     await asyncio.gather(world.start(), hop.start())
@@ -107,6 +108,7 @@ async def scene(
     way: dict[str, Any] = routes(**{domain.replace(".", "_"): hop.port})
     if next_hop is not None:
         way = {"next_hop": {"routes": {domain: {**next_hop, **_place(next_hop, hop)}}}}
+    way["next_hop"]["routes"].update(others or {})
     with patch("mailguard.service.Courier", made):
         house = House(build(trial.folder / "house", world, rules=rules, config={**way, **(config or {})}), world, clock)
         await house.start()
