@@ -113,13 +113,11 @@ class _Transaction:
         start = await self._ask(b"DATA\r\n", "DATA")
         if start.code != _GO_AHEAD:
             judged = outcome(start)
-            if judged.result is Result.SENT:  # it answers something else: nobody's reply is sure to be their own
-                self._drop()
+            if judged.result is Result.SENT or await self._reset() == _GO_AHEAD:
+                self._drop()  # answers and commands are out of step: nobody's reply is sure to be their own
                 self._known = dict(todo.refused)
-                self._rest(out_of_place(start))
-                return
+                judged = out_of_place(start)
             self._rest(judged)
-            await self._reset()
             return
         if not accepted:  # it waits for a message that nobody gets: leave rather than send a lone dot
             self._drop()
@@ -168,14 +166,15 @@ class _Transaction:
         self._session.clean = False
         self._wire.abort()
 
-    async def _reset(self) -> None:
-        """Make the session fit for another mail; its end is no news for this one."""
+    async def _reset(self) -> int:
+        """Make the session fit for another mail; its end is no news for this one. The answer's code, or 0."""
         if not self._session.clean:
-            return
+            return 0
         try:
             self._wire.write(b"RSET\r\n")
             reply = await self._wire.reply(self._timeouts.command, "RSET")
         except Broken:
             self._session.clean = False
-        else:
-            self._session.clean = outcome(reply).result is Result.SENT
+            return 0
+        self._session.clean = outcome(reply).result is Result.SENT
+        return reply.code

@@ -28,6 +28,10 @@ class BadHop(Peer):
         self._readers: dict[asyncio.StreamWriter, asyncio.StreamReader] = {}
         self._writers: dict[asyncio.StreamReader, asyncio.StreamWriter] = {}
 
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> Peer:
+        """On `port`, or where it was before."""
+        return await super().start(host, port or self.port)
+
     def behave(self) -> None:
         """From now on a good server."""
         self.tricks.clear()

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -94,12 +94,13 @@ async def scene(
     *,
     timeouts: Timeouts = QUICK,
     next_hop: Mapping[str, Any] | None = None,
+    others: Mapping[str, Any] | None = None,
     rules: str = AT_ONCE,
     domain: str = "client.example",
     config: Mapping[str, Any] | None = None,
     **courier: Any,
 ) -> AsyncIterator[Scene]:
-    """Mail to `domain` goes to `hop`, all else to the outside world."""
+    """Mail to `domain` goes to `hop`, to `others` by these routes, all else to the outside world."""
     clock = LeapingClock()
     world = OutsideWorld(clock)
     await asyncio.gather(world.start(), hop.start())
@@ -107,6 +108,7 @@ async def scene(
     way: dict[str, Any] = routes(**{domain.replace(".", "_"): hop.port})
     if next_hop is not None:
         way = {"next_hop": {"routes": {domain: {**next_hop, **_place(next_hop, hop)}}}}
+    way["next_hop"]["routes"].update(others or {})
     with patch("mailguard.service.Courier", made):
         house = House(build(trial.folder / "house", world, rules=rules, config={**way, **(config or {})}), world, clock)
         await house.start()
@@ -128,18 +130,11 @@ async def settled(house: House, attempts: int = 1) -> None:
     await eventually(lambda: sum(len(house.log_lines(event)) for event in events) >= attempts, within=20)
 
 
-@contextmanager
-def leaping() -> Iterator[Callable[[float], None]]:
-    """A way to let the event loop's own time leap by so many seconds: its time-outs are not the Clock's."""
+def leap(seconds: float) -> None:
+    """Let the event loop's own time leap, for good: its time-outs are not the Clock's.
+
+    It never goes back: what was to sleep for a moment would sleep for all of the leap.
+    """
     loop = asyncio.get_running_loop()
-    real, ahead = loop.time, 0.0
-
-    def leap(seconds: float) -> None:
-        nonlocal ahead
-        ahead += seconds
-
-    loop.time = lambda: real() + ahead  # type: ignore[method-assign]
-    try:
-        yield leap
-    finally:
-        del loop.time
+    before = loop.time
+    loop.time = lambda: before() + seconds  # type: ignore[method-assign]

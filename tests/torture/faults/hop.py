@@ -2,6 +2,7 @@
 
 from collections import Counter
 from itertools import product
+from pathlib import Path
 
 from mailguard.records import State
 from tests.flow.house import ANN, KIM
@@ -182,21 +183,22 @@ async def floods(trial: Trial) -> None:
     verb, piece = _FLOODS[(trial.number * 5) % len(_FLOODS)]
     async with scene(trial, _hop(trial)) as at:
         at.hop.tricks[verb] = flood(piece, 1 << 30)
-        before = _peak()
+        _memory()
+        before = _memory()
         await at.send()
         await settled(at.house)
-        growth = _peak() - before
+        growth = _memory() - before
         trial.note = f"peak memory + {growth:.0f} MB"
         assert growth < _MOST_GROWTH
         await at.mended()
         await at.check()
 
 
-def _peak() -> float:
-    """Peak memory of this process in MB."""
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _memory() -> float:
+    """Peak memory of this process in MB since the last call."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    Path("/proc/self/clear_refs").write_text("5")
+    return int(line.split()[1]) / 1024
 
 
 _EXTRA = [(verb, words) for verb in ("MAIL", "RCPT", "DATA", "DOT")
@@ -207,7 +209,7 @@ _EXTRA = [(verb, words) for verb in ("MAIL", "RCPT", "DATA", "DOT")
 async def unasked(trial: Trial) -> None:
     verb, words = _EXTRA[(trial.number * 5) % len(_EXTRA)]
     good = {"MAIL": b"250 ok\r\n", "RCPT": b"250 ok\r\n", "DATA": b"354 go\r\n", "DOT": b"250 taken\r\n"}[verb]
-    async with scene(trial, BadHop(*OFFERS)) as at:
+    async with scene(trial, _hop(trial)) as at:
         at.hop.tricks[verb] = says(good + words)
         at.hop.goes_on.add(verb)
         await at.send(KIM, "max@client.example")

@@ -12,7 +12,7 @@ from tests.torture.fault import Trial, fault
 from tests.torture.scene import OFFERS, Scene, scene
 
 _EARLIER = datetime(2001, 1, 1, tzinfo=UTC)
-_INJECTED = b"220 go ahead\r\n250-evil.example\r\n250-AUTH PLAIN\r\n250 PIPELINING\r\n"
+_INJECTED = b"220 go ahead\r\n250-evil.example\r\n250-AUTH LOGIN\r\n250 PIPELINING\r\n"
 
 
 def _context(certificate: trustme.LeafCert) -> ssl.SSLContext:
@@ -74,13 +74,13 @@ async def broken(trial: Trial) -> None:
 @fault("replies slipped in before TLS begins", "not believed: what counts is said inside TLS", short=1, full=10)
 async def injected(trial: Trial) -> None:
     ours = trustme.CA()
-    hop = BadHop("STARTTLS", "AUTH LOGIN", *OFFERS, tls=_context(ours.issue_cert("127.0.0.1")))
+    hop = BadHop("STARTTLS", "AUTH PLAIN", *OFFERS, tls=_context(ours.issue_cert("127.0.0.1")))
     hop.tricks["STARTTLS"] = says(_INJECTED)
     hop.goes_on.add("STARTTLS")
     async with scene(trial, hop, next_hop=_way(trial, ours)) as at:
         await at.send()
         await at.house.quiet()
-        assert not [line for line in hop.commands if line.startswith("AUTH PLAIN")], "the injected offer was believed"
+        assert not [line for line in hop.commands if line.startswith("AUTH LOGIN")], "the injected offer was believed"
         hop.reused = 0  # inside TLS it is another connection
         await at.mended()
         await at.check()
