@@ -13,24 +13,40 @@ from tests.unit.smtpd.peer import Intake, Watch
 
 ERRORS = 20  # not understood, and then 421
 SENDERS = {
-    b"MAIL FROM:<ann@corp.example>": 250, b"mail from: <ann@corp.example> SIZE=9 BODY=8BITMIME": 250, b"MAIL FROM:<>": 250,
+    b"MAIL FROM:<ann@corp.example>": 250, b"mail from: <ann@corp.example> SIZE=9 BODY=8BITMIME": 250,
+    b"MAIL FROM:<>": 250,
     b"MAIL FROM:<x@evil.example>": 550, b"MAIL FROM:ann@corp.example": 501, b"MAIL FROM:<ann@corp.example> X=1": 555,
     b"MAIL FROM:<ann@corp.example> SIZE=99999999999": 552, b"MAIL FROM:<\xc5\xbc@corp.example>": 553,
     b"MAIL FROM:<\xff@corp.example>": 501, b"MAIL": 501,
 }  # fmt: skip
 RECIPIENTS = {
-    b"RCPT TO:<bob@client.example>": 250, b"RCPT TO:<BOB@client.example> NOTIFY=NEVER": 250, b"rcpt to:<eve@client.example>": 250,
-    b"RCPT TO:<>": 501, b"RCPT TO:<eve@client.example> NOTIFY=X": 501, b"RCPT TO:<eve@client.example> FOO": 555, b"RCPT TO:eve": 501,
+    b"RCPT TO:<bob@client.example>": 250, b"RCPT TO:<BOB@client.example> NOTIFY=NEVER": 250,
+    b"rcpt to:<eve@client.example>": 250,
+    b"RCPT TO:<>": 501, b"RCPT TO:<eve@client.example> NOTIFY=X": 501, b"RCPT TO:<eve@client.example> FOO": 555,
+    b"RCPT TO:eve": 501,
     b"RCPT TO:<@a,@b:eve@client.example>": 250, b"RCPT TO:<\xc5\xbc@client.example>": 553,
 }  # fmt: skip
 ANY_TIME = {
-    b"NOOP": 250, b"NOOP x": 250, b"HELP": 214, b"VRFY a": 252, b"VRFY": 501, b"EXPN a": 502, b"RSET x": 501, b"QUIT x": 501,
+    b"NOOP": 250, b"NOOP x": 250, b"HELP": 214, b"VRFY a": 252, b"VRFY": 501, b"EXPN a": 502, b"RSET x": 501,
+    b"QUIT x": 501,
     b"STARTTLS": 503, b"AUTH PLAIN =": 502, b"XYZZY": 500, b"": 500, b"EHLO": 501, b"HELO ": 501, b"DATA x": 501,
     b"NOOP\n": 500, b"RSET\n": 500, b"x" * 5000: 500, b"\xff\xfe": 500, b"NO\rOP": 500,
 }  # fmt: skip
-LINES = (b"", b".", b"..", b".x", b"Subject: x", b"From: ann@corp.example", b"\xff\xfe", b"a\rb", b"a\nb", b"a\0b", b"\n.\n", b"\r.\r", b"x" * 999,
+LINES = (b"", b".", b"..", b".x", b"Subject: x", b"From: ann@corp.example", b"\xff\xfe", b"a\rb", b"a\nb", b"a\0b",
+    b"\n.\n", b"\r.\r", b"x" * 999,
          b"MAIL FROM:<x@evil.example>", b"\n.\nQUIT", b"\0.")  # fmt: skip
-COMMANDS: tuple[bytes, ...] = (b"EHLO a", b"HELO a", *SENDERS, *RECIPIENTS, b"DATA", b"RSET", b"QUIT", b"BDAT 3", b"GET / HTTP/1.1", *ANY_TIME)
+COMMANDS: tuple[bytes, ...] = (
+    b"EHLO a",
+    b"HELO a",
+    *SENDERS,
+    *RECIPIENTS,
+    b"DATA",
+    b"RSET",
+    b"QUIT",
+    b"BDAT 3",
+    b"GET / HTTP/1.1",
+    *ANY_TIME,
+)
 
 
 @dataclass
@@ -52,11 +68,12 @@ class Talk:
         self.codes.append(code)
         if code == 354:
             self._mail(body)
+        elif command == b"BDAT 3":
+            self.over = True
         elif 500 <= code <= 504:
             self.errors += 1
-        if self.errors > ERRORS and 500 <= code <= 504:
-            self.codes.append(421)
-        self.over = self.codes[-1] in (221, 421) or command.startswith(b"BDAT")
+            self.codes += [421] if self.errors > ERRORS else []
+        self.over = self.over or self.codes[-1] in (221, 421)
 
     def _code(self, command: bytes) -> int:
         if command in (b"EHLO a", b"HELO a"):
@@ -124,20 +141,27 @@ def talk(data: bytes) -> Talk:
     """The session that these bytes mean: a byte a command, and behind a DATA a count and a byte a line."""
     made, rest = Talk(), iter(data)
     for byte in rest:
-        body = (LINES[next(rest, 0) % len(LINES)] for _ in range(next(rest, 0) % 8 if COMMANDS[byte % len(COMMANDS)] == b"DATA" else 0))
+        body = (
+            LINES[next(rest, 0) % len(LINES)]
+            for _ in range(next(rest, 0) % 8 if COMMANDS[byte % len(COMMANDS)] == b"DATA" else 0)
+        )
         made.say(COMMANDS[byte % len(COMMANDS)], body)
         if made.over:
             return made
     return made
 
 
+_WHOLE = bytes(
+    COMMANDS.index(command)
+    for command in (b"EHLO a", b"MAIL FROM:<ann@corp.example>", b"RCPT TO:<bob@client.example>", b"DATA")
+)
+
+
 @target(
     "dialogue",
     "every reply is the one that is due, every mail acknowledged is kept as it was sent",
-    [bytes([COMMANDS.index(command)]) for command in COMMANDS]
-    + [bytes(COMMANDS.index(c) for c in (b"EHLO a", b"MAIL FROM:<ann@corp.example>", b"RCPT TO:<bob@client.example>", b"DATA")) + bytes([n, 5, 4])
-       for n in (2, 3, 4)],
-)  # fmt: skip
+    [bytes([number]) for number in range(len(COMMANDS))] + [_WHOLE + bytes([count, 5, 4]) for count in (2, 3, 4)],
+)
 def dialogue(data: bytes) -> None:
     said = talk(data)
     codes, intake, watch = asyncio.run(_hold(bytes(said.wire), 1 + len(data) % 7))

@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ _HOME = Organization(domains=("corp.example",))
 _EVERYBODY = people.empty(_HOME)
 _BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
 _YAML = [
-    b"version: 1\n", b"a: ", b"- ", b"\n", b"  ", b"\t", b": ", b"{", b"}", b"[", b"]", b", ", b"'", b'"', b"|\n", b">-\n",
+    b"version: 1\n", b"a: ", b"- ", b"\n", b"  ", b"\t", b": ", b"{", b"}", b"[", b"]", b", ", b"'", b'"', b"|\n",
+    b">-\n",
     b"&a ", b"*a", b"!!str ", b"<<: ", b"? ", b"# x\n", b"---\n", b"...\n", b"%YAML 1.1\n", b"null", b"true", b"no",
-    b"0x1F", b"0o17", b"1e3", b".inf", b"-.5", b"17:30", b"2027-01-31", b"\\x00", b"\\u2028", b"\xc2\x85", b"\xe2\x80\xa8",
+    b"0x1F", b"0o17", b"1e3", b".inf", b"-.5", b"17:30", b"2027-01-31", b"\\x00", b"\\u2028", b"\xc2\x85",
+    b"\xe2\x80\xa8",
     b"\xff\xfe", b"\xef\xbb\xbf", b"\xc5\xbc", b"\r", b"password: ",
 ]  # fmt: skip
 
@@ -55,7 +58,7 @@ def _value(node: Any) -> Any:
 
 def _core(text: str) -> Any:
     """The core schema of YAML 1.2 (§10.3.2), by its own table."""
-    table = [
+    table: list[tuple[str, Callable[[str], Any]]] = [
         (r"null|Null|NULL|~|", lambda _: None),
         (r"true|True|TRUE|false|False|FALSE", lambda word: word.lower() == "true"),
         (r"[-+]?[0-9]+", int),
@@ -108,7 +111,8 @@ def check_places(error: ConfigError, data: bytes) -> None:
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", shown)
 
 
-@target("core", "unquoted words are what YAML 1.2 says they are", [b"0", b"1", b".", b"-", b"+", b"e", b"x", b"o", b"inf", b"nan", b"null", b"~", b"true", b"False", b"_", b":"])  # fmt: skip  # noqa: E501
+@target("core", "unquoted words are what YAML 1.2 says they are", [b"0", b"1", b".", b"-", b"+", b"e", b"x", b"o",
+    b"inf", b"nan", b"null", b"~", b"true", b"False", b"_", b":"])  # fmt: skip
 def core(data: bytes) -> None:
     text = data.decode(errors="ignore").strip()
     assert _same(scalar(text), _core(text))
@@ -117,10 +121,14 @@ def core(data: bytes) -> None:
 @target(
     "rules",
     "any rule file makes rules, or every problem has its place",
-    [*_YAML, b"rules:\n", b"- id: r1\n", b"  title: x\n", b"  when: ", b"{all: [", b"{any: [", b"{not: ", b"subject: {contains: [x]}",
-     b"  then: ", b"{delay: 5m}", b"{hold: {approvers: [", b"  explain: \"{matched} {\"\n", b"lists:\n", b"x: [a@b.example]", b"unless: ",
-     b"recipient_count: {at_least: 3}", b"attachment: {name: [\"*.zip\"]}", b"sender: ", b"hours: ", b"action: hold\n", b"mode: audit\n",
-     b"regex: [\"(a+)+$\"]", b"group:sales", b"list:x", b"manager_of_sender", b"severity: high\n", b"expires: 8h\n", b"on_expiry: send\n"],
+    [*_YAML, b"rules:\n", b"- id: r1\n", b"  title: x\n", b"  when: ", b"{all: [", b"{any: [", b"{not: ",
+     b"subject: {contains: [x]}",
+     b"  then: ", b"{delay: 5m}", b"{hold: {approvers: [", b"  explain: \"{matched} {\"\n", b"lists:\n",
+     b"x: [a@b.example]", b"unless: ",
+     b"recipient_count: {at_least: 3}", b"attachment: {name: [\"*.zip\"]}", b"sender: ", b"hours: ",
+     b"action: hold\n", b"mode: audit\n",
+     b"regex: [\"(a+)+$\"]", b"group:sales", b"list:x", b"manager_of_sender", b"severity: high\n",
+     b"expires: 8h\n", b"on_expiry: send\n"],
 )  # fmt: skip
 def rule_files(data: bytes) -> None:
     _PLACE.write_bytes(data)
@@ -135,8 +143,10 @@ def rule_files(data: bytes) -> None:
 @target(
     "people",
     "any people.yaml is who is who, or every problem has its place",
-    [*_YAML, b"people:\n", b"- address: ann@corp.example\n", b"  aliases: [", b"groups:\n", b"lists:\n", b"  all@corp.example: {members: [",
-     b"no_contact:\n", b"  assistant: ", b"  manager: ", b"  service: true\n", b"  owner: ", b"until: 2027-01-31\n", b"\"*@client.example\"",
+    [*_YAML, b"people:\n", b"- address: ann@corp.example\n", b"  aliases: [", b"groups:\n", b"lists:\n",
+     b"  all@corp.example: {members: [",
+     b"no_contact:\n", b"  assistant: ", b"  manager: ", b"  service: true\n", b"  owner: ",
+     b"until: 2027-01-31\n", b"\"*@client.example\"",
      b"list_patterns: [", b"no_assistant: {groups: [", b"except: [", b"bob@corp.example", b"approver: "],
 )  # fmt: skip
 def people_files(data: bytes) -> None:
@@ -152,7 +162,8 @@ def people_files(data: bytes) -> None:
 @target(
     "users",
     "any users.yaml is who may log in, or every problem has its place",
-    [*_YAML, b"users:\n", b"- name: ann\n", b"  password: ", b"$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g", b"  send_as: [",
+    [*_YAML, b"users:\n", b"- name: ann\n", b"  password: ",
+     b"$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g", b"  send_as: [",
      b"\"*@corp.example\"", b"ann@corp.example", b"  disabled: true\n", b"<>", b"$argon2id$", b",t=99999999999,p=0"],
 )  # fmt: skip
 def user_files(data: bytes) -> None:
@@ -166,9 +177,12 @@ def user_files(data: bytes) -> None:
 @target(
     "settings",
     "any mailguard.yaml is a configuration, or every problem has its place",
-    [*_YAML, b"organization: {domains: [corp.example]}\n", b"smtp:\n", b"  listeners:\n", b"  - {bind: ", b"127.0.0.1:2525", b"tls: none",
-     b"auth: none", b"store: sqlite:", b"delivery:\n", b"  smarthost: ", b"rules: [", b"notices: {sender: ", b"retention: ", b"web: ",
-     b"timezone: Europe/Warsaw\n", b"5m", b"35MB", b"300/h", b"[::]:25", b"networks: [10.0.0.0/8]", b"admin: ", b"log: ", b"limits: "],
+    [*_YAML, b"organization: {domains: [corp.example]}\n", b"smtp:\n", b"  listeners:\n", b"  - {bind: ",
+     b"127.0.0.1:2525", b"tls: none",
+     b"auth: none", b"store: sqlite:", b"delivery:\n", b"  smarthost: ", b"rules: [", b"notices: {sender: ",
+     b"retention: ", b"web: ",
+     b"timezone: Europe/Warsaw\n", b"5m", b"35MB", b"300/h", b"[::]:25", b"networks: [10.0.0.0/8]", b"admin: ",
+     b"log: ", b"limits: "],
 )  # fmt: skip
 def settings(data: bytes) -> None:
     if b"/" in data.replace(b"/h", b"").replace(b"0/8", b"").replace(b"Europe/", b""):

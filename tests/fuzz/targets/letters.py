@@ -1,6 +1,7 @@
 """Mail that we write ourselves, full of what others wrote: nothing of it becomes a header, a part or markup."""
 
 import email
+import re
 from email import policy
 from email.message import EmailMessage
 from typing import cast
@@ -14,17 +15,23 @@ from tests.unit import test_dsn as dsn
 from tests.unit.notices import factory
 
 _TEXTS = [
-    b"\0", b"\x01", b"\x02", b"\x04", b"\x08", b"\n", b"Quote", b"\r\nBcc: x@evil.example\r\n\r\n", b"<script>", b"<img src=x onerror=y>",
-    b'"><a href=//evil.example>', b"&lt;", b"{{ 7*7 }}", b"{% raw %}", b"=?utf-8?q?=0d=0aBcc:_x?=", b"\xe2\x80\xae", b"\xe2\x80\xa8",
-    b"\xc5\xbc\xc3\xb3\xc5\x82w", b"x" * 60, b"--=_alt_", b".", b"%s", b"\xf0\x9f\x93\xa7", b"\xc2\x85", b"\x1b[2J", b" ", b"\t",
+    b"\0", b"\x01", b"\x02", b"\x04", b"\x08", b"\n", b"Quote", b"\r\nBcc: x@evil.example\r\n\r\n", b"<script>",
+    b"<img src=x onerror=y>",
+    b'"><a href=//evil.example>', b"&lt;", b"{{ 7*7 }}", b"{% raw %}", b"=?utf-8?q?=0d=0aBcc:_x?=", b"\xe2\x80\xae",
+    b"\xe2\x80\xa8", b"\xc5\xbc\xc3\xb3w", b"x" * 60, b"--=_alt_", b".", b"%s", b"\xf0\x9f\x93\xa7", b"\xc2\x85",
+    b"\x1b[2J", b" ", b"\t",
 ]  # fmt: skip
 _KINDS = tuple(kind for kind in NoticeKind if kind is not NoticeKind.CODE)
-_TAGS = set("html head title meta style body table tbody tr td p a h1 h2 br div span ul li strong b em hr img code".split())
+_TAGS = frozenset(
+    re.findall(
+        r"\w+", "html head title meta style body table tbody tr td p a h1 h2 br div span ul li strong b em hr img code"
+    )
+)
 
 
 @target("notices", "a notice says what others wrote, and does nothing with it", _TEXTS)
 def notices(data: bytes) -> None:
-    """The first two bytes say which notice, in which language; then a line each: subject, name, file, reason, person."""
+    """The first two bytes say which notice, in what language; then lines: subject, name, file, reason, person."""
     which, language, texts = (data[:1] or b"\0")[0], (data[1:2] or b"\0")[0], _lines(data[2:], 5)
     subject, address, file, reason, by = texts
     kind = _KINDS[which % len(_KINDS)]

@@ -99,7 +99,8 @@ def commands(data: bytes) -> None:
 @target(
     "login",
     "a login is a name and a password, or refused with words that give nothing away",
-    [b"PLAIN ", b"LOGIN ", b"plain", b"=", b"*", b"AGFubgBzZWNyZXQ=", b"YW5u", b"c2VjcmV0", b"\n", b"AAAA", b"/+", b" ",
+    [b"PLAIN ", b"LOGIN ", b"plain", b"=", b"*", b"AGFubgBzZWNyZXQ=", b"YW5u", b"c2VjcmV0", b"\n", b"AAAA", b"/+",
+     b" ",
      b"//8=", b"CRAM-MD5"],
 )  # fmt: skip
 def login(data: bytes) -> None:
