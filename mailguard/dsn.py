@@ -219,9 +219,10 @@ def _xtext(value: str) -> str:
 
 
 def _header(text: str) -> str:
-    """A Subject, RFC 2047-encoded where it must be, folded."""
+    """A Subject, RFC 2047-encoded where it must be, folded. What looks encoded already must not be decoded again."""
     text = _clean(text)
-    return Header(text, "us-ascii" if text.isascii() else "utf-8", header_name="Subject").encode(linesep="\r\n")
+    charset = "us-ascii" if text.isascii() and "=?" not in text else "utf-8"
+    return Header(text, charset, header_name="Subject").encode(linesep="\r\n")
 
 
 def _fold(line: str) -> str:

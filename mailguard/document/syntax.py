@@ -24,6 +24,10 @@ _SAID = {
         'a mapping opened with "{" lacks a "," or its "}"',
         'put "," between keys and "}" at the end',
     ),
+    "did not find expected node content": (
+        "a value is missing here, or a bracket is opened and never closed",
+        'put "]" or "}" at the end, and one value between two commas',
+    ),
     "found unexpected end of stream": ("a quote is opened and never closed", "close it with the same quote"),
     "found unknown escape character": (
         "a backslash inside double quotes starts an escape, and this is none",

@@ -69,7 +69,9 @@ class _Builder:
             yield from yaml.parse(self.source.text, Loader=yaml.CSafeLoader)
         except yaml.MarkedYAMLError as error:
             line, column = _where(error)
-            text = self.source.lines[line] if line < len(self.source.lines) else ""
+            if line >= len(self.source.lines):  # libyaml takes the end of the last line for a line of its own
+                line, column = len(self.source.lines) - 1, len(self.source.lines[-1])
+            text = self.source.lines[line]
             indent = len(text) - len(text.lstrip(" "))
             if "start any token" in (error.problem or "") and text[indent : indent + 1] == "\t":
                 column = indent

@@ -119,30 +119,41 @@ def signed(head: bytes, field: str) -> bool:
 def _add_cc(head: bytes, address: str) -> bytes:
     cc = [found for found in _fields(head) if found.name == "cc"]
     if not cc:
-        return _append(head, _line("Cc", address))
+        return _after(head, fields.head(head)[0], _line("Cc", address))
     last = cc[-1]
     value = head[last.value : last.end]
     written = value.rstrip(b" \t\r\n")
-    if not written:
-        return head[: last.start] + _line("Cc", address) + head[last.end :]
     if unclosed(value.decode("latin-1")):  # what follows an open quote or comment is not read as an address
-        return head[: last.end] + _line("Cc", address) + head[last.end :]
-    comma = b"" if written.endswith(b",") else b","
+        return _after(head, last.end, _line("Cc", address))
+    gap = b" " if not written else b"\r\n " if written.endswith(b",") else b",\r\n "
     at = last.value + len(written)
-    return head[:at] + comma + b"\r\n " + address.encode() + head[at:]
+    return head[:at] + gap + address.encode() + head[at:]
 
 
 def _drop(head: bytes, unwanted: str) -> bytes:
     for found in reversed([each for each in _fields(head) if each.name in ("to", "cc")]):
-        text = head[found.value : found.end].decode("latin-1")  # one character a byte: offsets stay true
-        runs = _runs(text, [place for place in places(text) if _key(place.address) == unwanted])
+        value = head[found.value : found.end]
+        text = charset.decode(value)  # the whole field, as who reads it: one part of it may look like another charset
+        gone = _runs(text, _alone(places(text), unwanted))
+        runs = [(_offset(value, text, start), _offset(value, text, end)) for start, end in gone]
         for start, end in reversed(runs):
-            text = text[:start] + text[end:]
-        if runs and not text.strip(" \t\r\n,;"):
+            value = value[:start] + value[end:]
+        if runs and not value.strip(b" \t\r\n,;"):
             head = _without(head, [found])
         elif runs:
-            head = head[: found.value] + text.encode("latin-1") + head[found.end :]
+            head = head[: found.value] + value + head[found.end :]
     return head
+
+
+def _offset(value: bytes, text: str, at: int) -> int:
+    """The byte where a character is: charsets that are not UTF-8 are read one byte a character."""
+    return at if len(text) == len(value) else len(text[:at].encode())
+
+
+def _alone(found: list[Place], unwanted: str) -> list[Place]:
+    """The places of one address; where a comma was forgotten, and others stand in the same one, it stays with them."""
+    others = {place.start for place in found if _key(place.address) != unwanted}
+    return [place for place in found if place.start not in others]
 
 
 def _runs(text: str, gone: list[Place]) -> list[tuple[int, int]]:
@@ -171,7 +182,8 @@ def _blanks(text: str) -> int:
 
 
 def _key(address: str) -> str:
-    return key(charset.decode(address.encode("latin-1")))
+    """As `Message.mailboxes` gives it: what a reader shows is what a person drops."""
+    return key(charset.clean(address))
 
 
 def _fields(head: bytes) -> list[fields.Field]:
@@ -184,8 +196,8 @@ def _without(head: bytes, gone: Sequence[fields.Field]) -> bytes:
     return head
 
 
-def _append(head: bytes, line: bytes) -> bytes:
-    end, _ = fields.head(head)
+def _after(head: bytes, end: int, line: bytes) -> bytes:
+    """A new field behind the one that ends at `end`, which may be the head's last and lack its line end."""
     gap = b"" if end == 0 or head[end - 1 : end] == b"\n" else b"\r\n"
     return _closed(head[:end] + gap + line + head[end:])
 

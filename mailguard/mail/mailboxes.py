@@ -25,8 +25,9 @@ _LITERAL = re.compile(r"\[[^\[\]\\]*+\]")
 _PLAIN = re.compile(r'[^\s"(),:;<>\[\]=]++')
 _PARENS = re.compile(r"\\.|[()]", re.DOTALL)
 _AROUND = re.compile(r" ?([.@]) ?")
-_HIDDEN = {32: "\x00", 46: "\x01", 64: "\x02"}  # blank, dot and @ inside a quoted string
-_GIVEN_BACK = {0: " ", 1: ".", 2: "@"}
+# Blank, dot and @ inside a quoted string, as what no decoded text can hold.
+_HIDDEN = {32: "\ud800", 46: "\ud801", 64: "\ud802"}
+_GIVEN_BACK = {0xD800: " ", 0xD801: ".", 0xD802: "@"}
 _ROUTE = re.compile(r"@[^@:,<>\"]*+(?:[,\s]++@[^@:,<>\"]*+)*+[,\s]*+:")
 _OPENERS: dict[str, tuple[str, tuple[re.Pattern[str], ...]]] = {
     '"': ("q", (_QUOTED,)),

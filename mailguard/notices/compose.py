@@ -123,7 +123,7 @@ def _is_id(message_id: str) -> bool:
 
 
 def _encoded(subject: str) -> str:
-    charset = "us-ascii" if subject.isascii() else "utf-8"
+    charset = "us-ascii" if subject.isascii() and "=?" not in subject else "utf-8"  # never decoded a second time
     return Header(subject, charset, maxlinelen=76, header_name="Subject").encode(linesep="\r\n")
 
 

@@ -250,3 +250,31 @@ async def test_suspects_come_one_at_a_time_and_in_turns_and_the_third_time_names
     await settle(store, one, OK, later(4))
     assert await store.claim_interrupted("worker", later(5), lease=LEASE) == []
     assert await states(store, "Q2") == {"lee@other.example": State.SENT}
+
+
+async def test_what_is_set_aside_after_it_was_cancelled_is_cancelled(store: Store) -> None:
+    per = {"pat@other.example": {"destination": "other.example:25"}}
+    await store.put(mail(to=["bob@client.example", "pat@other.example"], per=per), NOW)
+    running, other = await claim(store, NOW, limit=2)
+    await store.quarantine(other, hold("", kind=HoldKind.POISON), NOW)
+    await store.cancel("Q1", by=ANN, now=NOW)
+    await store.quarantine(running, hold("", kind=HoldKind.DAMAGED), later(1))
+    assert await state(store) is State.CANCELLED
+    found = await store.get("Q1")
+    assert found is not None
+    assert found.open_holds == ()
+    assert (await kinds(store))[-1] == "message.damaged"
+
+
+async def test_a_third_crash_of_what_was_cancelled_tells_nobody_of_a_hold(store: Store) -> None:
+    per = {"pat@other.example": {"destination": "other.example:25", "due_at": later(500)}}
+    await store.put(mail(to=["bob@client.example", "pat@other.example"], per=per), NOW)
+    for minute in (0, 10):
+        await claim(store, later(minute))
+        await store.reclaim(later(minute + 9))
+    await claim(store, later(20))
+    await store.cancel("Q1", by=ANN, now=later(21))
+    await store.reclaim(later(29))
+    assert await state(store) is State.CANCELLED
+    assert "message.held" not in await kinds(store)
+    assert await store.next_due(later(29)) is None

@@ -153,3 +153,26 @@ async def test_many_expire_at_once(store: Store) -> None:
         seen |= {e.queue_id for e in await store.expire(later(61)) if e.outcome == "return"}
         await told(store, 61)
     assert len(seen) == 250
+
+
+async def test_a_stop_is_over_when_the_copies_it_held_are(store: Store) -> None:
+    """Nobody is told that their mail came back, about a mail that they had cancelled and that left in part."""
+    per = {"pat@other.example": {"destination": "other.example:25"}}
+    await store.put(mail(to=["bob@client.example", "pat@other.example"], per=per), NOW)
+    (running,) = await claim(store, NOW, limit=1)
+    await store.stop("Q1", by=ANN, hold=stopped(), now=NOW)
+    await store.cancel("Q1", by=ANN, now=NOW)
+    await store.settle(running, {d.id: OK for d in running.deliveries}, later(1))
+    found = await store.get("Q1")
+    assert found is not None
+    assert found.open_holds == ()
+    assert await store.next_due(later(1)) is None
+
+
+async def test_a_hold_decided_on_those_who_were_dropped_meanwhile_is_over(store: Store) -> None:
+    to = ["bob@client.example", "pat@other.example"]
+    await store.put(mail(to=to, holds=[Hold("", "still being checked", kind=HoldKind.UNDECIDED)]), NOW)
+    await store.drop("Q1", ["pat@other.example"], by=ANN, now=NOW, edit_headers=False)
+    about_pat = hold(scope=frozenset({"pat@other.example"}), expires_at=later(60))
+    assert (await store.decide(mail(to=to, holds=[about_pat]), later(1))).remaining == ()
+    assert await states(store) == {"bob@client.example": State.QUEUED, "pat@other.example": State.CANCELLED}

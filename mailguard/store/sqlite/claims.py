@@ -20,7 +20,7 @@ from mailguard.records import (
     Result,
     State,
 )
-from mailguard.store.sqlite import mails, order, past
+from mailguard.store.sqlite import mails, order, past, waits
 from mailguard.store.sqlite.codec import clean, dump, instant, micros
 from mailguard.store.sqlite.connection import SQL
 
@@ -126,7 +126,7 @@ def settle(
     gone = [mine[number] for number, outcome in outcomes.items() if outcome.result is Result.SENT]
     if row["on_hold"]:
         db.execute(SQL["cover"], {"mail": row["id"]}).fetchall()
-        db.execute(SQL["resolve_idle"], {"mail": row["id"], "now": micros(now), "by": "courier"})
+        waits.close_idle(db, row["id"], now, "courier")
     if len(gone) < len(outcomes):
         order.let_follow(db, row["id"], now)  # one try is enough: who is greylisted does not hold up the conversation
     if gone and row["kind"] == Kind.MAIL:
@@ -174,7 +174,7 @@ def _tell(db: Connection, mail: int, delivery: Delivery, outcome: Outcome, now: 
 def quarantine(db: Connection, claim: Claim, hold: Hold, now: datetime) -> None:
     """Set a claimed mail aside, with whatever of it still waits, and say so to whoever answers for it."""
     row = _row(db, claim)
-    if not db.execute(SQL["set_aside"], (micros(now), row["id"], claim.fence)).rowcount:
+    if not db.execute(SQL["set_aside"], {"now": micros(now), "mail": row["id"], "fence": claim.fence}).rowcount:
         raise ClaimLost(f"{claim.mail.queue_id}: another attempt has it")
     _hold_back(db, row["id"], hold, now)
     order.let_follow(db, row["id"], now)
@@ -185,13 +185,16 @@ def _hold_back(db: Connection, number: int, hold: Hold, now: datetime) -> None:
     if hold.kind in mails.TIMELESS:
         db.execute(SQL["freeze"], (number,))
     db.execute(SQL["cover"], {"mail": number}).fetchall()
+    waits.close_idle(db, number, now, "courier")
     db.execute(SQL["revise"], (number,))
     queue_id, answers = db.execute(SQL["one_id"], (number,)).fetchone()
-    if answers:
+    held = waits.standing(db, number).waiting  # not when it was taken back while this attempt ran
+    if held and answers:
         notice = NewNotice(NoticeKind.HELD, answers, queue_id, data={"reason": hold.reason})
         mails.add_notices(db, [notice], now, {queue_id: number})
     kind = "message.damaged" if hold.kind is HoldKind.DAMAGED else "message.held"
-    mails.event(db, number, now, kind, "courier", {"reason": hold.reason, "kind": hold.kind})
+    if held or hold.kind is HoldKind.DAMAGED:
+        mails.event(db, number, now, kind, "courier", {"reason": hold.reason, "kind": hold.kind})
 
 
 def reclaim(db: Connection, now: datetime, *, everything: bool) -> int:
@@ -214,6 +217,7 @@ def reclaim(db: Connection, now: datetime, *, everything: bool) -> int:
     # failpoint: store.recovering
     for number in {row["mail"] for row in overdue}:
         db.execute(SQL["cover"], {"mail": number}).fetchall()
+        waits.close_idle(db, number, now, "timer")
     for number in poison:
         reason = "Carrying it ended three times without a result"
         db.execute(SQL["uncrash"], (number,))

@@ -222,7 +222,8 @@ def _end(db: Connection, number: int, cancelled: Sequence[Delivery], now: dateti
         event(db, number, now, "message.cancelled", "rules", {"reason": reason})
     if cancelled:
         db.execute(SQL["thread_dropped"], {"mail": number, "now": micros(now)})
-        db.execute(SQL["resolve_idle"], {"mail": number, "now": micros(now), "by": "rules"})
+    # also a hold on nobody but those who were dropped before the rules had decided
+    db.execute(SQL["resolve_idle"], {"mail": number, "now": micros(now), "by": "rules"})
 
 
 def _who(mail: NewMail) -> str:

@@ -194,10 +194,12 @@ def bounce(
         return _UNKNOWN
     at = waits.standing(db, number)
     found = mails.load(db, [number])[number]
-    if {d.id for d in found.deliveries if d.state.waiting} != set(failed) or not failed:
+    if not at.waiting:
         return at.too_late()
+    if {d.id for d in found.deliveries if d.state.waiting} != set(failed):
+        return Decision(Ending.TOO_LATE, at=at.left_at)
     db.execute(SQL["give_up"], {"mail": number, "now": micros(now), "reply": reply})
-    db.execute(SQL["resolve_idle"], {"mail": number, "now": micros(now), "by": str(by)})
+    waits.close_idle(db, number, now, by)
     mails.event(db, number, now, "message.bounced", by, {"reply": reply})
     for report in reports:
         mails.put(db, report, now)

@@ -79,5 +79,10 @@ def call_off(
     ended = [(row["id"], row["address"]) for row in db.execute(SQL["call_off"], asked).fetchall()]
     db.execute(SQL["call_off_running"], asked)
     db.execute(SQL["thread_dropped"], {"mail": number, "now": micros(now)})
-    db.execute(SQL["resolve_idle"], {"mail": number, "now": micros(now), "by": str(by)})
+    close_idle(db, number, now, by)
     return ended
+
+
+def close_idle(db: Connection, number: int, now: datetime, by: object) -> None:
+    """A hold is over with the last copy it holds: its time must not run out on a mail that has ended."""
+    db.execute(SQL["resolve_idle"], {"mail": number, "now": micros(now), "by": str(by)})

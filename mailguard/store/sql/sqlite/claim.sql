@@ -77,10 +77,11 @@ UPDATE delivery INDEXED BY delivery_by_mail
 RETURNING id;
 
 -- name: set_aside
--- A claim's copies go back without an outcome, to be held.
+-- A claim's copies go back without an outcome, to be held; who was cancelled or dropped while it ran is so now.
 UPDATE delivery INDEXED BY delivery_by_mail
-   SET state = 'queued', due_at = ?, lease_until = NULL
- WHERE mail = ? AND state = 'sending' AND fence = ?;
+   SET state = iif(reason = '', 'queued', 'cancelled'), due_at = iif(reason = '', :now, NULL),
+       ended_at = iif(reason = '', NULL, :now), crashes = 0, lease_until = NULL
+ WHERE mail = :mail AND state = 'sending' AND fence = :fence;
 
 -- name: one_id
 -- The queue id behind a number.
