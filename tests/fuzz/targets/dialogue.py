@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from mailguard.smtpd import SmtpServer
 from mailguard.smtpd.settings import SmtpSettings
@@ -54,6 +55,7 @@ class Talk:
     """What is sent, and what has to come of it."""
 
     wire: bytearray = field(default_factory=bytearray)
+    turns: list[tuple[int, int]] = field(default_factory=list)  # octets after which so many replies are waited for
     codes: list[int] = field(default_factory=lambda: [220])
     mails: list[tuple[str, list[str], bytes]] = field(default_factory=list)
     greeted: bool = False
@@ -66,6 +68,8 @@ class Talk:
         self.wire += command if command.endswith(b"\n") else command + b"\r\n"
         code = self._code(command)
         self.codes.append(code)
+        if command.startswith(b"DATA"):  # nothing may be sent behind it before its answer
+            self.turns.append((len(self.wire), len(self.codes)))
         if code == 354:
             self._mail(body)
         elif command == b"BDAT 3":
@@ -128,13 +132,11 @@ class Talk:
         self.sender = None
 
     def _policy(self, lines: list[bytes]) -> int:
-        """A mail of a person says in its header who it is from."""
-        for line in lines:
-            if line.startswith(b"From: "):
-                return 250
-            if not line.startswith((b"Subject: ", b"From: ", b"MAIL FROM:")):
-                break
-        return 250 if self.sender == "" else 550
+        """A mail of a person says in its header who it is from, and no mail says so behind a line that is no field."""
+        head = list(takewhile(lambda line: line.startswith((b"From: ", b"Subject: ")), lines))
+        torn = list(takewhile(bool, lines[len(head) :]))
+        said = [line.startswith(b"From: ") for line in head]
+        return 550 if b"From: ann@corp.example" in torn or (self.sender and not any(said)) else 250
 
 
 def talk(data: bytes) -> Talk:
@@ -164,15 +166,15 @@ _WHOLE = bytes(
 )
 def dialogue(data: bytes) -> None:
     said = talk(data)
-    codes, intake, watch = asyncio.run(_hold(bytes(said.wire), 1 + len(data) % 7))
+    codes, intake, watch = asyncio.run(_hold(said, 1 + len(data) % 7))
     assert codes == said.codes
     assert watch.failures == []
     assert [(e.sender, list(e.addresses), raw) for e, raw, _ in intake.mails] == said.mails
 
 
-async def _hold(wire: bytes, pieces: int) -> tuple[list[int], Intake, Watch]:
-    """Send it in pieces; the codes of all replies."""
-    intake, watch = Intake(), Watch()
+async def _hold(said: Talk, pieces: int) -> tuple[list[int], Intake, Watch]:
+    """Send it, every turn in pieces; the codes of all replies."""
+    intake, watch, codes = Intake(), Watch(), list[int]()
     server = SmtpServer(
         SmtpSettings.model_validate({"listeners": [OPEN]}), intake, FakeClock(), internal=internal,
         notices_sender="mailguard@corp.example", watcher=watch,
@@ -180,13 +182,31 @@ async def _hold(wire: bytes, pieces: int) -> tuple[list[int], Intake, Watch]:
     await server.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", server.ports[0])
     try:
-        for at in range(pieces):
-            writer.write(wire[len(wire) * at // pieces : len(wire) * (at + 1) // pieces])
-            await asyncio.sleep(0)
-        writer.write_eof()
-        replies = await asyncio.wait_for(reader.read(), 10)
+        sent = 0
+        for end, answers in said.turns:
+            await _send(writer, bytes(said.wire[sent:end]), pieces)
+            codes += [await _reply(reader) for _ in range(answers - len(codes))]
+            sent = end
+        await _send(writer, bytes(said.wire[sent:]), pieces)
+        if not said.over:  # else the server ends it, perhaps before we could
+            writer.write_eof()
+        while code := await _reply(reader):
+            codes.append(code)
     finally:
         writer.close()
         await server.stop(0)
-    lines = replies.split(b"\r\n")[:-1]
-    return [int(line[:3]) for line in lines if line[3:4] == b" "], intake, watch
+    return codes, intake, watch
+
+
+async def _send(writer: asyncio.StreamWriter, wire: bytes, pieces: int) -> None:
+    for at in range(pieces):
+        writer.write(wire[len(wire) * at // pieces : len(wire) * (at + 1) // pieces])
+        await asyncio.sleep(0)
+
+
+async def _reply(reader: asyncio.StreamReader) -> int:
+    """The code of one reply, 0 when there is none any more."""
+    line = b"   -"
+    while line[3:4] == b"-":
+        line = await asyncio.wait_for(reader.readline(), 10)
+    return int(line[:3] or 0)
