@@ -52,6 +52,7 @@ async def test_a_copy_hands_out_nothing_and_is_never_due(tmp_path: Path) -> None
     assert "backup copy" in store.paused
     assert await claim(store, later(5)) == []
     assert await notices(store) == 0
+    assert await store.claim_interrupted("worker", later(5), lease=LEASE) == []
     assert await store.expire(later(5)) == []
     assert await store.next_due(later(5)) is None
     assert (await state(store, "DUE"), await state(store, "HELD")) == (State.QUEUED, State.HELD)

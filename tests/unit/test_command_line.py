@@ -21,7 +21,7 @@ def run(*arguments: str) -> Result:
 
 def row(**more: Any) -> dict[str, Any]:
     def copy(address: str, **of: Any) -> dict[str, Any]:
-        usual = {"state": "queued", "due_at": "2026-03-04T09:05:00.123456Z", "attempts": 0, "flagged": ""}
+        usual = {"state": "queued", "due_at": "2026-03-04T09:05:00.123456Z", "attempts": 0, "behind": "", "flagged": ""}
         return {"address": address, "added": False, "last_reply": "", **usual, **of}
 
     deliveries = [

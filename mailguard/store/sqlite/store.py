@@ -172,6 +172,8 @@ class SqliteStore:
         return await self._write(lambda db: claims.claim(db, worker, now, lease, limit, per_destination, dict(skip)))
 
     async def claim_interrupted(self, worker: str, now: datetime, *, lease: timedelta) -> list[Claim]:
+        if self.paused:
+            return []
         return await self._write(partial(claims.claim_interrupted, worker=worker, now=now, lease=lease))
 
     async def renew(self, claim: Claim, now: datetime, lease: timedelta) -> None:
