@@ -52,10 +52,18 @@ async def test_a_copy_hands_out_nothing_and_is_never_due(tmp_path: Path) -> None
     assert "backup copy" in store.paused
     assert await claim(store, later(5)) == []
     assert await notices(store) == 0
-    assert await store.claim_interrupted("worker", later(5), lease=LEASE) == []
     assert await store.expire(later(5)) == []
     assert await store.next_due(later(5)) is None
     assert (await state(store, "DUE"), await state(store, "HELD")) == (State.QUEUED, State.HELD)
+    await store.close()
+
+
+async def test_what_an_end_of_the_process_cut_off_waits_for_the_word_too(tmp_path: Path) -> None:
+    store = await copied(tmp_path)
+    await store._write(lambda db: db.execute("UPDATE delivery SET crashes = 1"))
+    assert await store.claim_interrupted("worker", later(5), lease=LEASE) == []
+    await store.resume(by=ADMIN, now=NOW)
+    assert [one.mail.queue_id for one in await store.claim_interrupted("worker", later(5), lease=LEASE)] == ["DUE"]
     await store.close()
 
 
