@@ -193,6 +193,26 @@ def _check_ours(db: sqlite3.Connection, path: Path) -> None:
     tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if tables and _pragma(db, "application_id") not in (APPLICATION, COPY):
         raise ConfigError(f"{path} is a database of another program: `store:` must name a file of mailguard's own")
+    if tables and schema(db) <= migrations("sqlite")[-1][0] and _definitions(db) != _definitions(_made(schema(db))):
+        # SQLite reads a definition like any text: a flipped bit in one is a table or column of another name
+        damaged = sqlite3.DatabaseError("its tables are not defined as mailguard defines them")
+        damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise damaged
+
+
+def _made(number: int) -> sqlite3.Connection:
+    """An empty store of this schema, in memory."""
+    made = sqlite3.connect(":memory:", isolation_level=None)
+    for one, script in migrations("sqlite"):
+        if one <= number:
+            made.executescript(script)
+    return made
+
+
+def _definitions(db: sqlite3.Connection) -> set[tuple[str, ...]]:
+    """What SQLite itself keeps (statistics, automatic indexes) left out."""
+    rows = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
+    return {tuple(row) for row in rows}
 
 
 def migrate(path: Path) -> tuple[int, int]:
