@@ -8,6 +8,7 @@ from pathlib import Path
 import aiosmtplib
 
 from mailguard.clock import SystemClock
+from mailguard.demo.site import free_port
 from mailguard.demo.world import OutsideWorld
 from mailguard.errors import ConfigError, StoreBroken
 from mailguard.records import Hold, HoldKind
@@ -41,6 +42,7 @@ async def io_error(trial: Trial) -> None:
         failed = next(at for at, step in enumerate(steps) if step.op == "F")
         touched = {(s.op, s.name) for s in steps[failed + 1 :] if s.name in ("mail.db", "mail.db-wal") and s.op != "O"}
         assert not touched, "after the failure the file is left alone"
+        _move(made)
         await asyncio.to_thread(made.start)
         await eventually(lambda: acknowledged <= {str(m.message["Message-ID"]) for m in sink.caught}, within=30)
         arrived = Counter(str(m.message["Message-ID"]) for m in sink.caught if not m.is_notice)
@@ -50,6 +52,15 @@ async def io_error(trial: Trial) -> None:
         if made.process is not None:
             await asyncio.to_thread(made.end)
         await sink.stop()
+
+
+def _move(made: Installed) -> None:
+    """Other ports for its next life: on a busy machine somebody has taken one of them meanwhile."""
+    text = made.config.read_text()
+    for name, port in made.ports.items():
+        made.ports[name] = free_port()
+        text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{made.ports[name]}")
+    made.config.write_text(text)
 
 
 async def _until_it_breaks(trial: Trial, made: Installed, call: str) -> set[str]:
