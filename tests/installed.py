@@ -1,17 +1,16 @@
 """The installed command as a process of its own, with TLS, a user, and a sink that remembers every arrival."""
 
-import contextlib
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import trustme
+
+from mailguard.demo.site import free_port
 
 ROOT = Path(__file__).parents[1]
 COMMAND = Path(sys.executable).parent / "mailguard"
@@ -94,18 +93,9 @@ class Installed:
         return "".join(path.read_text() for path in self.logs)
 
 
-def _free_port() -> int:
-    """A port that no outgoing connection is given either: below Linux's ephemeral ones (32768 to 60999)."""
-    while True:
-        port = random.randint(10_000, 32_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
 def install(folder: Path, sink_port: int, *, user: bool = True) -> Installed:
     """Configuration, people, certificate and one user; nothing is running yet."""
-    ports = {name: _free_port() for name in ("plain", "starttls", "implicit", "web", "metrics")}
+    ports = {name: free_port() for name in ("plain", "starttls", "implicit", "web", "metrics")}
     (folder / "mailguard.yaml").write_text(_CONFIG.format(sink=sink_port, **ports))
     shutil.copy(ROOT / "deploy" / "people.yaml", folder)
     shutil.copytree(ROOT / "rules", folder / "rules")

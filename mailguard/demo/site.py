@@ -1,5 +1,6 @@
 """The demo's own small installation, in a folder that goes away with it."""
 
+import random
 import shutil
 import socket
 from collections.abc import Iterable
@@ -30,11 +31,11 @@ def build(folder: Path, rules: Path, ports: dict[str, int]) -> Config:
 
 
 def free_port() -> int:
-    """A port nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port nobody uses, and that no outgoing connection is given: below Linux's ephemeral ones (32768 and more)."""
+    while True:
+        port = random.randint(10_000, 32_000)
+        if _bindable(port):
+            return port
 
 
 def busy(ports: Iterable[int]) -> list[int]:

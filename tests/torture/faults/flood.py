@@ -27,7 +27,7 @@ async def _stay(here: Crowd, source: str) -> str:
     return ""
 
 
-@fault(f"{IDLE} idle connections", f"at most {CAP} MB, others are served", short=1, full=3, seconds=120)
+@fault(f"{IDLE} idle connections", f"at most {CAP} MB, others are served", short=0, full=3, seconds=120)
 async def idle(trial: Trial) -> None:
     many = sockets(IDLE)
     trial.note = "" if many == IDLE else f"only {many} connections (ulimit -n); "

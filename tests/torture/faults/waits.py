@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from mailguard.courier import Timeouts
+from mailguard.demo.site import free_port
 from mailguard.records import State
 from mailguard.testing import eventually
 from tests.flow.house import ANN, HOLD, KIM
@@ -59,7 +60,7 @@ async def one_slow_destination(trial: Trial) -> None:
     hanging, others = (500, 200) if full else (40, 30)
     hop, good, names = BadHop(*OFFERS), BadHop(*OFFERS), await DnsServer().start()
     hop.tricks["BANNER"] = silent
-    await good.start("127.0.0.2")
+    await good.start("127.0.0.2", free_port())  # the same port is wanted at 127.0.0.1 as well
     hop.port = good.port
     names.zone["client.example", "MX"], names.zone["good.example", "MX"] = ["1 slow.example."], ["1 mx.good.example."]
     names.zone["slow.example", "A"], names.zone["mx.good.example", "A"] = ["127.0.0.1"], ["127.0.0.2"]
