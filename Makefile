@@ -58,6 +58,10 @@ torture: $(INSTALLED)  ## break things on purpose, at least 1,000 kills, and pri
 	@$(BIN)/python -m tests.torture $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(ONLY),--only "$(ONLY)") $(if $(WRITE),--write) $(TORTURE)
 
+.PHONY: fuzz
+fuzz: $(INSTALLED)  ## every parser and a live dialogue under a coverage-guided fuzzer, SECONDS each (60); NAME=paths for one
+	@$(BIN)/python -m tests.fuzz $(NAME) --seconds $(or $(SECONDS),60)
+
 .PHONY: lock
 lock: $(INSTALLED)  ## choose versions anew; writes the three constraints files
 	@$(BIN)/python -m pip install --quiet pip-tools
