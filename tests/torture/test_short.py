@@ -37,4 +37,12 @@ def runs(request: pytest.FixtureRequest) -> Iterator[dict[str, list["Future[Resu
 def test_short(one: Fault, runs: dict[str, list["Future[Result]"]]) -> None:
     for program in one.needs:
         need(program)
-    assert [result.error for run in runs[one.id] if (result := run.result()).error] == []
+    results = [_alone(run.result()) for run in runs[one.id]]
+    assert [result.error for result in results if result.error] == []
+
+
+def _alone(result: Result) -> Result:
+    """What only ran out of patience, beside others on a slow machine, is tried once more; a broken promise is not."""
+    if result.error.startswith("TimeoutError") or "still not true after" in result.error:
+        return one_run(result.fault, result.number, SEED)
+    return result
