@@ -61,7 +61,7 @@ _COLUMNS = ("fault", "what we promise", "runs", "accepted", "kills", "lost", "du
 
 def _cells(row: Row) -> list[str]:
     counts = [len(row.results), row.sum("accepted"), row.sum("kills"), row.sum("lost"), row.sum("duplicated")]
-    dot = " (at the dot)" if row.fault.at_the_dot and row.sum("duplicated") else ""
+    dot = " (allowed)" if row.fault.at_the_dot and row.sum("duplicated") else ""
     return [row.fault.name, row.fault.promise, *map(_number, counts[:-1]), _number(counts[-1]) + dot]
 
 
@@ -76,7 +76,7 @@ def total(found: Sequence[Row]) -> str:
     return (
         f"{_number(runs)} runs of {len(found)} faults, {_number(failed)} of them failed; "
         f"{_number(sums['accepted'])} mails accepted, {_number(sums['kills'])} processes killed; "
-        f"{_number(sums['lost'])} lost, {_number(sums['duplicated'])} duplicated, all of these at the final dot"
+        f"{_number(sums['lost'])} lost, {_number(sums['duplicated'])} duplicated"
         if not failed
         else f"{_number(runs)} runs of {len(found)} faults: {_number(failed)} FAILED"
     )

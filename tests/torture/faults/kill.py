@@ -132,7 +132,7 @@ def _keeping(name: str, words: str) -> None:
         async with parish(trial) as place:
             await place.start()
             await place.load()
-            await place.settled()
+            await place.settled(count=False)
             await place.stopped()
             text = place.site.config.read_text("utf-8")
             place.site.config.write_text(text + "retention: {bodies: 1s}\n", "utf-8")
