@@ -10,7 +10,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-import atheris
+try:
+    import atheris
+except ModuleNotFoundError:
+    sys.exit("atheris is not installed: it has wheels for Linux on x86-64 and Python 3.11 to 3.13 (make install)")
 
 with atheris.instrument_imports(include=["mailguard"]):
     from tests.fuzz import targets
@@ -28,7 +31,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--found", type=Path, help="a folder for new inputs")
     parser.add_argument("--keep", action="store_true", help="add what --found holds to the corpus, cut down")
-    said = parser.parse_args()
+    said, inner = parser.parse_known_args()
     if said.name is None:
         print("\n".join(f"{one.name:10} {one.promise}" for one in TARGETS.values()))
         return
@@ -36,7 +39,9 @@ def main() -> None:
     found.mkdir(parents=True, exist_ok=True)
     one = TARGETS[said.name]
     one.corpus.mkdir(parents=True, exist_ok=True)
-    atheris.Setup([sys.argv[0], *_arguments(one, said, found)], one.check)
+    # To cut a corpus down libFuzzer starts itself again by its first argument, which it gives to a shell.
+    itself = f"{sys.executable} -m tests.fuzz {one.name}"
+    atheris.Setup([itself, *(inner or _arguments(one, said, found))], one.check)
     atheris.Fuzz()
 
 
