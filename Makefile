@@ -60,7 +60,8 @@ torture: $(INSTALLED)  ## break things on purpose, at least 1,000 kills, and pri
 
 .PHONY: fuzz
 fuzz: $(INSTALLED)  ## every parser and a live dialogue under a coverage-guided fuzzer, SECONDS each (60); NAME=paths for one
-	@$(BIN)/python -m tests.fuzz $(NAME) --seconds $(or $(SECONDS),60)
+	@for name in $(or $(NAME),$$($(BIN)/python -m tests.fuzz | cut -d' ' -f1)); do \
+		$(BIN)/python -m tests.fuzz $$name --seconds $(or $(SECONDS),60) || exit 1; done
 
 .PHONY: lock
 lock: $(INSTALLED)  ## choose versions anew; writes the three constraints files
