@@ -143,9 +143,6 @@ class Log:
         """One rule suddenly holds what it did not hold before: `held` of the last `mails`."""
         self._log.error("rule.suspected", rules=[rule], held=held, mails=mails)
 
-    def trusted(self, rule: str) -> None:
-        self._log.info("rule.trusted", rules=[rule])
-
     # mail in
     def accepted(self, mail: NewMail, seconds: float) -> None:
         self._log.info("smtp.accepted", **self._mail(mail), duration_ms=round(seconds * 1000, 1))

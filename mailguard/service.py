@@ -73,11 +73,10 @@ class Service:
         self.desk = Desk(self.store, lambda: self.people, self.clock, self.log, self.metrics, self.scheduler)
         operator = Operator(self.desk, self.store, self.clock, self.log, self.scheduler, reports.of)
         self.curbs = Curbs(
-            self.store, Reasons(lambda: self.people, config.holds), self.clock, self.log, self.metrics,
-            self.scheduler.wake,
+            self.store, Reasons(lambda: self.people, config.holds), self.clock, self.log, self.scheduler.wake,
         )  # fmt: skip
         self.bypass = Bypass(
-            self.store, self.clock, self.log, self.metrics, config.holds.fallback, self.scheduler.wake
+            self.store, self.clock, self.log, config.holds.fallback, self.scheduler.wake
         )  # fmt: skip
         self.intake = Intake(
             self.store, lambda: self.rules, lambda: self.people, self.courier.destination,

@@ -1,8 +1,10 @@
 """Work in the background that somebody owns: it can be counted, and ended in good order."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class Tasks:
@@ -27,3 +29,20 @@ class Tasks:
         for task in list(self._running):
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+
+
+async def patiently(
+    work: Callable[[], Awaitable[T]],
+    passing: type[Exception],
+    pauses: Iterable[float],
+    sleep: Callable[[float], Awaitable[None]],
+    told: Callable[[Exception], None] = lambda _: None,
+) -> T:
+    """Do it again after each of these pauses (seconds) while it raises `passing`; what the last try raises counts."""
+    for pause in pauses:
+        try:
+            return await work()
+        except passing as error:
+            told(error)
+            await sleep(pause)
+    return await work()

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from mailguard.clock import Clock
 from mailguard.errors import MailguardError, TemporaryFailure
 from mailguard.log import Log
-from mailguard.metrics import Metrics
 from mailguard.records import Actor, NewNotice, NoticeKind
 from mailguard.store.base import Store
 from mailguard.tasks import Tasks
@@ -35,10 +34,8 @@ class Aside:
 class Bypass:
     """Whether the guard stands aside. What is held stays held; nothing reserved is given away by it."""
 
-    def __init__(
-        self, store: Store, clock: Clock, log: Log, metrics: Metrics, fallback: str, wake: Callable[[], None]
-    ) -> None:
-        self._store, self._clock, self._log, self._metrics = store, clock, log, metrics
+    def __init__(self, store: Store, clock: Clock, log: Log, fallback: str, wake: Callable[[], None]) -> None:
+        self._store, self._clock, self._log = store, clock, log
         self._fallback, self._wake = fallback, wake
         self._aside: Aside | None = None
         self._tasks = Tasks()
@@ -49,7 +46,6 @@ class Bypass:
         if value is not None:
             began, until = (datetime.fromisoformat(value[name]) for name in ("began", "until"))
             self._aside = Aside(began, until, value["by"], value["reason"])
-            self._show()
             if until > self._clock.now():
                 self._tasks.spawn(self._watch(self._aside))
             else:
@@ -82,7 +78,6 @@ class Bypass:
         await self._remember(aside, "bypass.began", by, now)
         self._aside = aside
         self._log.bypass_began(aside.until, aside.reason, by)
-        self._show()
         self._tasks.spawn(self._watch(aside))
         return aside
 
@@ -119,7 +114,6 @@ class Bypass:
             self._aside = aside
             raise
         self._log.bypass_ended(by)
-        self._show()
 
     async def _remember(self, aside: Aside, event: str, by: Actor, now: datetime, *, over: bool = False) -> None:
         value = {
@@ -132,6 +126,3 @@ class Bypass:
         notice = NewNotice(NoticeKind.ALERT, self._fallback, data=data)
         await self._store.remember(_NAME, None if over else value, event=event, by=by, now=now, notices=[notice])
         self._wake()
-
-    def _show(self) -> None:
-        self._metrics.bypass.set(self.now is not None)

@@ -14,10 +14,9 @@ from mailguard.curbs.reasons import DISABLED, FROZEN, ORDER, Reasons, Standing, 
 from mailguard.errors import TemporaryFailure
 from mailguard.log import Log
 from mailguard.mail import address
-from mailguard.metrics import Metrics
-from mailguard.records import Action, Actor, Curb, NewMail, NewNotice, NoticeKind, Power
+from mailguard.records import Action, Actor, Curb, NewMail, NewNotice, NoticeKind
 from mailguard.store.base import Load, Store
-from mailguard.tasks import Tasks
+from mailguard.tasks import Tasks, patiently
 
 PATIENCE = (1.0, 5.0, 30.0, 120.0, 600.0)  # seconds between tries when the store is busy or full
 _START, _USERS, _PEOPLE = (Actor(name, "policy") for name in ("start", "users.yaml", "people.yaml"))
@@ -27,11 +26,9 @@ _QUOTA = Actor("quota", "policy")
 class Curbs:
     """A `smtpd.Warden`, and whoever makes waiting mail wait for a person."""
 
-    def __init__(
-        self, store: Store, reasons: Reasons, clock: Clock, log: Log, metrics: Metrics, wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, store: Store, reasons: Reasons, clock: Clock, log: Log, wake: Callable[[], None]) -> None:
         self._store, self._reasons, self._clock = store, reasons, clock
-        self._log, self._metrics, self._wake = log, metrics, wake
+        self._log, self._wake = log, wake
         self._standing: dict[str, Standing] = {}
         self._enabled: frozenset[str] | None = None  # None: nobody knows, whoever can log in may send
         self._tasks = Tasks()
@@ -110,7 +107,6 @@ class Curbs:
             return
         standing = Standing(FROZEN + name, self._clock.now(), login, why)
         self._standing[standing.name] = standing
-        self._metrics.frozen.set(len(self.all_frozen))
         self._log.frozen(name, why)
         self._tasks.spawn(self._freeze(standing))
 
@@ -119,7 +115,6 @@ class Curbs:
         if not self.frozen(name):
             return False
         await self._forget(FROZEN + name, "identity.thawed", by)
-        self._metrics.frozen.set(len(self.all_frozen))
         self._log.thawed(name, by)
         return True
 
@@ -137,12 +132,7 @@ class Curbs:
             self._log.failure("freeze", error)
 
     async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
-        for pause in PATIENCE:
-            try:
-                return await work()
-            except TemporaryFailure:
-                await self._clock.sleep(pause)
-        return await work()
+        await patiently(work, TemporaryFailure, PATIENCE, self._clock.sleep)
 
     # all of them
     async def _begin(self, standing: Standing, event: str, by: Actor) -> None:
@@ -188,7 +178,5 @@ def _curbed(mail: NewMail, curb: Curb) -> NewMail:
     if scope is None or any(hold.rule == curb.rule for hold in mail.verdict.holds):
         return mail
     holds = (*mail.verdict.holds, curb.hold(scope))
-    asked = [NewNotice(NoticeKind.APPROVAL, person, mail.queue_id, Power.APPROVER) for person in curb.approvers]
-    told = [NewNotice(NoticeKind.HELD, mail.answers, mail.queue_id)] if curb.tell_sender and mail.answers else []
     verdict = replace(mail.verdict, action=max(mail.verdict.action, Action.HOLD), holds=holds)
-    return replace(mail, verdict=verdict, notices=(*mail.notices, *told, *asked))
+    return replace(mail, verdict=verdict, notices=(*mail.notices, *curb.notices(mail.queue_id, mail.answers)))

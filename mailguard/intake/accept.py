@@ -46,7 +46,7 @@ from mailguard.records import (
 from mailguard.rules import RuleSet
 from mailguard.rules.settings import HoldSettings
 from mailguard.store.base import Filter, Store
-from mailguard.tasks import Tasks
+from mailguard.tasks import Tasks, patiently
 
 INLINE = 128 * 1024  # bytes: smaller mail is judged on the loop (10 ms if it is all text), larger in a thread
 INLINE_HEAD = 16 * 1024  # bytes: a longer header may be made to be slow to read
@@ -317,12 +317,9 @@ class Intake:
 
     async def _persist(self, mail: NewMail) -> Decision:
         """A full or busy store passes: a decided mail must not wait for the next start because of it."""
-        for pause in PATIENCE:
-            try:
-                return await self._store.decide(mail, self._clock.now())
-            except TemporaryFailure:
-                await self._clock.sleep(pause)
-        return await self._store.decide(mail, self._clock.now())
+        return await patiently(
+            lambda: self._store.decide(mail, self._clock.now()), TemporaryFailure, PATIENCE, self._clock.sleep
+        )
 
 
 @dataclass(frozen=True, slots=True)

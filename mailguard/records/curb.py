@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from mailguard.mail.address import key
+from mailguard.records.people import NewNotice, NoticeKind, Power
 from mailguard.records.verdict import Hold, HoldKind
 
 
@@ -34,4 +36,13 @@ class Curb:
     def hold(self, scope: frozenset[str]) -> Hold:
         return Hold(
             self.rule, self.reason, HoldKind.POLICY, approvers=self.approvers, expires_at=self.expires_at, scope=scope
+        )
+
+    def notices(self, queue_id: str, answers: str) -> tuple[NewNotice, ...]:
+        """Who hears of that hold: those who decide, and whoever answers for the mail, each once."""
+        asked = {key(person) for person in self.approvers}
+        tell = self.tell_sender and answers and key(answers) not in asked
+        return (
+            *([NewNotice(NoticeKind.HELD, answers, queue_id)] if tell else []),
+            *(NewNotice(NoticeKind.APPROVAL, person, queue_id, Power.APPROVER) for person in self.approvers),
         )

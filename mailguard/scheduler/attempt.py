@@ -19,6 +19,7 @@ from mailguard.records import Claim, Delivery, Hold, HoldKind, NewMail, Outcome,
 from mailguard.retry import RetrySettings
 from mailguard.scheduler.reports import Reports
 from mailguard.store.base import Store
+from mailguard.tasks import patiently
 
 WHOLE = 8 << 20  # bytes: up to this a mail is read into memory once; a larger one is read twice, in chunks
 PATIENCE = (1, 5, 15, 60, 300, 300, 300, 300)  # seconds between tries to write an outcome: within the claim's lease
@@ -85,13 +86,10 @@ class Attempts:
         self, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail]
     ) -> None:
         """A full or busy store passes, and has written nothing: what was sent must not be sent again because of it."""
-        for pause in PATIENCE:
-            try:
-                return await self._store.settle(claim, outcomes, now, reports)
-            except TemporaryFailure as error:
-                self._log.failure("settle", error)
-                await self._clock.sleep(pause)
-        return await self._store.settle(claim, outcomes, now, reports)
+        await patiently(
+            lambda: self._store.settle(claim, outcomes, now, reports),
+            TemporaryFailure, PATIENCE, self._clock.sleep, lambda error: self._log.failure("settle", error),
+        )  # fmt: skip
 
     async def _read(self, claim: Claim) -> tuple[_Content, bool]:
         """The stored bytes, checked against their digest before anything is sent."""

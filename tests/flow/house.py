@@ -8,7 +8,8 @@ import re
 import smtplib
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from html import unescape
@@ -305,6 +306,23 @@ class House:
             for recipient in mail.recipients
         )
         assert not [twice for twice, times in arrivals.items() if times > 1]
+
+
+@asynccontextmanager
+async def lived_in(folder: Path, **changes: Any) -> AsyncIterator[House]:
+    """A house on its own, with the arguments of `build`: checked (promise 10) and closed at the end."""
+    clock = LeapingClock()
+    world = OutsideWorld(clock)
+    await world.start()
+    house = House(build(folder, world, **changes), world, clock)
+    try:
+        await house.start()
+        yield house
+        await house.quiet()
+        await house.conserved()
+    finally:
+        await house.close()
+        await world.stop()
 
 
 def build(

@@ -1,12 +1,11 @@
 """Policy that became stricter: what still waits is held for a person. Nothing here lets anything go."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 from sqlite3 import Connection, Row
 
-from mailguard.mail.address import key
-from mailguard.records import Actor, Curb, Hold, NewNotice, NoticeKind, Power
+from mailguard.records import Actor, Curb, Hold, NewNotice
 from mailguard.store.sqlite import mails, waits
 from mailguard.store.sqlite.codec import dump_set, micros, names
 from mailguard.store.sqlite.connection import SQL
@@ -46,12 +45,4 @@ def _hold(db: Connection, number: int, mail: Row, curb: Curb, hold: Hold, by: Ac
     db.execute(SQL["hold_back"], {"mail": number, "scope": dump_set(hold.scope)}).fetchall()
     db.execute(SQL["revise"], (number,))
     mails.event(db, number, now, "message.held", by, {"rule": hold.rule, "reason": hold.reason, "kind": hold.kind})
-    mails.add_notices(db, _told(mail, curb), now, {mail["queue_id"]: number})
-
-
-def _told(mail: Row, curb: Curb) -> Iterator[NewNotice]:
-    asked = {key(person) for person in curb.approvers}
-    if curb.tell_sender and mail["answers"] and key(mail["answers"]) not in asked:
-        yield NewNotice(NoticeKind.HELD, mail["answers"], mail["queue_id"])
-    for person in curb.approvers:
-        yield NewNotice(NoticeKind.APPROVAL, person, mail["queue_id"], Power.APPROVER)
+    mails.add_notices(db, curb.notices(mail["queue_id"], mail["answers"]), now, {mail["queue_id"]: number})

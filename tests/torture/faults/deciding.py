@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from mailguard.demo.world import OutsideWorld
 from mailguard.records import Actor
 from mailguard.store.base import Filter
 from mailguard.testing import eventually
-from tests.flow.house import ANN, BOB, KIM, LEE, House, LeapingClock, build, letter
+from tests.flow.house import ANN, BOB, KIM, LEE, House, LeapingClock, letter, lived_in
 from tests.flow.test_decide import PASS, Gate
 from tests.installed import ROOT, Installed, install
 from tests.torture.fault import Trial, fault
@@ -27,21 +27,8 @@ RESENDS = 6
 CULPRIT, GOOD = "culprit@corp.example", 12
 
 
-@asynccontextmanager
-async def opened(trial: Trial, rules: str) -> AsyncIterator[House]:
-    """A whole service in this process, checked (promise 10) and closed at the end."""
-    clock = LeapingClock()
-    world = OutsideWorld(clock)
-    await world.start()
-    house = House(build(trial.folder / "house", world, rules=rules), world, clock)
-    try:
-        await house.start()
-        yield house
-        await house.quiet()
-        await house.conserved()
-    finally:
-        await house.close()
-        await world.stop()
+def opened(trial: Trial, rules: str) -> AbstractAsyncContextManager[House]:
+    return lived_in(trial.folder / "house", rules=rules)
 
 
 # --- clients --------------------------------------------------------------------------------------------------

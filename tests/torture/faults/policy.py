@@ -25,7 +25,7 @@ from mailguard.demo.world import OutsideWorld
 from mailguard.records import State
 from mailguard.smtpd.users import hash_password
 from mailguard.testing import eventually
-from tests.flow.house import ANN, KIM, POSTMASTER, House, LeapingClock, build, letter
+from tests.flow.house import ANN, KIM, POSTMASTER, House, letter, lived_in
 from tests.installed import PASSWORD, Installed, install
 from tests.torture.fault import Trial, fault
 from tests.unit.smtpd.conftest import write_certificate
@@ -47,17 +47,8 @@ async def open_house(folder: Path, rules: str, **quota: Any) -> AsyncIterator[Ho
         "tls": files, "users": {"file": str(users)}, "quota": quota,
         "listeners": [{"bind": "127.0.0.1:0", "tls": "implicit", "auth": "required"}],
     }  # fmt: skip
-    world = OutsideWorld(LeapingClock())
-    await world.start()
-    house = House(build(folder / "house", world, rules=rules, config={"smtp": smtp}), world, LeapingClock())
-    try:
-        await house.start()
+    async with lived_in(folder / "house", rules=rules, config={"smtp": smtp}) as house:
         yield house
-        await house.quiet()
-        await house.conserved()
-    finally:
-        await house.close()
-        await world.stop()
 
 
 def client(port: int) -> smtplib.SMTP_SSL:
