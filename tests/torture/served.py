@@ -192,7 +192,8 @@ async def emptied(site: Installed) -> None:
 
 
 def events(site: Installed, event: str) -> list[dict[str, Any]]:
-    lines = (json.loads(line) for line in site.log.splitlines() if line.startswith("{"))
+    whole = site.log.rpartition("\n")[0]  # the last line may be half there
+    lines = (json.loads(line) for line in whole.splitlines() if line.startswith("{"))
     return [line for line in lines if line["event"] == event]
 
 
