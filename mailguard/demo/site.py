@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import re
 import shutil
 import socket
 from collections.abc import Iterable
@@ -25,8 +26,8 @@ def build(folder: Path, rules: Path, ports: dict[str, int]) -> Config:
     for rule in rules.glob("*.yaml"):
         shutil.copy(rule, folder / "rules")
     text = (folder / "mailguard.yaml").read_text("utf-8")
-    for name, port in ports.items():
-        text = text.replace(f"127.0.0.1:{PORTS[name]}", f"127.0.0.1:{port}")
+    chosen = {str(PORTS[name]): str(port) for name, port in ports.items()}
+    text = re.sub(r"(?<=127\.0\.0\.1:)\d+", lambda found: chosen.get(found[0], found[0]), text)  # all at once
     (folder / "mailguard.yaml").write_text(text, "utf-8")
     return load(folder / "mailguard.yaml", {})
 

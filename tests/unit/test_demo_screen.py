@@ -1,10 +1,13 @@
 """What the demo's terminal shows: it fits, whatever the size, and says what matters first."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from mailguard.cli.packaged import default_rules
+from mailguard.demo import site
 from mailguard.demo.screen import Scene, draw
 from mailguard.demo.site import ports
 from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
@@ -72,3 +75,9 @@ def test_what_a_rule_in_audit_says_is_not_the_reason() -> None:
     text = "\n".join(screen([mail(1, copy("lee@corp.example", State.SENT), hits=(hit,))], 80, 40))
     assert "would have held it" not in text
     assert "left at once" in text
+
+
+def test_a_port_that_begins_like_another_one_stays_whole(tmp_path: Path) -> None:
+    config = site.build(tmp_path / "site", default_rules(), {"smtp": 25263, "world": 45065, "web": 12345})
+    assert [listener.bind for listener in config.smtp.listeners] == ["127.0.0.1:25263"]
+    assert config.next_hop.smarthost == "127.0.0.1:45065"
