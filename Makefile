@@ -41,11 +41,16 @@ check: lint  ## lint, the house rules and the unit tests: under a minute
 .PHONY: test
 test: lint  ## everything, with the real clients and the real browser; installs what that needs
 	@tests/install-tools
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST)
+	@tests/install-tools --missing
+
+.PHONY: coverage
+coverage: $(INSTALLED)  ## everything again, and which lines of mailguard no test ran; takes twice as long
+	@tests/install-tools
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest $(PYTEST)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
-	@tests/install-tools --missing
 
 .PHONY: bench
 bench: $(INSTALLED)  ## speed, side by side with Postfix (installed if need be); QUICK=1 for a first impression
@@ -58,6 +63,16 @@ torture: $(INSTALLED)  ## break things on purpose, at least 1,000 kills, and pri
 	@$(BIN)/python -m tests.torture $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(ONLY),--only "$(ONLY)") $(if $(WRITE),--write) $(TORTURE)
 
+.PHONY: robot
+robot: $(INSTALLED)  ## a machine that presses everything on a hundred notices of each kind, and what it could do
+	@tests/install-tools
+	@NOTICES=100 $(BIN)/python -m pytest -q --timeout 7200 tests/web/test_robot.py
+
+.PHONY: pictures
+pictures: $(INSTALLED)  ## docs/images anew: every page narrow, wide and in the dark
+	@tests/install-tools
+	@$(BIN)/python -m tests.web.screenshots
+
 .PHONY: fuzz
 fuzz: $(INSTALLED)  ## every parser and a live dialogue under a coverage-guided fuzzer, SECONDS each (60); NAME=paths for one
 	@for name in $(or $(NAME),$$($(BIN)/python -m tests.fuzz | cut -d' ' -f1)); do \
@@ -67,9 +82,21 @@ fuzz: $(INSTALLED)  ## every parser and a live dialogue under a coverage-guided 
 lock: $(INSTALLED)  ## choose versions anew; writes the three constraints files
 	@$(BIN)/python -m pip install --quiet pip-tools
 	@$(LOCK) --upgrade --all-extras --build-deps-for editable --output-file constraints.txt pyproject.toml
-	@$(LOCK) --constraint constraints.txt --output-file constraints-runtime.txt pyproject.toml
+	@$(LOCK) --constraint constraints.txt --extra ldap --extra oidc --extra postgres \
+		--output-file constraints-runtime.txt pyproject.toml
 	@$(LOCK) --constraint constraints.txt --only-build-deps --build-deps-for wheel \
 		--output-file constraints-build.txt pyproject.toml
+
+EXTRACT := $(BIN)/pybabel --quiet extract --mapping babel.cfg --no-default-keywords --keyword "_ say saying N_ ngettext:1,2 counted:1,2" \
+	--no-location --sort-output --output build/mailguard.pot mailguard
+CATALOGUES := --input-file build/mailguard.pot --domain mailguard --output-dir mailguard/locale
+
+.PHONY: language
+language: $(INSTALLED)  ## the sentences of pages and notices, for their translators; NEW=fr begins another language
+	@mkdir -p build
+	@$(EXTRACT)
+	@$(if $(NEW),$(BIN)/pybabel --quiet init --locale $(NEW) $(CATALOGUES))
+	@$(BIN)/pybabel --quiet update --ignore-obsolete --ignore-pot-creation-date --no-wrap $(CATALOGUES)
 
 .PHONY: clean
 clean:  ## remove the environment and everything generated

@@ -16,7 +16,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import letters, processes
+from benchmarks import console as pages
+from benchmarks import letters, processes, rules
+from benchmarks.files import measure
 from benchmarks.measures import MB, Memory, Run, Stall, idle_stall, memory, speed, stall
 from benchmarks.relays import ROOT, Mailguard, Postfix, Relay
 from benchmarks.report import Report, shown
@@ -32,6 +34,12 @@ console = Console(stderr=True, highlight=False)
 
 def main() -> int:
     given = arguments()
+    if given.only == "console":
+        missed = pages.main(Console(width=None if sys.stdout.isatty() else 130), quick=given.quick)
+        return 1 if given.strict and missed else 0
+    if given.only == "rules":
+        _, missed = rules.main(Console(width=None if sys.stdout.isatty() else 130))
+        return 1 if given.strict and missed else 0
     # ended from outside: both relays and the sink still have to go
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     folder = Path(tempfile.mkdtemp(prefix="mailguard-bench-", dir=given.folder))
@@ -45,11 +53,15 @@ def main() -> int:
     finally:
         if not given.keep:
             shutil.rmtree(folder, ignore_errors=True)
-    report.show(Console(width=None if sys.stdout.isatty() else 130))
+    screen = Console(width=None if sys.stdout.isatty() else 130)
+    report.show(screen)
+    paces, missed = rules.main(screen) if given.only is None and not given.peer_only else ([], [])
+    if given.only is None and not given.peer_only:
+        missed += pages.main(screen, quick=given.quick)
     given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(json.dumps(report.asdict(), indent=1) + "\n", "utf-8")
+    given.json.write_text(json.dumps(report.asdict() | {"rules": rules.asdicts(paces)}, indent=1) + "\n", "utf-8")
     console.print(f"every run: {given.json}", markup=False)
-    return 1 if given.strict and report.missed() else 0
+    return 1 if given.strict and (report.missed() or missed) else 0
 
 
 def arguments() -> argparse.Namespace:
@@ -57,7 +69,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="two short pairs of each kind: a first impression")
     parser.add_argument("--pairs", type=int, help="pairs of runs of each kind (default 5, quick 2)")
     parser.add_argument("--size", type=int, action="append", choices=sorted(MAILS), help="only this size, in bytes")
-    parser.add_argument("--only", choices=["speed", "stall", "memory"], help="only this kind of measure")
+    kinds = ["speed", "stall", "memory", "files", "rules", "console"]
+    parser.add_argument("--only", choices=kinds, help="only this kind of measure")
     parser.add_argument("--plain", action="store_true", help="smtp-source's own mails: one text of the letter X")
     parser.add_argument("--peer-only", action="store_true", help="Postfix against itself: what the harness is worth")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a target is missed")
@@ -77,8 +90,9 @@ def bench(folder: Path, given: argparse.Namespace) -> Report:
         large = Load(LARGE, 10 if given.quick else 40, sessions=1, reuse=True, file=mails[LARGE])
         stalls = list(blocked(ours, peer, sink, large)) if given.only in {None, "stall"} else []
     used = [] if given.peer_only or given.only not in {None, "memory"} else fresh_memory(folder, mails[LARGE])
+    read = measure() if not given.peer_only and given.only in {None, "files"} else []
     note = {"NOT mailguard": "Postfix compared with itself"} if given.peer_only else {}
-    return Report(note | machine(folder), runs, stalls, used)
+    return Report(note | machine(folder), runs, stalls, used, read)
 
 
 @contextlib.contextmanager
@@ -136,7 +150,9 @@ def fresh_memory(folder: Path, mail: Path | None) -> list[Memory]:
 
 
 def machine(folder: Path) -> dict[str, str]:
-    version = subprocess.run([program("postconf"), "-h", "mail_version"], capture_output=True, text=True, check=True)
+    version = subprocess.run(
+        [program("postconf"), "-d", "-h", "mail_version"], capture_output=True, text=True, check=True
+    )
     kind = subprocess.run(["stat", "-f", "-c", "%T", str(folder)], capture_output=True, text=True, check=True)
     return {
         "cores": str(os.cpu_count()),

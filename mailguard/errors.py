@@ -52,6 +52,10 @@ class CannotTell(MailguardError):
     """A condition or parser that could not decide; the mail is held, never passed and never rejected."""
 
 
+class NotKept(CannotTell):
+    """A rule asks a past mail something that was not kept of it: neither true nor false, and no reason to hold."""
+
+
 class ClaimLost(MailguardError):
     """The delivery was taken over by another attempt: this one's outcome must not be written."""
 

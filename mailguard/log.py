@@ -11,13 +11,14 @@ import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal, TextIO
+from urllib.parse import urlsplit
 
 import structlog
 
 from mailguard.document.units import Section
-from mailguard.mail import address
+from mailguard.mail import address, headers
 from mailguard.mail.envelope import Session
-from mailguard.records import Actor, Delivery, Mail, NewMail, Outcome
+from mailguard.records import Actor, CallClaim, Delivery, Mail, NewMail, Outcome, Seal
 
 _COLUMNS = [
     "ts",
@@ -126,6 +127,30 @@ class Log:
     def resumed(self, actor: Actor) -> None:
         self._log.warning("queue.resumed", actor=self._actor(actor))
 
+    def sealed(self, seal: Seal) -> None:
+        """The head of the audit's chain: what `mailguard audit verify --log` compares with."""
+        self._log.info("audit.sealed", seal=seal.number, last=seal.last, head=seal.head.hex())
+
+    # who is who
+    def directory_refreshed(self, people: int, groups: int, lists: int) -> None:
+        self._log.info("directory.refreshed", people=people, groups=groups, lists=lists)
+
+    def directory_unreachable(self, error: str, since: datetime, *, old: bool) -> None:
+        """What it said at `since` is used; `old`: for so long that somebody must look."""
+        level = self._log.error if old else self._log.warning
+        level("directory.unreachable", error=error, since=_iso(since), hint="what it said then is used")
+
+    def directory_kept_back(self, why: str, since: datetime) -> None:
+        self._log.error("directory.kept_back", error=why, since=_iso(since), hint="what it said then is used")
+
+    def directory_copy(self, error: str) -> None:
+        self._log.warning("directory.copy_unusable", error=error)
+
+    def directory_remark(self, code: str, entry: str, message: str) -> None:
+        """A mistake in the directory; the words name addresses, so the entry must do where those are hidden."""
+        said = message if self.settings.addresses == "full" else ""
+        self._log.warning("directory.remark", code=code, entry=entry, error=said)
+
     # policy of the moment
     def frozen(self, name: str, why: str) -> None:
         self._log.warning("identity.frozen", identity=self._payer(name), reason=why)
@@ -164,8 +189,15 @@ class Log:
             smtp_code=code, enhanced_code=enhanced, rules=[rule[1]] if rule else [], error=error,
         )  # fmt: skip
 
-    def auth_failed(self, name: str, peer: str, session_id: str) -> None:
-        self._log.warning("auth.failed", sender=self.address(name), remote=peer, session_id=session_id)
+    def auth_failed(self, name: str, peer: str, session_id: str = "", why: str = "") -> None:
+        """Of a mail client, or (without a session) of somebody signing in to the pages."""
+        self._log.warning(
+            "auth.failed", sender=self.address(name), remote=peer, session_id=session_id or None, error=why or None
+        )
+
+    def provider_down(self, name: str, error: Exception) -> None:
+        """The OpenID provider that people sign in at."""
+        self._log.error("provider.unreachable", name=name, error=str(error))
 
     def evaluated(self, mail: NewMail) -> None:
         hits = mail.verdict.hits
@@ -173,6 +205,7 @@ class Log:
             "message.evaluated", queue_id=mail.queue_id, action=mail.verdict.action.name.lower(),
             rules=list(mail.verdict.rules), audit=[hit.rule for hit in hits if hit.rule not in mail.verdict.rules],
             tags=list(mail.verdict.tags), rules_hash=mail.verdict.rules_hash,
+            changes=list(map(_change, mail.verdict.edits)), dropped=len(mail.verdict.dropped) or None,
         )  # fmt: skip
         if mail.verdict.holds:
             self._log.info("message.held", queue_id=mail.queue_id, rules=[hold.rule for hold in mail.verdict.holds])
@@ -189,12 +222,33 @@ class Log:
     def approved(self, queue_id: str, actor: Actor, remaining: Iterable[str] = ()) -> None:
         self._log.info("hold.approved", queue_id=queue_id, actor=self._actor(actor), remaining=list(remaining))
 
+    def answer(self, queue_id: str, actor: Actor, session: Session, outcome: str) -> None:
+        """Somebody answered a notice, or a program did; what it says is nobody's to read."""
+        self._log.info(
+            "answer.read", queue_id=queue_id, actor=self._actor(actor), session_id=session.id, action=outcome
+        )
+
     def cancelled(self, queue_id: str, actor: Actor) -> None:
         self._log.info("message.cancelled", queue_id=queue_id, actor=self._actor(actor))
 
     def dropped(self, queue_id: str, recipients: Iterable[str], actor: Actor) -> None:
         domains = sorted({address.domain(r) for r in recipients})
         self._log.info("recipient.dropped", queue_id=queue_id, rcpt_domains=domains, actor=self._actor(actor))
+
+    def hidden(self, queue_id: str, recipients: Iterable[str], actor: Actor) -> None:
+        domains = sorted({address.domain(r) for r in recipients})
+        self._log.info("recipient.hidden", queue_id=queue_id, rcpt_domains=domains, actor=self._actor(actor))
+
+    def extended(self, queue_id: str, until: datetime, actor: Actor) -> None:
+        self._log.info("hold.extended", queue_id=queue_id, actor=self._actor(actor), due=_iso(until))
+
+    def reported(self, queue_id: str, rule: str, actor: Actor) -> None:
+        """Somebody says that this rule was wrong."""
+        self._log.info("rule.reported", queue_id=queue_id, rules=[rule], actor=self._actor(actor))
+
+    def escalated(self, queue_id: str, rule: str) -> None:
+        """Its approvers did not answer in time: others are asked as well."""
+        self._log.warning("hold.escalated", queue_id=queue_id, rules=[rule])
 
     def expired(self, queue_id: str, rule: str, outcome: str) -> None:
         self._log.info("hold.expired", queue_id=queue_id, rules=[rule], action=outcome)
@@ -221,6 +275,14 @@ class Log:
         level(
             "notice.sent" if ok else f"notice.{outcome.result}", queue_id=",".join(queue_ids), kinds=sorted(set(kinds)),
             recipient=self.address(person), smtp_code=outcome.reply.code, error="" if ok else outcome.reply.text,
+        )  # fmt: skip
+
+    def webhook_failed(self, claim: CallClaim, answer: str, *, over: bool) -> None:
+        """Tried again, unless it is `over`. The host alone: an address may have a secret in it."""
+        level = self._log.error if over else self._log.warning
+        level(
+            "webhook.given_up" if over else "webhook.deferred", queue_id=claim.event.queue_id,
+            remote=urlsplit(claim.url).netloc, attempt=claim.attempts, error=answer,
         )  # fmt: skip
 
     # shapes
@@ -252,6 +314,12 @@ class Log:
             "size": len(mail.raw),
             "subject": mail.subject if self.settings.subjects else None,
         }
+
+
+def _change(edit: headers.Edit) -> str:
+    """Its kind, and why it was not made."""
+    why = f": {edit.what}, {edit.why or 'signed'}" if isinstance(edit, headers.Withheld) else ""
+    return headers.kind_of(edit) + why
 
 
 def _iso(instant: datetime | None) -> str | None:

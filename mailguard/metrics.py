@@ -46,11 +46,26 @@ class Metrics:
         self.lag = Histogram(
             "mailguard_release_lag_seconds", "From due to on the wire", buckets=_LAG, registry=registry
         )
+        self.reports = Counter(
+            "mailguard_rule_reports", "People who said that a rule was wrong about a mail", ["rule"], registry=registry
+        )
         self.holds = Counter(
             "mailguard_holds_resolved",
             "Holds that ended: released, approved, cancelled, or as on_expiry",
             ["outcome"],
             registry=registry,
+        )
+        self.files = Counter(
+            "mailguard_attachments_read",
+            "Attached files: read, encrypted or unreadable",
+            ["outcome"],
+            registry=registry,
+        )
+        self.reading = Histogram(
+            "mailguard_attachments_seconds", "Reading the attached files of a mail", buckets=_LAG, registry=registry
+        )
+        self.unread = Gauge(
+            "mailguard_attachments_waiting", "Mails whose attached files wait to be read", registry=registry
         )
         self.attempts = Counter("mailguard_delivery_attempts", "Attempts by result", ["result"], registry=registry)
         self.ambiguous = Counter(
@@ -70,6 +85,9 @@ class Metrics:
         self.commit = Histogram(
             "mailguard_storage_commit_seconds", "From put to durable", buckets=_FAST, registry=registry
         )
+        self.reserve = Gauge(
+            "mailguard_storage_reserve_spent", "1 while the room kept for a full disk is used up", registry=registry
+        )
         self.paused = Gauge("mailguard_queue_paused", "1 while nothing is sent, until queue resume", registry=registry)
         self.reload_ok = Gauge(
             "mailguard_rules_last_reload_successful", "1 when the last reload was accepted", registry=registry
@@ -82,7 +100,25 @@ class Metrics:
         self.frozen = Gauge("mailguard_identities_frozen", "Identities that sent too much", registry=registry)
         self.bypass = Gauge("mailguard_bypass_active", "1 while new mail passes unguarded", registry=registry)
         self.suspects = Gauge("mailguard_rules_suspected", "Rules that suddenly hold so much mail", registry=registry)
+        self.directory_ok = Gauge(
+            "mailguard_directory_last_refresh_successful",
+            "1 when the directory's last answer is in use",
+            registry=registry,
+        )
+        self.directory_age = Gauge(
+            "mailguard_directory_age_seconds", "Since the directory gave the answer that is in use", registry=registry
+        )
+        self.directory_people = Gauge("mailguard_directory_people", "People of the directory", registry=registry)
         self.reload_ok.set(1)
+        self.directory_ok.set(1)
+
+    def lags(self) -> list[tuple[str, int]]:
+        """(seconds, copies that left within so many of their time, and not within fewer), since the start."""
+        samples = [s for metric in self.lag.collect() for s in metric.samples if s.name.endswith("_bucket")]
+        totals = [(sample.labels["le"], int(sample.value)) for sample in samples]
+        return [
+            (upper, total - before) for (upper, total), (_, before) in zip(totals, [("", 0), *totals], strict=False)
+        ]
 
     def render(self) -> bytes:
         """The text exposition format."""

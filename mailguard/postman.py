@@ -7,12 +7,13 @@ from typing import Protocol
 
 from mailguard import notices, tokens
 from mailguard.clock import Clock
-from mailguard.courier import Parcel
+from mailguard.courier.parcel import Parcel
 from mailguard.errors import ClaimLost
 from mailguard.log import Log
 from mailguard.mail import address, headers
 from mailguard.mail.envelope import Recipient
-from mailguard.notices import NoticeSettings
+from mailguard.notices import NoticeSettings, daily, reply
+from mailguard.people import People
 from mailguard.records import (
     Capability,
     NewNotice,
@@ -28,7 +29,7 @@ from mailguard.tasks import Tasks
 LEASE = timedelta(hours=6)  # longer than two whole attempts of the courier (its Timeouts), so that nobody is told twice
 AT_ONCE = 20
 GIVE_UP = timedelta(hours=48)
-_WITHOUT_LINK = (NoticeKind.NOTIFY, NoticeKind.CODE, NoticeKind.ALERT)
+_WITHOUT_LINK = (NoticeKind.NOTIFY, NoticeKind.CODE, NoticeKind.DELEGATE, NoticeKind.ALERT, NoticeKind.HELP)
 _RETRY = (30, 60, 120, 300, 900, 1800)  # seconds; a notice is worth most while the mail still waits
 
 
@@ -52,14 +53,13 @@ class Postman:
         settings: NoticeSettings,
         *,
         url: str,
-        zone: Callable[[], str],
-        internal: Callable[[str], bool],
+        people: Callable[[], People],
         hostname: str,
         new_id: Callable[[], str],
         wake: Callable[[], None],
     ) -> None:
         self._store, self._courier, self._clock, self._log = store, courier, clock, log
-        self._settings, self._url, self._zone, self._internal = settings, url.rstrip("/"), zone, internal
+        self._settings, self._url, self._people = settings, url.rstrip("/"), people
         self._hostname, self._new_id, self._wake = hostname, new_id, wake
         self._tasks = Tasks()
 
@@ -83,7 +83,7 @@ class Postman:
 
     async def _tell(self, claim: NoticeClaim) -> None:
         try:
-            outcome = await self._send(claim)
+            outcome = self._put_off(claim) or await self._send(claim)
             # failpoint: postman.carried
             await self._store.settle_notice(claim, self._scheduled(claim, outcome), self._clock.now())
             kinds = [stored.notice.kind.value for stored in claim.notices]
@@ -95,11 +95,18 @@ class Postman:
         finally:
             self._wake()
 
+    def _put_off(self, claim: NoticeClaim) -> Outcome | None:
+        """Until the hour at which this person wants what asks nothing of them."""
+        people = self._people()
+        hour = people.preference(claim.person).digest
+        due = daily.put_off(claim, hour, people.organization.zone, self._clock.now())
+        return Outcome(Result.DEFERRED, Reply(250, "2.0.0", "it comes once a day"), due_at=due) if due else None
+
     async def _send(self, claim: NoticeClaim) -> Outcome:
         claim = replace(claim, notices=tuple(stored for stored in claim.notices if _needed(stored.notice, claim)))
         if not claim.notices:
             return Outcome(Result.SENT, Reply(250, "2.0.0", "not needed any more: the mail does not wait"))
-        if not self._internal(claim.person):
+        if not self._people().internal(claim.person):
             text = "a notice goes to our own domains only"
             return Outcome(Result.FAILED, Reply(550, "5.7.1", text))
         originals = await self._originals(claim)
@@ -121,19 +128,25 @@ class Postman:
         return outcome
 
     async def _content(self, claim: NoticeClaim, originals: Mapping[str, bytes]) -> bytes:
-        links: dict[str, str] = {}
+        people, links = self._people(), dict[str, str]()
         granted: list[Capability] = []
+        reply_to = ""
         for stored in claim.notices:
             notice = stored.notice
             if notice.kind not in _WITHOUT_LINK and notice.queue_id and notice.queue_id not in links:
                 token = tokens.new()
                 links[notice.queue_id] = f"{self._url}/m/{token}"
-                granted.append(_capability(notice, token))
+                granted.append(_capability(notice, tokens.digest(token)))
+        if self._settings.answers and len(links) == len(claim.notices) == 1:  # one mail, so it is clear what to stop
+            answer = tokens.new_answer()
+            reply_to = reply.address(self._settings.sender, answer)
+            granted.append(_capability(claim.notices[0].notice, tokens.answer_digest(answer)))
         await self._store.grant(granted, self._clock.now())
         # failpoint: postman.granted
         return notices.render(
-            claim, links=links, settings=self._settings, organization_zone=self._zone(), now=self._clock.now(),
-            message_id=f"<{self._new_id()}@{self._hostname}>", originals=originals,
+            claim, links=links, settings=self._settings, organization_zone=people.organization.zone,
+            now=self._clock.now(), message_id=f"<{self._new_id()}@{self._hostname}>", originals=originals,
+            reply_to=reply_to, language=people.language(claim.person) or self._settings.language,
         )  # fmt: skip
 
     async def _originals(self, claim: NoticeClaim) -> dict[str, bytes]:
@@ -144,12 +157,14 @@ class Postman:
             if stored.notice.kind is NoticeKind.RETURNED
             or (stored.notice.kind is NoticeKind.EXPIRED and stored.notice.data.get("outcome") == "return")
         }
-        return {
+        read = {
             queue_id: b"".join([chunk async for chunk in self._store.body(queue_id)]) for queue_id in sorted(returned)
         }
+        # half a mail is none: of what is damaged its sender hears without it
+        return {queue_id: raw for queue_id, raw in read.items() if len(raw) == claim.mails[queue_id].size}
 
     def _scheduled(self, claim: NoticeClaim, outcome: Outcome) -> Outcome:
-        if outcome.result is not Result.DEFERRED:
+        if outcome.result is not Result.DEFERRED or outcome.due_at:
             return outcome
         first, now = claim.notices[0], self._clock.now()
         if now - first.created_at > GIVE_UP:
@@ -164,5 +179,5 @@ def _needed(notice: NewNotice, claim: NoticeClaim) -> bool:
     return "put_off" not in notice.data or mail is None or any(d.state.waiting for d in mail.deliveries)
 
 
-def _capability(notice: NewNotice, token: str) -> Capability:
-    return Capability(tokens.digest(token), notice.queue_id, address.key(notice.person), notice.power, notice.scope)
+def _capability(notice: NewNotice, digest: bytes) -> Capability:
+    return Capability(digest, notice.queue_id, address.key(notice.person), notice.power, notice.scope)

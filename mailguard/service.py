@@ -2,43 +2,53 @@
 
 import asyncio
 import contextlib
-import gc
+import hashlib
 import os
 import signal
-import socket
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from mailguard import people as directory
-from mailguard import rules as policy
+from mailguard import process
+from mailguard.admin.factors import FactorVerbs
 from mailguard.admin.guard import GuardVerbs, aside_json
 from mailguard.admin.server import AdminServer
+from mailguard.answers import Answers
 from mailguard.clock import Clock, SystemClock
 from mailguard.config import Config
 from mailguard.config import load as load_config
-from mailguard.courier import Courier
-from mailguard.curbs import Bypass, Curbs, Reasons
-from mailguard.desk import Desk, Operator
+from mailguard.config.live import Live
+from mailguard.courier.courier import Courier
+from mailguard.curbs import Bypass, Curbs, InForce, Reasons
+from mailguard.desk import Desk, Factors, Operator, Passwords, Programs, Staff
+from mailguard.directory import Answer
 from mailguard.document.problem import Problem
 from mailguard.errors import ConfigError
-from mailguard.intake import Intake, IntakeSettings
+from mailguard.extract import Pool
+from mailguard.intake import Acquaintances, Intake, IntakeSettings, Judge, Ledgers
 from mailguard.intake import queue_id as ids
 from mailguard.log import Log
-from mailguard.mail.envelope import Envelope, Session
 from mailguard.metrics import Metrics
 from mailguard.people import People
+from mailguard.people.alerts import Alerts
 from mailguard.postman import Postman
-from mailguard.records import Accepted, State
+from mailguard.records import Actor, State
 from mailguard.rules import RuleSet
 from mailguard.scheduler import Attempts, Reports, Scheduler
-from mailguard.smtpd import SmtpServer, enabled, load_users
+from mailguard.smtpd import Guesses, Reporter, SmtpServer, enabled, load_users
 from mailguard.smtpd.settings import Auth
-from mailguard.store.sqlite import SqliteStore
+from mailguard.store.places import place
 from mailguard.tasks import Tasks
-from mailguard.web import WebServer, create_app, metrics_app
+from mailguard.web import console
+from mailguard.web.api import Parts
+from mailguard.web.app import create_app, metrics_app
+from mailguard.web.server import WebServer
+from mailguard.web.sign_in import Ways
+from mailguard.webhooks.herald import Herald
 
 DRAIN = 25.0  # seconds for what is on the wire; systemd and compose give 30
+SWITCH = 0.001  # seconds for which a thread that reads a large mail keeps the interpreter from the others
 MIN_FREE = 256 << 20  # bytes that stay free besides three times the mail (room for WAL and checkpoint)
 
 
@@ -50,74 +60,97 @@ class Service:
         self.clock = clock or SystemClock()
         self.log = Log(config.log, stream)
         self.metrics = Metrics()
-        self.people, self.rules = _load(config)
+        self.live = Live(config, self.clock, self.log, self.metrics)
+        self.access = config.access
+        self.alerts = Alerts(config.holds.fallback, lambda: self.access, lambda: self.people)
+        self.reload_failed = ""
         self.failed: BaseException | None = None
         self._open_for_mail = False
         self._stopping = asyncio.Event()
         self._hang_up = asyncio.Event()
-        self._reloading = asyncio.Lock()
         hostname = config.smtp.hostname
-        self.store = SqliteStore(config.store_path, on_broken=self._broken)
+        self.store = place(config.store_url).store(self._broken)
         self.courier = Courier(config.next_hop, self.clock, hostname)
         self.postman = Postman(
             self.store, self.courier, self.clock, self.log, config.notices, url=config.web.url,
-            zone=lambda: self.people.organization.zone, internal=lambda person: self.people.internal(person),
-            hostname=hostname, new_id=self._new_id, wake=lambda: self.scheduler.wake(),
+            people=lambda: self.people, hostname=hostname, new_id=self._new_id, wake=lambda: self.scheduler.wake(),
         )  # fmt: skip
+        self.herald = Herald(self.store, config.webhooks, self.clock, self.log, lambda: self.scheduler.wake())
         reports = Reports(hostname, config.notices.sender, config.retry, self._new_id, self.courier.destination)
         attempts = Attempts(self.store, self.courier, self.clock, self.log, self.metrics, config.retry, reports)
         self.scheduler = Scheduler(
             self.store, attempts, self.clock, self.log, self.metrics, worker=hostname, retention=config.retention.keep,
-            post_notices=self.postman.post, broken=self._broken,
+            post_notices=self._tell, broken=self._broken,
         )  # fmt: skip
-        self.desk = Desk(self.store, lambda: self.people, self.clock, self.log, self.metrics, self.scheduler)
+        self.desk = Desk(
+            self.store, lambda: self.people, self.clock, self.log, self.metrics, self.scheduler,
+            lambda: self.access, self.alerts, config.web.session, config.preferences,
+        )  # fmt: skip
+        self.live.told(self.desk.absences.now, self.desk.preferences.now)
         operator = Operator(self.desk, self.store, self.clock, self.log, self.scheduler, reports.of)
-        self.curbs = Curbs(
-            self.store, Reasons(lambda: self.people, config.holds), self.clock, self.log, self.scheduler.wake,
+        staff = Staff(
+            self.store, operator, self.desk.rights, lambda: self.access, lambda: self.people, self.clock, self.log,
         )  # fmt: skip
-        self.bypass = Bypass(
-            self.store, self.clock, self.log, config.holds.fallback, self.scheduler.wake
+        self.curbs = Curbs(
+            self.store, Reasons(lambda: self.people, config.holds), self.clock, self.log, self.alerts,
+            self.scheduler.wake,
+        )  # fmt: skip
+        self.bypass = Bypass(self.store, self.clock, self.log, self.alerts, self.scheduler.wake)
+        self.in_force = InForce(self.store, self.clock)
+        within = config.smtp.limits.decide
+        deciding = IntakeSettings(hostname, config.holds, config.history, config.notices, within)
+        attached = config.attachments
+        self.files = Pool(attached.limits, attached.workers, within.total_seconds(), self.metrics)
+        judge = Judge(
+            self.store, lambda: self.rules, lambda: self.people, self.courier.destination, deciding, self.log,
+            self.bypass.at, files=self.files, familiar=Acquaintances(self.store, self.clock),
+            ledgers=Ledgers(self.store, config.history), reach=self.courier.reach,
         )  # fmt: skip
         self.intake = Intake(
-            self.store, lambda: self.rules, lambda: self.people, self.courier.destination,
-            IntakeSettings(
-                hostname, config.holds, config.history.learn, config.notices, config.smtp.limits.decide
-            ),
-            self.clock, self.log, self.metrics, self.scheduler.wake, stricter=self.curbs.stricter,
-            aside=self.bypass.at,
+            self.store, judge, lambda: self.rules, deciding, self.clock, self.log, self.metrics, self.scheduler.wake,
+            stricter=self.curbs.stricter, alerts=self.alerts,
         )  # fmt: skip
+        self.answers = Answers(
+            self.intake, self.desk.by_mail, self.store, self.clock, self.log, self.scheduler.wake,
+            config.notices.sender,
+        )  # fmt: skip
+        self.guesses = Guesses(self.store, self.clock, self.log.failure)
         self.smtp = SmtpServer(
-            config.smtp, self.intake, self.clock, internal=lambda person: self.people.internal(person),
-            notices_sender=config.notices.sender, watcher=_Watch(self.log, self.metrics), room=self._room,
-            try_login=self.courier.try_login, warden=self.curbs, users_changed=self.curbs.users_changed,
+            config.smtp, self.answers if config.notices.answers else self.intake, self.clock,
+            internal=lambda person: self.people.internal(person), notices_sender=config.notices.sender,
+            room=self._room, watcher=Reporter(self.log, self.metrics, self.guesses.note),
+            try_login=self.courier.try_login, warden=self.curbs, users_changed=self._users_changed,
+            logins_elsewhere=config.web.passwords,
         )  # fmt: skip
-        self.web = WebServer(
-            create_app(
-                self.desk,
-                config.web,
-                self.clock,
-                self._ready,
-                zone=lambda: self.people.organization.zone,
-                language=config.notices.language,
-                report=lambda error: self.log.failure("web", error),
-                paused=lambda: bool(self.store.paused),
-                aside=lambda: self.bypass.now.until if self.bypass.now else None,
+        factors = Factors(self.store, self.clock)
+        pages = create_app(
+            self.desk, config.web, self.clock, self._ready, zone=lambda: self.people.organization.zone,
+            language=config.notices.language, report=lambda error: self.log.failure("web", error),
+            paused=lambda: bool(self.store.paused),
+            aside=lambda: self.bypass.now.until if self.bypass.now else None,
+            api=Parts(Programs(self.desk, self.store, self.clock), self.store, lambda: self.rules, self.health),
+            console=console.Sources.of(
+                staff, self.store, self.clock, lambda: self.rules, deciding, self.metrics.lags, self._condition
             ),
-            config.web.bind,
-        )
+            ways=Ways.of(config.web, self.clock, self.log, Passwords(self.desk, factors, self.smtp.log_in, self.log)),
+        )  # fmt: skip
+        self.web = WebServer(pages, config.web.bind, pages.state.streams.close)
         self.scrape = WebServer(metrics_app(self._scrape), config.metrics.bind) if config.metrics.bind else None
         self.admin = AdminServer(
-            config.socket_path,
-            operator,
-            self.store,
-            self.clock,
-            self.log,
-            reload=self.reload,
-            health=self.health,
+            config.socket_path, operator, self.store, self.clock, self.log, reload=self.reload, health=self.health,
             guard=GuardVerbs(
                 self.curbs, self.bypass, forgive=self.smtp.meter.forgive, look_at_users=self.smtp.look_at_users
             ),
-        )
+            factors=FactorVerbs(factors, self.store, config.organization.name),
+        )  # fmt: skip
+
+    @property
+    def people(self) -> People:
+        return self.live.policy.people
+
+    @property
+    def rules(self) -> RuleSet:
+        return self.live.policy.rules
 
     # life
     async def start(self) -> None:
@@ -131,14 +164,19 @@ class Service:
         if self.store.paused:
             self.log.paused(self.store.paused)
         self.log.ready(self.smtp.addresses, self.rules.hash, f"127.0.0.1:{self.web.port}")
-        _tell_systemd("READY=1")
+        process.tell_systemd("READY=1")
 
     async def _open(self) -> None:
         await self.store.open()
         await self.curbs.start(await asyncio.to_thread(self._enabled))
         await self.bypass.start()
+        await self.desk.absences.start()
+        await self.desk.preferences.start()
+        await self.herald.start()
+        await self._note(Actor("start", "policy"))
         await self.intake.resume()
         await self.scheduler.start()
+        await self.live.watch(self.curbs.people_changed, self._alert)
         await self.web.start()
         if self.scrape:
             await self.scrape.start()
@@ -147,8 +185,10 @@ class Service:
 
     async def stop(self, drain: float = DRAIN) -> None:
         """Close the doors first; what was accepted stays safe in the store."""
-        _tell_systemd("STOPPING=1")
+        process.tell_systemd("STOPPING=1")
+        await self.live.stop()
         await self.smtp.stop(drain)
+        await self.guesses.stop()
         await self.intake.drain(drain)
         await self.curbs.stop(drain)
         await self.bypass.stop()
@@ -158,6 +198,8 @@ class Service:
             await self.scrape.stop()
         await self.scheduler.stop(drain)
         await self.postman.stop(drain)
+        await self.herald.stop(drain)
+        await self.files.close()
         await self.courier.close()
         await self.store.close()
 
@@ -168,7 +210,8 @@ class Service:
             loop.add_signal_handler(signum, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._hang_up.set)
         await self.start()
-        _collect_rarely()
+        process.collect_rarely()
+        sys.setswitchinterval(SWITCH)
         reloads = Tasks()
         reloads.spawn(self._reload_when_told())
         try:
@@ -189,8 +232,27 @@ class Service:
     def _enabled(self) -> frozenset[str] | None:
         """Who may log in by users.yaml; None: there is none."""
         path = self.config.users_path
-        needs_login = any(one.auth is Auth.REQUIRED for one in self.config.smtp.listeners)
+        needs_login = any(one.auth is Auth.REQUIRED for one in self.config.smtp.listeners) or self.config.web.passwords
         return enabled(load_users(path)) if path is not None and needs_login else None
+
+    async def _users_changed(self, enabled: frozenset[str] | None) -> None:
+        await self.curbs.users_changed(enabled)
+        await self._note(Actor("users.yaml", "policy"))
+
+    async def _note(self, by: Actor) -> None:
+        """What is in force now, for the audit."""
+        users = self.config.users_path
+        digest = await asyncio.to_thread(_digest, users) if users else ""
+        hashes = {"rules": self.rules.hash, "configuration": self.config.digest, "users": digest}
+        await self.in_force.note(by, hashes)
+
+    async def _tell(self) -> int:
+        """People by mail, other systems by webhook."""
+        return await self.postman.post() + await self.herald.tell()
+
+    async def _alert(self, data: Mapping[str, str]) -> None:
+        await self.store.notify(self.alerts(data), self.clock.now())
+        self.scheduler.wake()
 
     def _new_id(self) -> str:
         return ids.new(self.clock.now())
@@ -201,24 +263,30 @@ class Service:
 
         One after the other: what was read first must not become live last.
         """
-        async with self._reloading:
-            return await self._reload(actor)
+        answer = await self.live.ask()
+        async with self.live.changing:
+            rules = await self._reload(actor, answer)
+        await self.live.tell()
+        return rules
 
-    async def _reload(self, actor: str) -> str:
+    async def _reload(self, actor: str, answer: Answer | None) -> str:
         try:
             config = await asyncio.to_thread(load_config, self.config.path, os.environ)
-            people, rules = await asyncio.to_thread(_load, config)
+            policy = await self.live.read(config, answer)
             await self.smtp.reload(config.smtp)
         except ConfigError as error:
             self.metrics.reload_ok.set(0)
-            self.log.reload_failed(_places(error), actor)
+            self.reload_failed = _places(error)
+            self.log.reload_failed(self.reload_failed, actor)
             raise
-        self.people, self.rules = people, rules
+        self.live.take(policy)
+        self.access, self.reload_failed = config.access, ""
+        await self._note(Actor(actor, "reload"))
         await self.curbs.people_changed()
         await self.smtp.look_at_users()
         self.metrics.reload_ok.set(1)
-        self.log.reloaded(rules.hash, actor)
-        return rules.hash
+        self.log.reloaded(policy.rules.hash, actor)
+        return policy.rules.hash
 
     async def _reload_when_told(self) -> None:
         """However many SIGHUPs came while one is done, one more reads what they were about."""
@@ -251,6 +319,16 @@ class Service:
             "suspects": self.intake.watch.suspects(self.clock.monotonic()),
         }
 
+    async def _condition(self) -> console.Condition:
+        """What the console says of the service."""
+        hop = self.config.next_hop
+        return console.Condition(
+            await self.store.counts(self.clock.now()), await self.store.free_bytes(), self.store.reserve_spent,
+            self.reload_failed, tuple(self.smtp.addresses), hop.smarthost or "MX", await self.store.sealed(),
+            self.live.heard, tuple(standing.about for standing in self.curbs.all_frozen),
+            tuple(self.intake.watch.suspects(self.clock.monotonic())),
+        )  # fmt: skip
+
     async def _scrape(self) -> bytes:
         now = self.clock.now()
         counts = await self.store.counts(now)
@@ -258,11 +336,14 @@ class Service:
             self.metrics.queue.labels(state.value).set(counts.deliveries.get(state, 0))
             oldest = counts.oldest.get(state)
             self.metrics.oldest.labels(state.value).set((now - oldest).total_seconds() if oldest else 0)
+        self.metrics.reserve.set(self.store.reserve_spent)
         self.metrics.paused.set(bool(self.store.paused))
         self.metrics.notices_undelivered.set(counts.notices_undelivered)
+        self.metrics.unread.set(self.files.waiting)
         self.metrics.connections.set(self.smtp.connections)
         self.metrics.frozen.set(len(self.curbs.all_frozen))
         self.metrics.bypass.set(self.bypass.now is not None)
+        self.live.measure()
         self.metrics.suspects.set(len(self.intake.watch.suspects(self.clock.monotonic())))
         return self.metrics.render()
 
@@ -271,55 +352,16 @@ class Service:
         return free is None or free > MIN_FREE + 3 * size
 
 
-class _Watch:
-    """What the SMTP server sees goes to log and metrics; accepted mail is logged by intake, which knows more."""
-
-    def __init__(self, log: Log, metrics: Metrics) -> None:
-        self._log, self._metrics = log, metrics
-
-    def smtp_accepted(
-        self, _session: Session, _envelope: Envelope, _size: int, _accepted: Accepted, seconds: float
-    ) -> None:
-        self._metrics.answered.observe(seconds)
-
-    def smtp_rejected(self, reply: str, *, session_id: str, peer: str, listener: str, sender: str) -> None:
-        self._metrics.rejected.labels(reply[:3]).inc()
-        self._log.rejected(reply, session_id=session_id, peer=peer, listener=listener, sender=sender)
-
-    def auth_failed(self, name: str, peer: str, session_id: str) -> None:
-        self._metrics.auth_failures.inc()
-        self._log.auth_failed(name, peer, session_id)
-
-    def failure(self, where: str, error: BaseException) -> None:
-        self._log.failure(where, error)
-
-
 def _places(error: ConfigError) -> str:
     """Where, for the log: a finding's words may show a value of the file, and that may be a secret."""
     found = [p for p in error.problems if isinstance(p, Problem)]
     return ", ".join(f"{p.path}:{p.line}: {p.code}" for p in found[:5]) or str(error)
 
 
-def _load(config: Config) -> tuple[People, RuleSet]:
-    people = directory.load(config.people_path, config.organization)
-    return people, policy.load(config.rule_files(), people)
-
-
-def _collect_rarely() -> None:
-    """What is here at the start stays; looking through all of it again and again would stop everybody for that long."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
-
-
-def _tell_systemd(state: str) -> None:
-    """sd_notify(3): one datagram to the socket that systemd named."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.connect("\0" + address[1:] if address.startswith("@") else address)
-        notify.send(state.encode())
+def _digest(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    return ""
 
 
 def serve(path: Path, environ: Mapping[str, str]) -> int:

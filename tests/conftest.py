@@ -4,17 +4,21 @@
 `browser` a Chromium. Missing: skipped, or failed with REQUIRE_TOOLS=1. `tests/install-tools` installs them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from tests import tools
 
+if TYPE_CHECKING:
+    from tests.postgres import Postgres
+
 # The same examples every time: a failure is there again in the next run, and on the next machine.
 settings.register_profile("stable", derandomize=True, deadline=None, database=None)
 settings.load_profile("stable")
-pytest.register_assert_rewrite("tests.fuzz.targets", "tests.fuzz.model")
+pytest.register_assert_rewrite("tests.fuzz.targets", "tests.fuzz.model", "tests.fuzz.machine")
 
 _missing: dict[str, int] = {}
 
@@ -47,6 +51,15 @@ def need(program: str) -> str:
 def tool() -> Callable[[str], str]:
     """`tool("swaks")` is the program's path, or the test does not run."""
     return need
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["Postgres"]:
+    """One server for all tests of a process."""
+    from tests.postgres import running  # it asks this module for the program
+
+    with running() as server:
+        yield server
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,16 +1,22 @@
 """The installed command as a process of its own, with TLS, a user, and a sink that remembers every arrival."""
 
+import functools
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import trustme
 
+from mailguard.admin import client
 from mailguard.demo.site import free_port
+from mailguard.smtpd.users import hash_password
 
 ROOT = Path(__file__).parents[1]
 COMMAND = Path(sys.executable).parent / "mailguard"
@@ -39,13 +45,23 @@ metrics: {{bind: "127.0.0.1:{metrics}"}}
 """
 
 
+class Process(Protocol):
+    """What of `subprocess.Popen` a test needs."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def send_signal(self, signum: int, /) -> None: ...
+    def wait(self, timeout: float = ...) -> int: ...
+
+
 @dataclass
 class Installed:
-    """One installation in a folder; `start` and `kill` as often as you like."""
+    """One installation in a folder; `start` and `end` as often as you like."""
 
     folder: Path
     ports: dict[str, int]
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
     logs: list[Path] = field(default_factory=list)
 
     @property
@@ -68,9 +84,7 @@ class Installed:
 
     def launch(self, **environ: str) -> None:
         """Start it, without waiting until it is ready."""
-        log = self.folder / f"log-{len(self.logs)}.jsonl"
-        self.logs.append(log)
-        with log.open("wb") as out:
+        with self.next_log().open("wb") as out:
             self.process = subprocess.Popen(
                 [COMMAND, "--config", self.config, "serve"], stdout=out, stderr=subprocess.STDOUT,
                 env={**os.environ, **environ},
@@ -78,7 +92,29 @@ class Installed:
 
     def start(self, **environ: str) -> None:
         self.launch(**environ)
-        self.command("healthcheck", "--wait", "20")
+        self.wait_until_ready()
+
+    def next_log(self) -> Path:
+        """An empty file for what its next life says."""
+        log = self.folder / f"log-{len(self.logs)}.jsonl"
+        log.touch()
+        self.logs.append(log)
+        return log
+
+    def wait_until_ready(self, within: float = 30.0) -> None:
+        """Like `mailguard healthcheck --wait`, without a process for it. AssertionError, with its log, when it ends."""
+        deadline = time.monotonic() + within
+        while not self._healthy():
+            assert self.process is not None
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < deadline, f"still not ready after {within:g} s"
+            time.sleep(0.01)
+
+    def _healthy(self) -> bool:
+        try:
+            return bool(client.ask(self.folder / "admin.sock", "health")["ready"])
+        except client.Unreachable:
+            return False
 
     def end(self, signum: int = signal.SIGTERM) -> int:
         """Send a signal and wait; the exit code."""
@@ -93,7 +129,7 @@ class Installed:
         return "".join(path.read_text() for path in self.logs)
 
 
-def install(folder: Path, sink_port: int, *, user: bool = True) -> Installed:
+def install(folder: Path, sink_port: int) -> Installed:
     """Configuration, people, certificate and one user; nothing is running yet."""
     ports = {name: free_port() for name in ("plain", "starttls", "implicit", "web", "metrics")}
     (folder / "mailguard.yaml").write_text(_CONFIG.format(sink=sink_port, **ports))
@@ -105,9 +141,13 @@ def install(folder: Path, sink_port: int, *, user: bool = True) -> Installed:
     (folder / "tls.crt").write_bytes(b"".join(pem.bytes() for pem in certificate.cert_chain_pems))
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     (folder / "tls.key").chmod(0o600)
-    (folder / "users.yaml").write_text("version: 1\nusers: []\n")
+    ann = {"name": "ann", "password": _hashed(), "send_as": ["ann@corp.example"]}
+    (folder / "users.yaml").write_text(json.dumps({"version": 1, "users": [ann]}))
     (folder / "users.yaml").chmod(0o600)
-    made = Installed(folder, ports)
-    if user:
-        made.command("user", "add", "ann", "--send-as", "ann@corp.example", "--password-stdin", stdin=PASSWORD + "\n")
-    return made
+    return Installed(folder, ports)
+
+
+@functools.cache
+def _hashed() -> str:
+    """Slow on purpose, so once a process."""
+    return hash_password(PASSWORD)

@@ -4,16 +4,24 @@ import os
 import shutil
 from pathlib import Path
 
-CLIENTS = ("swaks", "curl", "msmtp", "smtp-sink", "postfix")
+CLIENTS = ("swaks", "curl", "msmtp", "smtp-sink", "postfix", "slapd", "ldapmodify")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-# Debian keeps mail servers where only root's PATH looks.
+# Debian keeps mail servers where only root's PATH looks, and database servers where nobody's does.
+_DATABASES = os.pathsep.join(
+    [os.environ.get("PATH", ""), *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
+)
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
 
 def find(program: str) -> str | None:
-    """Where the program is, or None. "chromium" is any browser of that family, "tmpfs" is leave to mount one."""
+    """Where the program is, or None. "chromium" is any browser of that family, "tmpfs" and "loop" are leave to
+    mount one, or an ext4 in a file."""
     if program == "tmpfs":
         return shutil.which("mount", path=_PATH) if _may_mount() else None
+    if program == "loop":
+        return shutil.which("mkfs.ext4", path=_PATH) if _may_mount() and Path("/dev/loop-control").exists() else None
+    if program == "postgres":
+        return shutil.which("postgres", path=_DATABASES)
     names = BROWSERS if program == "chromium" else (program,)
     return next((path for name in names if (path := shutil.which(name, path=_PATH))), None)
 

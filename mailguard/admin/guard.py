@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mailguard.admin.shapes import iso
 from mailguard.curbs import Bypass, Curbs
 from mailguard.curbs.bypass import Aside
+from mailguard.desk.shapes import iso
 from mailguard.document.units import duration
 from mailguard.mail import address
 from mailguard.records import Actor

@@ -13,16 +13,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mailguard.admin.audit import AuditVerbs
+from mailguard.admin.factors import FactorVerbs
 from mailguard.admin.guard import GuardVerbs
-from mailguard.admin.shapes import iso, mail_json
+from mailguard.admin.tokens import TokenVerbs
 from mailguard.clock import Clock
 from mailguard.desk import Operator
+from mailguard.desk.shapes import decision_json, event_json, hit_json, mail_json
 from mailguard.document.problem import Problem, render
 from mailguard.document.units import duration
 from mailguard.errors import ConfigError, MailguardError
 from mailguard.log import Log
 from mailguard.mail import address
-from mailguard.records import Actor, Decision, State
+from mailguard.records import Actor, State
 from mailguard.store.base import Filter, Store
 
 MAX_LINE = 1 << 20
@@ -45,14 +48,19 @@ class AdminServer:
         reload: Callable[[str], Awaitable[str]],
         health: Callable[[], Awaitable[Mapping[str, Any]]],
         guard: GuardVerbs,
+        factors: FactorVerbs,
     ) -> None:
         self._path, self._operator, self._store, self._clock, self._log = path, operator, store, clock, log
         self._reload, self._health = reload, health
         self._server: asyncio.Server | None = None
+        audit, tokens = AuditVerbs(operator, store, clock), TokenVerbs(store, clock)
         self._verbs: dict[str, Handler] = {
             "list": self._list, "show": self._show, "act": self._act, "reload": self._reloaded, "health": self._healthy,
             "resume": self._resume,
             "bypass": guard.aside, "users": guard.users, "thaw": guard.thaw,
+            "erase": audit.erase, "user_changed": audit.user_changed, "aid": audit.aid,
+            "factor_enrol": factors.enrol, "factor_remove": factors.remove, "factor_list": factors.list,
+            "token_add": tokens.add, "token_revoke": tokens.revoke, "token_list": tokens.list,
         }  # fmt: skip
 
     async def start(self) -> None:
@@ -130,17 +138,14 @@ class AdminServer:
             return None
         events = await self._store.events(mail.queue_id)
         return mail_json(mail) | {
-            "hits": [
-                {"rule": h.rule, "mode": h.mode.value, "action": h.action.name.lower(), "reason": h.reason}
-                for h in mail.hits
-            ],
-            "events": [{"at": iso(e.at), "event": e.kind, "actor": e.actor, "data": dict(e.data)} for e in events],
+            "hits": [hit_json(hit) for hit in mail.hits],
+            "events": [event_json(event) for event in events],
         }
 
     async def _act(self, asked: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
         queue_id = str(asked["queue_id"]).upper()
         decision = await self._operator.operate(str(asked["act"]), queue_id, actor, asked.get("recipients") or ())
-        return _decision_json(queue_id, decision)
+        return decision_json(queue_id, decision)
 
     async def _reloaded(self, _asked: Mapping[str, Any], actor: Actor) -> dict[str, str]:
         return {"rules": await self._reload(str(actor))}
@@ -150,16 +155,6 @@ class AdminServer:
 
     async def _healthy(self, _asked: Mapping[str, Any], _actor: Actor) -> Mapping[str, Any]:
         return await self._health()
-
-
-def _decision_json(queue_id: str, decision: Decision) -> dict[str, Any]:
-    return {
-        "queue_id": queue_id,
-        "ending": decision.ending.value,
-        "at": iso(decision.at),
-        "changed": len(decision.changed),
-        "remaining": [{"rule": hold.rule, "until": list(hold.approvers) or ["sender"]} for hold in decision.remaining],
-    }
 
 
 def _peer(sock: socket.socket) -> Actor:

@@ -11,8 +11,9 @@ from mailguard.errors import ConfigError
 # verb -> module; imported when asked for, so that `version` needs no web server and `queue` no rules
 VERBS = {
     "serve": "serve", "demo": "demo", "init": "init", "check": "check", "test": "test", "explain": "explain",
-    "schema": "schema", "queue": "queue", "user": "user", "db": "db", "reload": "reload",
-    "healthcheck": "healthcheck", "bypass": "bypass", "version": "version",
+    "backtest": "backtest", "history": "history", "rules": "rules", "promote": "promote",
+    "schema": "schema", "people": "people", "queue": "queue", "user": "user", "db": "db", "reload": "reload",
+    "healthcheck": "healthcheck", "bypass": "bypass", "audit": "audit", "token": "token", "version": "version",
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -11,9 +11,15 @@ from mailguard import people as directory
 from mailguard import rules as policy
 from mailguard.cli.common import Context, Exit, verb
 from mailguard.cli.surroundings import surroundings
+from mailguard.clock import SystemClock
+from mailguard.config import Config
 from mailguard.config import load as load_config
+from mailguard.directory import asked, few
+from mailguard.document import yaml
 from mailguard.document.problem import Format, Problem, ordered, render
 from mailguard.errors import ConfigError
+from mailguard.people import Found, People
+from mailguard.rules.lint import lint
 from mailguard.smtpd.users import load_users
 
 
@@ -25,7 +31,7 @@ from mailguard.smtpd.users import load_users
 def command(context: Context, paths: tuple[Path, ...], strict: bool, form: Format) -> None:
     """Check the configuration, people, users and rules.
 
-    With PATHS just these rule files or folders. Nothing is changed.
+    Asks the directory, if there is one. With PATHS just these rule files or folders. Nothing is changed.
     """
     problems = ordered(_rules_only(context, paths) if paths else _everything(context))
     if problems or form != "text":
@@ -49,24 +55,37 @@ def _everything(context: Context) -> list[Problem]:
             load_users(users)
         except ConfigError as error:
             problems += _problems(error)
+    found: Found | None = None
+    if ldap := config.directory.ldap:
+        found, said = asked(ldap, config.directory_path, SystemClock().monotonic)
+        problems += said
     try:
-        people = directory.load(config.people_path, config.organization)
+        people = directory.load(config.people_path, config.organization, found)
     except ConfigError as error:
         return problems + _problems(error)
-    problems += people.warnings
-    return problems + _tried(lambda: policy.load(config.rule_files(), people).warnings)
+    problems += few(people.warnings, ldap.url if ldap else "")
+    return [*problems, *_of_access(config, people), *_of_rules(config.rule_files(), people)]
+
+
+def _of_access(config: Config, people: People) -> Iterator[Problem]:
+    file = yaml.read(config.path)
+    for loc, group in config.access.unknown_groups(people):
+        fix = "put people into it in people.yaml, or name another"
+        message = f"nobody is in the group {group}"
+        yield file.problem(("access", *loc), "MG309", message, fix, severity="warning")
 
 
 def _rules_only(context: Context, paths: tuple[Path, ...]) -> list[Problem]:
     people = surroundings(context, paths[0]).people
-    return _tried(lambda: policy.load(paths, people).warnings)
+    return _of_rules(paths, people)
 
 
-def _tried(check: Callable[[], Iterable[Problem]]) -> list[Problem]:
+def _of_rules(paths: Sequence[Path], people: People) -> list[Problem]:
     try:
-        return list(check())
+        rules = policy.load(paths, people)
     except ConfigError as error:
         return _problems(error)
+    return [*rules.warnings, *lint(rules, people)]
 
 
 def _problems(error: ConfigError) -> list[Problem]:

@@ -4,8 +4,10 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import IntEnum
 from io import StringIO
 from pathlib import Path
@@ -13,12 +15,14 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from mailguard.config import Config
 from mailguard.config import load as load_config
 from mailguard.document.problem import Problem, render
+from mailguard.document.units import duration
 from mailguard.errors import ConfigError
 
 DEFAULT = Path("/etc/mailguard/mailguard.yaml")
@@ -75,6 +79,14 @@ def config_option(function: F) -> F:
     return option(function)
 
 
+def span(_: click.Context, __: click.Parameter, value: str | None) -> timedelta | None:
+    """An option that is a duration."""
+    try:
+        return duration(value) if value is not None else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 def verb(name: str) -> Callable[[Callable[..., Any]], click.Command]:
     """A command with --config; ConfigError ends it with all problems shown and exit code 1."""
 
@@ -117,6 +129,11 @@ def emit(rows: Iterable[Mapping[str, Any]]) -> None:
         click.echo(json.dumps(row, ensure_ascii=False))
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 mail`, `1,204 mails`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 Cell = str | tuple[str, ...]  # text, or lines of text
 
 
@@ -133,6 +150,17 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     out = StringIO()
     Console(width=width(), highlight=False, file=out).print(drawn)
     click.echo("\n".join(line.rstrip() for line in out.getvalue().splitlines()))
+
+
+@contextmanager
+def bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on a terminal; on anything else nothing."""
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    columns = (TextColumn(what), BarColumn(), TextColumn(f"{{task.completed:,}} of {{task.total:,}} {unit}"))
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=hidden) as drawn:
+        task = drawn.add_task(what, total=0)
+        yield lambda done, total: drawn.update(task, completed=done, total=total)
 
 
 def _lines(cell: Cell) -> str:

@@ -2,6 +2,7 @@
 
 import sys
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,16 +10,18 @@ from zoneinfo import ZoneInfo
 import click
 
 from mailguard import rules as policy
+from mailguard.cli import archive, conditions
 from mailguard.cli.common import Context, Exit, emit, say, table, verb
 from mailguard.cli.packaged import default_rules
 from mailguard.cli.surroundings import Surroundings, surroundings
 from mailguard.clock import SystemClock
-from mailguard.errors import CannotTell, PermanentFailure
+from mailguard.errors import CannotTell
+from mailguard.extract import Worker
 from mailguard.intake import gather
 from mailguard.mail import address
-from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
+from mailguard.mail.envelope import Envelope, Identity, Proof
 from mailguard.mail.message import Message
-from mailguard.records import Action, Mode, Verdict
+from mailguard.records import Action, Known, Mode, Need, Verdict
 from mailguard.rules import RuleReport
 
 _MATCHED = {True: "yes", False: "no", None: "could not tell"}
@@ -36,7 +39,7 @@ def command(
 ) -> None:
     """Say what the rules would decide about a mail, and why.
 
-    Of each rule yes or no, and the fact that decided.
+    Of each rule yes or no and the fact that decided, then all its conditions as a tree.
 
     Who usually writes to whom is known to the running service only: what depends on it is "not known" here.
     """
@@ -47,28 +50,32 @@ def command(
     rules = policy.load(around.config.rule_files() if around.config else [default_rules()], around.people)
     try:
         identity = Identity(envelope.sender, Proof.LOGIN)
-        facts = gather(mail, envelope, identity, around.people, None, now, around.learn)
+        facts = gather(mail, envelope, identity, around.people, Known(), now, around.history.learn)
     except CannotTell as error:
         say(f"held: mailguard cannot read this mail: {error}")
         sys.exit(Exit.FAILED)
     verdict, reports = policy.explain(rules, facts, around.holds)
+    if Need.CONTENTS in facts.wanted:
+        with Worker() as worker:
+            facts = facts.knowing(contents=worker.read(mail))
+        verdict, reports = policy.explain(rules, facts, around.holds)
     if as_json:
-        emit([_json(verdict, reports, envelope, now)])
-    else:
-        _show(verdict, reports, envelope, around)
+        whole = _json(verdict, reports, envelope, now)
+        for said, rule in zip(whole["rules"], rules.rules, strict=True):
+            said.update(conditions.as_json(rule, facts))
+        emit([whole])
+        return
+    _show(verdict, reports, envelope, around)
+    click.echo()
+    for line in chain.from_iterable(conditions.lines(rule, facts) for rule in rules.rules):
+        click.echo(line)
 
 
 def _envelope(mail: Message, sender: str | None, recipients: tuple[str, ...]) -> Envelope:
-    boxes = mail.mailboxes("from")
-    to = recipients or tuple(box.address for box in mail.mailboxes("to", "cc", "bcc"))
-    if not to:
-        raise click.UsageError("this message names no recipient: say --to ADDRESS")
     try:
-        checked = tuple(Recipient(address.check(each, smtputf8=True)) for each in to)
-        author = address.check(sender, smtputf8=True) if sender else boxes[0].address if boxes else ""
-    except PermanentFailure as error:
-        raise click.UsageError(error.text) from None
-    return Envelope(author, checked, smtputf8=True)
+        return archive.envelope(mail, sender, recipients)
+    except ValueError as error:
+        raise click.UsageError(f"{error}: say --from ADDRESS and --to ADDRESS") from None
 
 
 def _instant(at: str | None, zone: str) -> datetime:
@@ -91,7 +98,8 @@ def _fates(verdict: Verdict, envelope: Envelope, now: datetime) -> dict[str, dic
         wait = verdict.waits.get(address.key(recipient))
         seconds = int((wait.due_at - now).total_seconds()) if wait else 0
         action = verdict.action if verdict.action >= Action.HOLD else Action.DELAY if seconds else Action.PASS
-        fates[recipient] = {"verdict": action.name.lower(), "delay_seconds": seconds}
+        word = "drop" if address.key(recipient) in verdict.dropped else action.name.lower()
+        fates[recipient] = {"verdict": word, "delay_seconds": seconds}
     return fates
 
 
@@ -102,7 +110,13 @@ def _json(verdict: Verdict, reports: list[RuleReport], envelope: Envelope, now: 
         "delay_seconds": max((fate["delay_seconds"] for fate in fates.values()), default=0),
         "recipients": fates,
         "added": [added.address for added in verdict.added],
-        "rules": [{"id": r.id, "mode": r.mode.value, "matched": r.matched, "reason": r.reason} for r in reports],
+        "changes": policy.said(verdict.edits),
+        "told": list(verdict.notify),
+        "tags": list(verdict.tags),
+        "rules": [
+            {"id": r.id, "mode": r.mode.value, "pilot": list(r.pilot), "matched": r.matched, "reason": r.reason}
+            for r in reports
+        ],
     }
 
 
@@ -119,12 +133,25 @@ def _show(verdict: Verdict, reports: list[RuleReport], envelope: Envelope, aroun
         leaves = f"leaves {wait.due_at.astimezone(zone):%H:%M:%S} ({wait.rule})" if wait else "leaves at once"
         if verdict.action >= Action.HOLD:
             leaves = verdict.action.name.lower()
+        if rule := verdict.dropped.get(address.key(recipient)):
+            leaves = f"taken off ({rule})"
         click.echo(f"  {recipient}: {leaves}")
+    for change in policy.said(verdict.edits):
+        click.echo(f"  {change}")
     for added in verdict.added:
         click.echo(f"  {added.address}: added by {added.rule}{' at once' if added.now else ''}")
+    for told in verdict.notify:
+        click.echo(f"  {told}: told")
+    if verdict.tags:
+        click.echo(f"  tagged {', '.join(verdict.tags)}")
     click.echo()
-    marks = {Mode.AUDIT: " (audit)", Mode.OFF: " (off)"}
     table(
         ("RULE", "MATCHED", "BECAUSE"),
-        [(report.id + marks.get(report.mode, ""), _MATCHED[report.matched], report.reason) for report in reports],
+        [(report.id + _mark(report), _MATCHED[report.matched], report.reason) for report in reports],
     )
+
+
+def _mark(report: RuleReport) -> str:
+    if report.pilot and report.mode is not Mode.OFF:
+        return " (pilot)" if report.mode is Mode.ENFORCE else " (audit: not in its pilot groups)"
+    return "" if report.mode is Mode.ENFORCE else f" ({report.mode.value})"

@@ -1,5 +1,6 @@
 """`mailguard init`: a folder to begin with: configuration, people, users and the default policy."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -34,13 +35,14 @@ def command(folder: Path) -> None:
     if not written:
         say(f"everything is in {folder} already: nothing was written")
         return
-    name = "" if folder == DEFAULT.parent else f" --config {folder / DEFAULT.name}"
+    program = "mailguard" if shutil.which("mailguard") else sys.argv[0]  # as it can be typed again here
+    call = program if folder == DEFAULT.parent else f"{command} --config {folder / DEFAULT.name}"
     say(
         f"Next: edit {folder / DEFAULT.name} and people.yaml, then\n"
-        f"  mailguard{name} check\n"
-        f"  mailguard{name} test\n"
-        f"  mailguard{name} user add ann --send-as ann@corp.example\n"
-        f"  mailguard{name} serve"
+        f"  {call} check\n"
+        f"  {call} test\n"
+        f"  {call} user add ann --send-as ann@corp.example\n"
+        f"  {call} serve"
     )
 
 

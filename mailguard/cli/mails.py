@@ -1,5 +1,6 @@
 """A mail of the queue for a person's eyes: as rows of a list, and in full. Times are the organization's."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,8 @@ import click
 from mailguard.cli.common import Cell, plain, table, width
 
 _NARROW = 130  # columns of a terminal below which the list stacks what a mail is about
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:\+00:00|Z)")
 
 Row = dict[str, Any]  # an object of the admin socket (surface: JSON)
 
@@ -61,8 +64,22 @@ def show_mail(mail: Row, zone: ZoneInfo) -> None:
     click.echo()
     table(
         ("AT", "EVENT", "BY", "WHAT"),
-        [(_moment(e["at"], zone), e["event"], e["actor"], _data(e["data"])) for e in mail["events"]],
+        [(_moment(e["at"], zone), e["event"], e["actor"], _data(e["data"], zone)) for e in mail["events"]],
     )
+
+
+def show_aid(aid: Row, zone: ZoneInfo) -> None:
+    """Who has it, and the drafts, to be copied."""
+    table(
+        ("RECIPIENT", "TAKEN AT", "BY", "REPLY"),
+        [
+            (h["address"], _moment(h["at"], zone), h["remote"], h["reply"] if h["sure"] else f"perhaps: {h['reply']}")
+            for h in aid["holders"]
+        ],
+    )
+    for title, name in (("to the recipient", "request"), ("to the manager", "report")):
+        click.echo(f"\n--- draft {title} ---\n")
+        click.echo("\n".join(plain(line) for line in aid[name].splitlines()))
 
 
 def _facts(mail: Row, zone: ZoneInfo) -> list[tuple[str, str]]:
@@ -121,6 +138,13 @@ def _recipients(row: Row) -> str:
     return ", ".join(f"{'!' if d['flagged'] else ''}{d['address']}" for d in goes_to)
 
 
-def _data(data: dict[str, str]) -> str:
-    """Without the hash of the rules: that is for --json."""
-    return " ".join(f"{name}={value}" for name, value in data.items() if name != "rules_hash")
+def _data(data: dict[str, str], zone: ZoneInfo) -> str:
+    """Without the hash of the rules, which is for --json; instants in the zone of the columns beside them."""
+    return " ".join(f"{name}={_here(value, zone)}" for name, value in data.items() if name != "rules_hash")
+
+
+def _here(value: str, zone: ZoneInfo) -> str:
+    try:
+        return _moment(value, zone) if _INSTANT.fullmatch(value) else value
+    except ValueError:  # looks like one, and is a word of somebody's
+        return value

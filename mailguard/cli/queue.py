@@ -9,7 +9,7 @@ import click
 from mailguard.admin import client
 from mailguard.cli.bypass import warn
 from mailguard.cli.common import Context, Exit, config_option, configured, emit, say
-from mailguard.cli.mails import show_list, show_mail
+from mailguard.cli.mails import show_aid, show_list, show_mail
 from mailguard.cli.service import asking, paused
 from mailguard.clock import SystemClock
 from mailguard.records import State
@@ -100,6 +100,30 @@ def show(context: Context, queue_id: str, as_json: bool) -> None:
         emit([mail])
         return
     show_mail(mail, _zone(context))
+
+
+@command.command("aid")
+@click.argument("queue_id")
+@click.option("--recipient", "recipients", multiple=True, metavar="ADDRESS", help="Who should not have it; repeatable.")
+@click.option("--json", "as_json", is_flag=True)
+@config_option
+@click.pass_obj
+def aid(context: Context, queue_id: str, recipients: tuple[str, ...], as_json: bool) -> None:
+    """First aid for a mail that left: who has it, and two drafts.
+
+    A request to delete it, and a report for the manager, in the language of `notices.language`. Nothing is sent.
+    """
+    config = configured(context)
+    about = {"zone": config.organization.zone, "language": config.notices.language, "recipients": recipients}
+    found = _ask(context, "aid", queue_id=queue_id, **about)
+    if found is None or not found["holders"]:
+        why = f"there is no mail {queue_id}" if found is None else f"nobody has {queue_id}, as far as is known"
+        say(f"error: {why}: `mailguard queue list --state sent` shows what left")
+        sys.exit(Exit.FAILED)
+    if as_json:
+        emit([found])
+        return
+    show_aid(found, _zone(context))
 
 
 @command.command("resume")

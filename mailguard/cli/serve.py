@@ -6,6 +6,7 @@ import sys
 import click
 
 from mailguard.cli.common import Context, Exit, fail, verb
+from mailguard.directory import NothingKnown
 from mailguard.errors import ConfigError, StoreBroken
 from mailguard.service import serve
 
@@ -19,6 +20,8 @@ def command(context: Context) -> None:
     """
     try:
         sys.exit(serve(context.existing, os.environ))
+    except NothingKnown as error:  # not for good: whoever starts services may try again
+        fail(error, Exit.UNREACHABLE)
     except ConfigError as error:
         fail(error, Exit.CONFIG)
     except StoreBroken as error:

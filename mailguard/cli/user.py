@@ -1,17 +1,18 @@
 """`mailguard user`: who may log in. What is written is live at the next login."""
 
+import contextlib
 import json
-import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
+import segno
 from pydantic import ValidationError
 
 from mailguard.admin import client
 from mailguard.cli.common import Context, Exit, config_option, configured, say, table
+from mailguard.cli.saving import save
 from mailguard.cli.service import asking
 from mailguard.mail import address
 from mailguard.smtpd.users import UserEntry, hash_password, load_users
@@ -42,22 +43,12 @@ def _load(path: Path) -> dict[str, UserEntry]:
 
 
 def _save(path: Path, users: dict[str, UserEntry]) -> None:
-    """The whole file at once, by rename: a reader never sees half of it. JSON strings are YAML."""
+    """JSON strings are YAML."""
     lines = [
         "  - " + json.dumps(user.model_dump(mode="json", exclude_defaults=True) | {"send_as": user.send_as})
         for user in users.values()
     ]
-    text = _HEAD + ("users:\n" + "\n".join(lines) + "\n" if lines else "users: []\n")
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as new:
-        new.write(text)
-        new.flush()
-        os.fsync(new.fileno())
-    fresh = Path(new.name)
-    fresh.chmod(mode)
-    if path.exists() and os.geteuid() == 0:
-        os.chown(fresh, path.stat().st_uid, path.stat().st_gid)
-    fresh.replace(path)
+    save(path, _HEAD + ("users:\n" + "\n".join(lines) + "\n" if lines else "users: []\n"))
 
 
 def _password(from_stdin: bool) -> str:
@@ -97,6 +88,7 @@ def add(context: Context, name: str, send_as: tuple[str, ...], password_stdin: b
         say(f"error: {error.errors()[0]['msg'].removeprefix('Value error, ')}")
         sys.exit(Exit.USAGE)
     _save(path, users | {address.key(name): user})
+    _told(context, "added", name)
     say(f"{name} may now log in and send as {', '.join(send_as)}")
 
 
@@ -112,6 +104,7 @@ def passwd(context: Context, name: str, password_stdin: bool) -> None:
     user = _known(users, name)
     changed = user.model_copy(update={"password": _password(password_stdin)})
     _save(path, users | {address.key(name): changed})
+    _told(context, "password_changed", user.name)
     say(f"the password of {user.name} is changed")
 
 
@@ -129,12 +122,51 @@ def disable(context: Context, name: str, again: bool) -> None:
     users = _load(path)
     user = _known(users, name)
     _save(path, users | {address.key(name): user.model_copy(update={"disabled": not again})})
+    _told(context, "enabled" if again else "disabled", user.name)
     say(f"{user.name} {'may log in again' if again else 'can log in no more'}")
     if not again:
         applied = _service(context) is not None
         say("what waits of their mail is held" if applied else "what waits of their mail is held when it starts")
     elif any(one["name"] == f"login {address.key(name)}" for one in _service(context) or ()):
         say(f"but {user.name} is frozen because too much was sent: `mailguard user thaw {user.name}` ends that")
+
+
+@command.command("totp")
+@click.argument("name")
+@click.option("--remove", is_flag=True, help="Take the second factor away: no signing in with the password then.")
+@config_option
+@click.pass_obj
+def totp(context: Context, name: str, remove: bool) -> None:
+    """Give a user a second factor, with which they may sign in to the pages (web.passwords).
+
+    Shows the address for their authenticator app, as a QR code on a terminal, and ten recovery codes: once. Another one
+    replaces the one before. What they are signed in to with it ends.
+    """
+    users = configured(context).users_path
+    login = _known(_load(users), name).name if users is not None else name
+    with asking():
+        answer = client.ask(configured(context).socket_path, f"factor_{'remove' if remove else 'enrol'}", name=login)
+    if remove:
+        if not answer["done"]:
+            say(f"error: {login} has no second factor")
+            sys.exit(Exit.FAILED)
+        say(f"{login} has no second factor any more, and can't sign in with the password")
+        return
+    if sys.stdout.isatty():
+        segno.make(answer["uri"], micro=False).terminal(compact=True)
+    click.echo(answer["uri"])
+    say("scan it with an authenticator app. Each of these codes is good once, for when the app is lost:")
+    for code in answer["recovery"]:
+        click.echo(code)
+    say(f"none of it is shown again; {login} signs in with the password and the app's code")
+    if not configured(context).web.passwords:
+        say("but not before mailguard.yaml says web: {passwords: true}")
+
+
+def _told(context: Context, what: str, name: str) -> None:
+    """For the audit: who did it. Without a service, its next start finds that the file is another one."""
+    with contextlib.suppress(client.Unreachable, client.Refused):
+        client.ask(configured(context).socket_path, "user_changed", what=what, name=name)
 
 
 def _service(context: Context) -> list[dict[str, Any]] | None:
@@ -174,11 +206,14 @@ def thaw(context: Context, name: str) -> None:
 def list_(context: Context) -> None:
     """List the users; no password is ever shown."""
     users = _load(_file(context))
-    frozen = {one["name"]: one for one in _service(context) or ()}
+    service = _service(context)
+    frozen = {one["name"]: one for one in service or ()}
+    factors = client.ask(configured(context).socket_path, "factor_list") if service is not None else []
 
     def note(user: UserEntry) -> str:
         found = frozen.get(f"login {address.key(user.name)}")
-        said = ["disabled"] * user.disabled + ([f"frozen since {found['since']}: {found['why']}"] if found else [])
+        said = ["disabled"] * user.disabled + ["second factor"] * (address.key(user.name) in factors)
+        said += [f"frozen since {found['since']}: {found['why']}"] if found else []
         return ", ".join(said)
 
     table(("NAME", "SENDS AS", ""), [(user.name, ", ".join(user.send_as), note(user)) for user in users.values()])

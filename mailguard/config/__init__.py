@@ -17,7 +17,8 @@ from mailguard.document.model import adapter, findings_of
 from mailguard.document.problem import Problem, ordered, summary
 from mailguard.document.wording import Finding
 from mailguard.errors import ConfigError
-from mailguard.store.settings import sqlite_path
+from mailguard.people.holidays import with_holidays
+from mailguard.store.settings import DEFAULT_URL, is_postgres, sqlite_path
 
 __all__ = ["Config", "Settings", "json_schema", "load"]
 
@@ -49,8 +50,19 @@ class Config(Settings):
         return self.people
 
     @property
+    def store_url(self) -> str:
+        """With an absolute path, if it has one."""
+        return self.store if is_postgres(self.store) else f"sqlite://{self.store_path}"
+
+    @property
     def store_path(self) -> Path:
-        return self.path.parent / sqlite_path(self.store)
+        """The store's file; where the default one would be, if the store is none."""
+        return self.path.parent / sqlite_path(DEFAULT_URL if is_postgres(self.store) else self.store)
+
+    @property
+    def directory_path(self) -> Path:
+        """Where the directory's last answer is kept."""
+        return self.store_path.with_name(f"{self.store_path.name}.directory")
 
     @property
     def socket_path(self) -> Path:
@@ -80,6 +92,11 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     file = path.absolute()
     settings = _resolved(settings, file.parent)
     findings: list[Finding] = []
+    organization, wrong = with_holidays(settings.organization, file.parent)
+    settings = settings.model_copy(update={"organization": organization})
+    problems += [problem for problem in wrong if problem.line]
+    where = ("organization", "calendar", "holidays")
+    findings += [Finding(where, one.code, f"{one.path}: {one.message}", one.help) for one in wrong if not one.line]
     complete = with_secrets(settings, findings)
     remarks = [*map(Remark, findings), *check(settings, file)]
     problems += [_problem(document, said, remark) for remark in remarks]

@@ -4,6 +4,7 @@ import glob
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
@@ -13,10 +14,13 @@ from mailguard.config.files import Loc, inline_secrets, open_to_others
 from mailguard.config.settings import Settings
 from mailguard.courier.settings import Hop
 from mailguard.courier.settings import Tls as HopTls
-from mailguard.document.units import host_port
+from mailguard.document.units import host_port, short
 from mailguard.document.wording import Finding
+from mailguard.intake.resends import LASTS as RESENDS_LAST
 from mailguard.mail.address import key
+from mailguard.people.hours import OFFICE
 from mailguard.smtpd.settings import Auth
+from mailguard.store.settings import is_postgres
 
 _SMALL = 64 << 10  # bytes: a size without its unit, most likely
 _SOCKET_PATH = 107  # bytes that fit into sockaddr_un (unix(7))
@@ -33,7 +37,7 @@ class Remark:
 def check(settings: Settings, path: Path) -> Iterator[Remark]:
     """Everything about settings whose paths are absolute already; `path` is their file."""
     parts: tuple[Callable[[Settings], Iterator[Remark]], ...] = (
-        _addresses, _listeners, _ports, _web, _ways, _files, _rules, _limits,
+        _addresses, _listeners, _ports, _web, _sign_in, _ways, _directory, _store, _files, _rules, _limits,
     )  # fmt: skip
     for part in parts:
         yield from part(settings)
@@ -56,6 +60,9 @@ def loopback(host: str) -> bool:
 def _addresses(settings: Settings) -> Iterator[Remark]:
     owns, own = settings.organization.owns, ", ".join(settings.organization.domains)
     sender, fallback = settings.notices.sender, settings.holds.fallback
+    if settings.holds.calendar == OFFICE and settings.organization.office is None:
+        how = 'write calendar: {hours: "Mon-Fri 08:00-18:00"} under organization'
+        yield _error(("holds", "calendar"), "office: nobody said when that is", how)
     for loc, address in ((("notices", "sender"), sender), (("holds", "fallback"), fallback)):
         if not owns(address):
             how = f"use an address in {own}: what mailguard says stays inside"
@@ -117,6 +124,25 @@ def _web(settings: Settings) -> Iterator[Remark]:
         yield _warn(("web", "url"), f"{settings.web.url} opens on this machine only, but mail comes from others", how)
 
 
+def _sign_in(settings: Settings) -> Iterator[Remark]:
+    web, access = settings.web, settings.access
+    if web.oidc is not None and find_spec("authlib") is None:
+        how = "pip install 'mailguard[oidc]', in the environment that mailguard runs in"
+        message = "signing in at an OpenID provider needs a library that is not installed"
+        yield Remark(Finding(("web", "oidc"), "MG407", message, how, key=True))
+    if web.passwords and settings.smtp.users is None:
+        how = "add users: {file: users.yaml} under smtp, or leave passwords out"
+        yield _error(("web", "passwords"), "there are no logins whose passwords could be asked for", how)
+    if access.second_factor and not (web.passwords or web.oidc):
+        how = "add web: {passwords: true} or web: {oidc: …}, or leave second_factor out"
+        yield _error(
+            ("access", "second_factor"), "nobody can sign in with a second factor, so nobody has the role", how
+        )
+    if access.claims() and (web.oidc is None or web.oidc.groups is None):
+        how = "add web: {oidc: {groups: roles}}, with the claim that the provider names them in"
+        yield _error(("access",), "access names a claim, and no OpenID provider is asked for any", how)
+
+
 def _ways(settings: Settings) -> Iterator[Remark]:
     own = {host_port(listener.bind) for listener in settings.smtp.listeners}
     for loc, hop in _hops(settings):
@@ -138,6 +164,20 @@ def _hops(settings: Settings) -> Iterator[tuple[Loc, Hop]]:
         yield ("next_hop", "routes", name), hop
 
 
+def _directory(settings: Settings) -> Iterator[Remark]:
+    if settings.directory.ldap is not None and find_spec("ldap3") is None:
+        how = "pip install 'mailguard[ldap]', in the environment that mailguard runs in"
+        message = "asking an LDAP server needs a library that is not installed"
+        yield Remark(Finding(("directory", "ldap"), "MG407", message, how, key=True))
+
+
+def _store(settings: Settings) -> Iterator[Remark]:
+    if is_postgres(settings.store) and not (find_spec("asyncpg") and find_spec("greenlet")):
+        how = "pip install 'mailguard[postgres]', in the environment that mailguard runs in"
+        message = "a store in PostgreSQL needs a library that is not installed"
+        yield Remark(Finding(("store",), "MG407", message, how, key=True))
+
+
 def _everywhere_or_here(bind: str) -> bool:
     return bind in {"0.0.0.0", "::"} or loopback(bind)  # noqa: S104 - compared, not bound
 
@@ -148,12 +188,19 @@ def _files(settings: Settings) -> Iterator[Remark]:
     if tls is not None:
         wanted += [(("smtp", "tls", "certificate"), tls.certificate), (("smtp", "tls", "key"), tls.key)]
     wanted += [((*loc, "ca_file"), hop.ca_file) for loc, hop in _hops(settings)]
+    ldap = settings.directory.ldap
+    wanted += [(("directory", "ldap", "ca_file"), ldap.ca_file)] if ldap is not None else []
+    oidc = settings.web.oidc
+    wanted += [(("web", "oidc", "ca_file"), oidc.ca_file)] if oidc is not None else []
     for loc, path in wanted:
         if path is not None and not os.access(path, os.R_OK):
             message = f"there is no file {path}" if not path.exists() else f"{path} cannot be read"
             yield Remark(Finding(loc, "MG405", message, "check the path, and who may read it"))
     secrets = [((*loc, "password_file"), hop.password_file) for loc, hop in _hops(settings)]
     secrets += [(("smtp", "tls", "key"), tls.key)] if tls is not None else []
+    secrets += [(("directory", "ldap", "password_file"), ldap.password_file)] if ldap is not None else []
+    secrets += [(("web", "oidc", "client_secret_file"), oidc.client_secret_file)] if oidc is not None else []
+    secrets += [(("webhooks", at, "secret_file"), hook.secret_file) for at, hook in enumerate(settings.webhooks)]
     for loc, path in secrets:
         if path is not None and open_to_others(path):
             yield _warn(loc, f"every user of this machine can read {path}", f"chmod o-r {path}", code="MG403")
@@ -185,6 +232,11 @@ def _limits(settings: Settings) -> Iterator[Remark]:
     if len(os.fsencode(socket)) > _SOCKET_PATH:
         how = "choose a shorter one, like /run/mailguard/admin.sock"
         yield _error(("admin", "socket"), f"the socket's path is longer than {_SOCKET_PATH} bytes", how)
+    urls = [hook.url for hook in settings.webhooks]
+    for at, url in enumerate(urls):
+        if url in urls[:at]:
+            how = "keep one, with all its events: each is told once"
+            yield _error(("webhooks", at, "url"), "two webhooks have this address", how)
     zero = {
         ("holds", "expires"): settings.holds.expires,
         ("retry", "give_up"): settings.retry.give_up,
@@ -193,6 +245,11 @@ def _limits(settings: Settings) -> Iterator[Remark]:
     for loc, span in zero.items():
         if not span:
             yield _error(loc, f"{'.'.join(loc)} can't be nothing", "write a time like 10s or 72h")
+    if settings.retention.decisions < RESENDS_LAST:
+        words = f"a mail would be forgotten while its client may still send it again ({short(RESENDS_LAST)})"
+        yield _error(
+            ("retention", "decisions"), words, "write a longer time, like 400d: bodies go earlier by themselves"
+        )
 
 
 def _error(loc: Loc, message: str, how: str) -> Remark:

@@ -1,31 +1,27 @@
 """mailguard.yaml as a whole: every room's own section, side by side."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from mailguard.admin.settings import AdminSettings
 from mailguard.courier.settings import NextHop
-from mailguard.document.model import BadValue
+from mailguard.directory.settings import DirectorySettings
 from mailguard.document.units import Section
+from mailguard.extract.settings import AttachmentSettings
 from mailguard.history.settings import HistorySettings
 from mailguard.log import LogSettings
 from mailguard.metrics import MetricsSettings
 from mailguard.notices.settings import NoticeSettings
-from mailguard.people import Organization
+from mailguard.people import Organization, PreferenceSettings
+from mailguard.people.access import Access
 from mailguard.retry import RetrySettings
 from mailguard.rules.settings import HoldSettings
 from mailguard.smtpd.settings import SmtpSettings
 from mailguard.store.settings import DEFAULT_URL, RetentionSettings, StoreUrl
 from mailguard.web.settings import WebSettings
-
-
-def _sqlite_only(value: object) -> object:
-    if isinstance(value, str) and value.startswith(("postgresql:", "postgres:")):
-        how = f"write store: {DEFAULT_URL}"
-        raise BadValue("this version keeps mail in SQLite only; the PostgreSQL store is not in it yet", how)
-    return value
+from mailguard.webhooks.settings import Webhook
 
 
 class Settings(Section):
@@ -37,22 +33,32 @@ class Settings(Section):
     """Who we are: everything outside these domains is external."""
     people: Path | None = None
     """The file that says who is who; without it nobody is known by name."""
+    directory: DirectorySettings = DirectorySettings()
+    """An LDAP server that knows people, groups and lists, too."""
     rules: tuple[str, ...] = ("rules/*.yaml",)
     """Rule files, with * and **; files named *.test.yaml are tests and never loaded."""
-    store: Annotated[StoreUrl, BeforeValidator(_sqlite_only)] = DEFAULT_URL
-    """Where mail is kept: sqlite:///FOLDER/mail.db."""
+    store: StoreUrl = DEFAULT_URL
+    """Where mail is kept: sqlite:///FOLDER/mail.db, or postgresql://USER@HOST/DATABASE for several processes."""
     smtp: SmtpSettings = SmtpSettings()
     """Where mail comes in."""
+    attachments: AttachmentSettings = AttachmentSettings()
+    """What reading attached files may cost."""
     next_hop: NextHop = Field(examples=['{smarthost: "smtp.corp.example:587"}'])
     """Where mail goes next."""
     web: WebSettings = WebSettings()
     """The pages behind the links."""
+    access: Access = Access()
+    """Who may do what beyond their own mail."""
     admin: AdminSettings = AdminSettings()
     """The socket of the command line."""
+    preferences: PreferenceSettings = PreferenceSettings()
+    """What people may choose for themselves."""
     notices: NoticeSettings = Field(examples=["{sender: mailguard@corp.example}"])
     """The mails people get from mailguard."""
     holds: HoldSettings = Field(examples=["{fallback: postmaster@corp.example}"])
     """Defaults of every hold, and who answers when nobody else can."""
+    webhooks: tuple[Webhook, ...] = ()
+    """Other systems that are told what was held, released or failed."""
     retention: RetentionSettings = RetentionSettings()
     """How long what is kept."""
     retry: RetrySettings = RetrySettings()

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -11,6 +11,7 @@ from mailguard.courier.content import PIECE
 from mailguard.courier.logins import try_login, upstream_hop
 from mailguard.courier.parcel import Parcel
 from mailguard.courier.pool import Budget, Pool, Shares
+from mailguard.courier.reach import Reaches
 from mailguard.courier.reply import crowded, outcome, own
 from mailguard.courier.route import Host, Resolver, Route
 from mailguard.courier.settings import Hop, NextHop, Tls
@@ -20,7 +21,7 @@ from mailguard.courier.ways import Ways
 from mailguard.courier.wire import Timeouts
 from mailguard.document.units import host_port
 from mailguard.errors import ConfigError, PermanentFailure, SmtpError
-from mailguard.records import Outcome, Result
+from mailguard.records import Outcome, Reach, Result
 
 IN_FLIGHT = 64 << 20  # bytes of messages being written at once
 LOGIN_PAUSE = 60.0  # seconds without another try after a refused login
@@ -46,6 +47,7 @@ class Courier:
         self._hostname = hostname
         self._timeouts = timeouts or Timeouts()
         self._route = Route(hostname, resolver, port=mx_port, loops_allowed=loops_allowed)
+        self._reaches = Reaches(self._route, self._ways.routed, clock)
         self._loops_allowed = loops_allowed
         self._pool = Pool(clock)
         self._budget = Budget(in_flight)
@@ -58,6 +60,10 @@ class Courier:
     def destination(self, address: str) -> str:
         """'host:port' of the smarthost for this recipient, or 'mx:domain'. Asks nobody."""
         return self._ways.destination(address)
+
+    async def reach(self, domains: Collection[str], within: float) -> Reach:
+        """Which of these domains (A-labels) take no mail, as far as DNS says within so many seconds."""
+        return await self._reaches.of(domains, within)
 
     async def carry(self, parcel: Parcel) -> tuple[Outcome, ...]:
         """One outcome per recipient, in order. Whatever the other side does is an outcome, never an exception."""
@@ -169,11 +175,11 @@ class Courier:
                 yield host
 
     def _manner(self, hop: Hop) -> Manner:
-        """How this hop is spoken to; certificates and the password are read here, once."""
+        """How this hop is spoken to; certificates are read here, once."""
         tls = hop.tls if hop.mx else hop.secured
         try:
             context = None if tls is Tls.NONE else _context(hop, checked=tls is not None)
-            login = (hop.username, _password(hop)) if hop.username else None
+            login = (hop.username, hop.password.get_secret_value()) if hop.username and hop.password else None
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             name = hop.smarthost or "mx"
             raise ConfigError(f"next_hop ({name}): {error}") from error
@@ -187,9 +193,3 @@ def _context(hop: Hop, *, checked: bool) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _password(hop: Hop) -> str:
-    if hop.password is not None:
-        return hop.password.get_secret_value()
-    return hop.password_file.read_text("utf-8").strip("\r\n") if hop.password_file else ""

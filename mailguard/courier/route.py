@@ -23,6 +23,7 @@ MOST_EXCHANGERS = 10
 MOST_ADDRESSES = 20  # of all exchangers together
 _LIFETIME = 20.0  # seconds for one DNS question, all servers and tries included
 _CACHED = 5000  # answers
+_WORLD = "com"  # whoever knows other people's domains at all knows who serves this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,30 @@ class Route:
                 yield Host(name, self._not_myself(name, address), self._port)
         if not given:
             raise trouble or PermanentFailure(f"no mail server of {domain} has an address", enhanced="5.4.4")
+
+    async def refuses(self, domain: str) -> str:
+        """Why no mail can arrive at this domain, in one sentence; '' when it can. TemporaryFailure: DNS did not say."""
+        try:
+            records = await self._mx(domain)
+        except PermanentFailure as error:
+            return error.text
+        trouble = None
+        for _, name in sorted(records)[:MOST_EXCHANGERS]:
+            try:
+                if await self._addresses(name):
+                    return ""
+            except TemporaryFailure as error:
+                trouble = error
+        if trouble is not None:
+            raise trouble
+        return f"no mail server of {domain} has an address"
+
+    async def sees_outside(self) -> bool:
+        """Whether these DNS servers know the world, and not only our own network. TemporaryFailure: no answer."""
+        try:
+            return bool(await self._ask(_WORLD, dns.rdatatype.NS))
+        except dns.resolver.NXDOMAIN:
+            return False
 
     def _literal(self, domain: str) -> str:
         """user@[192.0.2.1], user@[IPv6:2001:db8::1]"""

@@ -208,6 +208,8 @@ async def _login(client: aiosmtplib.SMTP, login: tuple[str, str], host: Host) ->
 
 
 def _words(error: aiosmtplib.SMTPResponseException, host: Host) -> str:
+    if error.code < _NO_REPLY:
+        return f"it does not speak SMTP ({error.message})"
     return str(heard(error.code, error.message, str(host)))
 
 

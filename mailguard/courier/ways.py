@@ -24,6 +24,11 @@ class Ways:
         domain = addresses.domain(address)
         return self._for(domain).smarthost or f"mx:{domain}"
 
+    def routed(self, domain: str) -> bool:
+        """Whether the settings name a server for just this domain: then DNS need not know it."""
+        hop = self._for(domain)
+        return hop is not self._default and hop.smarthost is not None
+
     def hop(self, destination: str) -> Hop | None:
         """The settings of a destination; None when no route leads there any more."""
         if not destination.startswith("mx:"):

@@ -2,6 +2,7 @@
 
 from mailguard.curbs.bypass import LONGEST, Bypass
 from mailguard.curbs.curbs import Curbs
+from mailguard.curbs.inforce import InForce
 from mailguard.curbs.reasons import Reasons
 
-__all__ = ["LONGEST", "Bypass", "Curbs", "Reasons"]
+__all__ = ["LONGEST", "Bypass", "Curbs", "InForce", "Reasons"]

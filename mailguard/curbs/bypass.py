@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from mailguard.clock import Clock
 from mailguard.errors import MailguardError, TemporaryFailure
 from mailguard.log import Log
-from mailguard.records import Actor, NewNotice, NoticeKind
+from mailguard.people.alerts import Alert
+from mailguard.records import Actor
 from mailguard.store.base import Store
 from mailguard.tasks import Tasks
 
@@ -34,9 +35,9 @@ class Aside:
 class Bypass:
     """Whether the guard stands aside. What is held stays held; nothing reserved is given away by it."""
 
-    def __init__(self, store: Store, clock: Clock, log: Log, fallback: str, wake: Callable[[], None]) -> None:
+    def __init__(self, store: Store, clock: Clock, log: Log, alerts: Alert, wake: Callable[[], None]) -> None:
         self._store, self._clock, self._log = store, clock, log
-        self._fallback, self._wake = fallback, wake
+        self._alerts, self._wake = alerts, wake
         self._aside: Aside | None = None
         self._tasks = Tasks()
 
@@ -123,6 +124,6 @@ class Bypass:
             "reason": aside.reason,
         }
         data = {"about": event, "until": value["until"], "why": aside.reason, "name": str(by)}
-        notice = NewNotice(NoticeKind.ALERT, self._fallback, data=data)
-        await self._store.remember(_NAME, None if over else value, event=event, by=by, now=now, notices=[notice])
+        kept = None if over else value
+        await self._store.remember(_NAME, kept, event=event, by=by, now=now, notices=self._alerts(data))
         self._wake()

@@ -14,7 +14,8 @@ from mailguard.curbs.reasons import DISABLED, FROZEN, ORDER, Reasons, Standing, 
 from mailguard.errors import TemporaryFailure
 from mailguard.log import Log
 from mailguard.mail import address
-from mailguard.records import Action, Actor, Curb, NewMail, NewNotice, NoticeKind
+from mailguard.people.alerts import Alert
+from mailguard.records import Action, Actor, Curb, NewMail, NewNotice
 from mailguard.store.base import Load, Store
 from mailguard.tasks import Tasks, patiently
 
@@ -26,7 +27,10 @@ _QUOTA = Actor("quota", "policy")
 class Curbs:
     """A `smtpd.Warden`, and whoever makes waiting mail wait for a person."""
 
-    def __init__(self, store: Store, reasons: Reasons, clock: Clock, log: Log, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, store: Store, reasons: Reasons, clock: Clock, log: Log, alerts: Alert, wake: Callable[[], None]
+    ) -> None:
+        self._alerts = alerts
         self._store, self._reasons, self._clock = store, reasons, clock
         self._log, self._wake = log, wake
         self._standing: dict[str, Standing] = {}
@@ -124,9 +128,11 @@ class Curbs:
     async def _freeze(self, standing: Standing) -> None:
         """It is frozen here already: a store that is busy or full delays only what outlives the process."""
         data = {"about": "identity.frozen", "name": standing.about, "why": standing.why}
-        alert = NewNotice(NoticeKind.ALERT, self._reasons.holds.fallback, data=data)
+        alerts = self._alerts(data)
         try:
-            await self._patiently(lambda: self._remember(standing, "identity.frozen", _QUOTA, alert))
+            # failpoint: curbs.freezing
+            await self._patiently(lambda: self._remember(standing, "identity.frozen", _QUOTA, *alerts))
+            # failpoint: curbs.frozen
             await self._patiently(lambda: self._apply(standing, _QUOTA))
         except Exception as error:
             self._log.failure("freeze", error)

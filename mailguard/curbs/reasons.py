@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from mailguard.locale import saying
 from mailguard.mail import address
 from mailguard.people import NoContact, People
 from mailguard.people.orders import forbids, in_force
 from mailguard.records import Curb
-from mailguard.rules import hours
 from mailguard.rules.settings import HoldSettings
 
 FROZEN, DISABLED, ORDER = "frozen/", "disabled/", "order/"
@@ -43,7 +43,9 @@ class Reasons:
         if standing.name.startswith(ORDER):
             return self._order(standing, now)
         frozen = standing.name.startswith(FROZEN)
-        reason = "too much was sent: the sender is frozen" if frozen else "the sender's login was disabled"
+        reason = saying("the sender's login was disabled")
+        if frozen:
+            reason = saying("too much was sent: the sender is frozen")
         rule = f"frozen {standing.about}" if frozen else f"disabled login {standing.about}"
         approvers = (self.holds.fallback,)
         return Curb(rule, reason, standing.since, approvers, self._expiry(now), login=standing.login)
@@ -53,16 +55,13 @@ class Reasons:
         if order is None or not in_force(order, people, now):
             return None
         return Curb(
-            f"no-contact {order.pattern}", order.reason or "nobody may write to this address",
+            f"no-contact {order.pattern}", order.reason or saying("nobody may write to this address"),
             standing.since, (order.approver or self.holds.fallback,), self._expiry(now),
             reaches=partial(forbids, order, people), tell_sender=True,
         )  # fmt: skip
 
     def _expiry(self, now: datetime) -> datetime:
-        if self.holds.calendar is None:
-            return now + self.holds.expires
-        zone = self.people().organization.clock_zone
-        return hours.parse(self.holds.calendar).after(now, self.holds.expires, zone)
+        return self.holds.after(now, self.holds.expires, self.people().organization)
 
 
 def order_name(order: NoContact) -> str:

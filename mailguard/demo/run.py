@@ -20,9 +20,9 @@ from mailguard.demo.stories import STORIES, history
 from mailguard.demo.world import OutsideWorld
 from mailguard.service import Service
 from mailguard.store.base import Filter
-from mailguard.web import WebServer
+from mailguard.web.server import WebServer
 
-SPEED = 60.0  # a minute of the stories in a second
+SPEED = 300.0  # five minutes of the stories in a second
 
 
 async def once(rules: Path) -> int:

@@ -9,7 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mailguard.demo.stories import ANN, KIM, STORIES
+from mailguard.demo.cast import ANN, KIM
+from mailguard.demo.stories import STORIES
 from mailguard.records import Delivery, Mail, Mode, State
 
 _COLOURS = {

@@ -1,6 +1,7 @@
 """The demo's own small installation, in a folder that goes away with it."""
 
 import itertools
+import os
 import random
 import re
 import shutil
@@ -32,7 +33,8 @@ def build(folder: Path, rules: Path, ports: dict[str, int]) -> Config:
     return load(folder / "mailguard.yaml", {})
 
 
-_CANDIDATES = itertools.cycle(random.sample(range(10_000, 32_000), 22_000))  # in an order of this process's own
+# Processes that look for ports at the same time look in different places: a port is free for all until it is used.
+_CANDIDATES = itertools.cycle(random.sample(range(10_000 + os.getpid() % 20, 32_000, 20), 1_100))
 
 
 def free_port() -> int:

@@ -19,6 +19,7 @@ from mailguard.service import Service
 
 _LINK = re.compile(r"http://\S+/m/[\w-]+")
 _SEEN = re.compile(r'name="seen"\s+value="([^"]+)"')
+_CODE = re.compile(r"\b\d{6}\b")
 _QUEUE_ID = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{13}\b")
 
 
@@ -102,28 +103,44 @@ class Stage:
         """Whether it is there already."""
         return any(mail.subject == subject and not mail.is_notice for mail in self.world.to(recipient))
 
-    async def link(self, person: str, subject: str) -> str:
-        """The link in this person's notice about the mail with this subject."""
+    async def notice(self, person: str, subject: str) -> str:
+        """The text of this person's notice about the mail with this subject."""
         try:
             notice = await self.world.wait_for(
                 lambda mail: mail in self.world.to(person) and subject in mail.subject and mail.is_notice
             )
         except TimeoutError:
             raise StoryError(f"no notice about “{subject}” reached {person}") from None
-        found = _LINK.search(notice.text)
+        return notice.text
+
+    async def link(self, person: str, subject: str) -> str:
+        """The link in that notice."""
+        found = _LINK.search(await self.notice(person, subject))
         if found is None:
             raise StoryError(f"the notice about “{subject}” has no link")
         return found[0]
 
-    async def press(self, link: str, button: str, **fields: str) -> str:
-        """Open the page, fill in the form as a person does, press; the page that comes then."""
+    async def press(self, link: str, button: str, *, answered: int = 200, **fields: str) -> str:
+        """Open the page, fill in the form as a person does, press; the page that comes then.
+
+        `answered` 422: it asks for more.
+        """
         page = await asyncio.to_thread(_fetch, link)
         seen = _SEEN.search(page)
         form = {"seen": unescape(seen[1]) if seen else "", **fields}
-        return await asyncio.to_thread(_fetch, f"{link}/{button}", urlencode(form) if button != "stop" else "")
+        filled = urlencode(form) if button != "stop" else ""
+        return await asyncio.to_thread(_fetch, f"{link}/{button}", filled, answered)
+
+    async def approve(self, person: str, subject: str, recipient: str) -> None:
+        """Press in this person's notice, read the code that is mailed then, press again."""
+        link = await self.link(person, subject)
+        await self.press(link, "send", answered=422, confirm=recipient)
+        code = _CODE.search(await self.notice(person, "mailguard code"))
+        expect(code, "no code was mailed")
+        await self.press(link, "send", confirm=recipient, code=code[0] if code else "")
 
 
-def _fetch(url: str, form: str | None = None) -> str:
+def _fetch(url: str, form: str | None = None, expected: int = 200) -> str:
     """GET, or POST a form and follow the 303."""
     parts = urlsplit(url)
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=30)
@@ -137,7 +154,7 @@ def _fetch(url: str, form: str | None = None) -> str:
         if answer.status == 303:  # noqa: PLR2004 - See Other
             target = answer.headers["Location"]
             return _fetch(target if target.startswith("http") else f"{parts.scheme}://{parts.netloc}{target}")
-        if answer.status != 200:  # noqa: PLR2004
+        if answer.status != expected:
             raise StoryError(f"{parts.path.rsplit('/', 1)[-1]} was answered {answer.status}")
         return text
     finally:

@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
 from mailguard.clock import Clock
-from mailguard.desk.desk import Desk, Wake
+from mailguard.desk.desk import Desk
 from mailguard.desk.errors import NotAllowed
+from mailguard.desk.sign_in import Wake
 from mailguard.log import Log
 from mailguard.mail import address
-from mailguard.records import Actor, Claim, Decision, Ending, Mail, NewMail, Outcome, Reply, Result
+from mailguard.records import Actor, Claim, Decision, Ending, Erasure, Mail, NewMail, Outcome, Reply, Result
 from mailguard.store.base import Store
 
 Reports = Callable[[Claim, Mapping[int, Outcome], bytes, datetime], list[NewMail]]
@@ -36,7 +37,7 @@ class Operator:
             "bounce": lambda: self._bounce(mail, actor),
         }
         if verb not in verbs:
-            raise NotAllowed(f"There is no verb {verb!r} for a queued mail.")
+            raise NotAllowed("There is no verb {verb} for a queued mail.", verb=repr(verb))
         decision = await verbs[verb]()
         self._wake.wake()
         return decision
@@ -48,6 +49,12 @@ class Operator:
             self._log.resumed(actor)
             self._wake.wake()
         return done
+
+    async def erase(self, person: str, actor: Actor, *, dry_run: bool) -> Erasure:
+        """Forget a person, as `Store.erase`; absences first, so that what the audit says of their end goes as well."""
+        if not dry_run:
+            await self._desk.absences.erase(person, actor)
+        return await self._store.erase(person, by=actor, now=self._clock.now(), dry_run=dry_run)
 
     async def _send(self, mail: Mail, actor: Actor) -> Decision:
         decision = await self._store.send_now(mail.queue_id, by=actor, now=self._clock.now())

@@ -27,14 +27,23 @@ Codes are stable: scripts and baselines may rely on them. A room that reads file
 | MG306 | people: an unknown group                                                         |
 | MG307 | people: a list that contains itself (warning)                                    |
 | MG308 | people: a person who is their own assistant, manager or owner                    |
-| MG309 | people: a pattern or list that can never matter (warning)                        |
+| MG309 | people: a pattern, list or group that can never matter (warning)                 |
 | MG310 | people: one address used as a person and as a list                               |
+| MG311 | organization: a holiday that is no day, stands twice, or leaves no day to work       |
 | MG401 | configuration: an environment variable that means no setting                     |
 | MG402 | configuration: a secret's file that cannot be used, or a secret given twice      |
 | MG403 | configuration: a secret's file that others can read (warning)                    |
 | MG404 | configuration: rooms that don't fit together                                     |
 | MG405 | configuration: a file or folder named here is missing                            |
 | MG406 | configuration: works, but hardly as meant (warning)                              |
+| MG407 | configuration: a library that it needs is not installed                          |
+| MG501 | directory: an address that is none: the entry goes without it (warning)          |
+| MG502 | directory: a manager or assistant who is nobody known (warning)                  |
+| MG503 | directory: two groups of one name: their members are united (warning)            |
+| MG504 | directory: members of groups that nobody looked up (warning)                     |
+| MG505 | directory: no answer, or a refusal                                               |
+| MG506 | directory: it suddenly knows far less (warning)                                  |
+| MG507 | directory: no copy of an earlier answer (warning)                                |
 """
 
 import json

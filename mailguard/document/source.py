@@ -11,7 +11,7 @@ from mailguard.errors import ConfigError
 
 MAX_BYTES = 1 << 20
 
-_BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")  # as libyaml counts lines
+BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")  # as libyaml counts lines
 _UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _BOMS = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
@@ -24,7 +24,7 @@ class Source:
             unreadable(path, "larger than 1 MiB", "split it into several files")
         self.text = text.removeprefix("\ufeff")
         self.path = path
-        self.lines = _BREAK.split(self.text)
+        self.lines = BREAK.split(self.text)
         self._check()
 
     def fail(self, place: Place, code: str, message: str, help: str = "") -> NoReturn:  # noqa: A002
@@ -88,7 +88,7 @@ def _decoded(data: bytes, path: str) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         line, column = _end(data[: error.start].decode())
-        source = masked(_BREAK.split(data.decode(errors="replace"))[line - 1])
+        source = masked(BREAK.split(data.decode(errors="replace"))[line - 1])
         message = f"not UTF-8: byte 0x{data[error.start]:02x}"
         how = "save it as UTF-8; it may be Latin-1 or Windows-1250 now"
     fail(Problem("MG109", "error", path, line, column, 1, message, how, source))
@@ -96,5 +96,5 @@ def _decoded(data: bytes, path: str) -> str:
 
 def _end(text: str) -> tuple[int, int]:
     """The line and column just behind a text."""
-    lines = _BREAK.split(text)
+    lines = BREAK.split(text)
     return len(lines), len(lines[-1]) + 1

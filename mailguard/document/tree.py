@@ -13,7 +13,7 @@ Place: TypeAlias = tuple[int, int, int]  # line, column (both from 1), length
 _SECRET = re.compile(
     r"(?<=password: )\s*(\"[^\"]*\"?|'[^']*'?|[^,}\s]+)"  # password: …
     r"|\$argon2[^\s\"',}]+"  # a hash that could be tried against
-    r"|(?<=://)[^\s/@]+:[^\s/@]+(?=@)"  # user:password@ of a URL
+    r"|(?<=://)[^\s/@]+:[^\s/@]+(?=@)|(?<=[?&]password=)[^\s&]+"  # user:password@ of a URL, or in its query
 )
 
 
@@ -51,12 +51,24 @@ class Document:
                 place = at_key if at_key and (key or isinstance(node.value, dict | list)) else node.place
         return place
 
-    def part(self, loc: Loc) -> "Document":
-        """What stands at `loc` as a document of its own, its places still those in the file. KeyError."""
+    def place(self, loc: Loc) -> Place:
+        """Where the value at `loc` itself stands: of a mapping or list where it begins. KeyError."""
+        return self._at(loc).place
+
+    def in_braces(self, loc: Loc) -> bool:
+        """Whether the mapping at `loc` is written as {key: value}, rather than a key a line. KeyError."""
+        line, column, _ = self._at(loc).place
+        return self._lines[line - 1][column - 1 : column] == "{"
+
+    def _at(self, loc: Loc) -> Node:
         node = self._root
         for step in loc:
             node = node.entries[step]
-        return Document(self.path, self._lines, node)
+        return node
+
+    def part(self, loc: Loc) -> "Document":
+        """What stands at `loc` as a document of its own, its places still those in the file. KeyError."""
+        return Document(self.path, self._lines, self._at(loc))
 
     def problem(
         self,

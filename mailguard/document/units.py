@@ -6,31 +6,42 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_IN_WORDS = re.compile(r"(\d{1,12})\s*(s|sec|second|m|min|minute|h|hr|hour|d|day)s?")
 _DIGITS = 12  # far past any sensible wait, and before a number takes long to read
-_CENTURY = 100 * 365 * 86400
+_CENTURY = 100 * 365 * 86_400_000
 _BYTES = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 
 
 class Section(BaseModel):
     """A part of a file: nothing unknown is accepted, nothing changes after reading."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, defer_build=True)
 
 
 def duration(value: object) -> timedelta:
-    """`30s`, `5m`, `1h30m`, `2d` → timedelta. ValueError says what to write instead."""
+    """`200ms`, `30s`, `5m`, `1h30m`, `2d` → timedelta. ValueError says what to write instead."""
     if isinstance(value, timedelta):
         return value
-    parts = re.findall(r"(\d+)([smhd])", value) if isinstance(value, str) else []
+    parts = re.findall(r"(\d+)(ms|[smhd])", value) if isinstance(value, str) else []
     if not parts or "".join(number + unit for number, unit in parts) != value:
-        raise ValueError(f"{value!r} is not a duration: write a number and s, m, h or d, like 30s, 5m, 1h30m, 2d")
+        raise ValueError(f"{value!r} is not a duration: {_meant(value)}")
     if any(len(number) > _DIGITS for number, _ in parts):
         raise ValueError(f"{value!r} is too long")
-    seconds = sum(int(number) * _SECONDS[unit] for number, unit in parts)
-    if seconds > _CENTURY:
+    milliseconds = sum(int(number) * _MILLISECONDS[unit] for number, unit in parts)
+    if milliseconds > _CENTURY:
         raise ValueError(f"{value!r} is longer than a hundred years")
-    return timedelta(seconds=seconds)
+    return timedelta(milliseconds=milliseconds)
+
+
+def _meant(value: object) -> str:
+    """What to write instead of something that is nearly a duration."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return f"it has no unit, write {value}s, {value}m, {value}h or {value}d"
+    found = _IN_WORDS.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+    if found:
+        return f"write {found[1]}{found[2][0]}"
+    return "write a number and s, m, h or d, like 30s, 5m, 1h30m, 2d"
 
 
 def size(value: object) -> int:
@@ -45,9 +56,9 @@ def size(value: object) -> int:
 
 def short(span: timedelta) -> str:
     """A timedelta in the notation of our files: `1h30m`."""
-    left, out = int(span.total_seconds()), ""
-    for unit in "dhms":
-        count, left = divmod(left, _SECONDS[unit])
+    left, out = span // timedelta(milliseconds=1), ""
+    for unit in reversed(_MILLISECONDS):
+        count, left = divmod(left, _MILLISECONDS[unit])
         out += f"{count}{unit}" if count else ""
     return out or "0s"
 

@@ -20,6 +20,7 @@ from mailguard.document.tree import Document, Loc, Node, Place
 __all__ = ["Document", "Loc", "parse", "read"]
 
 MAX_DEPTH = 50
+_TOO_DEEP = (f"nested deeper than {MAX_DEPTH} levels", "check the brackets")
 MAX_UNFOLDED = 10_000  # nodes that aliases may add: generous for people, nothing for a bomb
 
 _TAGS = (None, "!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
@@ -71,6 +72,8 @@ class _Builder:
             line, column = _where(error)
             if line >= len(self.source.lines):  # libyaml takes the end of the last line for a line of its own
                 line, column = len(self.source.lines) - 1, len(self.source.lines[-1])
+            if "nesting depth" in (error.problem or ""):  # libyaml from 0.2.6 looks ahead, and counts to a thousand
+                self.source.fail((line + 1, column + 1, 1), "MG113", *_TOO_DEEP)
             text = self.source.lines[line]
             indent = len(text) - len(text.lstrip(" "))
             if "start any token" in (error.problem or "") and text[indent : indent + 1] == "\t":
@@ -116,7 +119,7 @@ class _Builder:
             how = "if this is text, put it in quotes"
             self._fail(event, "MG114", "a key must be a word, not a list or mapping", how)
         if len(self.open) >= MAX_DEPTH:
-            self._fail(event, "MG113", f"nested deeper than {MAX_DEPTH} levels", "check the brackets")
+            self._fail(event, "MG113", *_TOO_DEEP)
         empty: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
         self.open.append(self._anchored(Node(empty, self._place(event), closed=False), event))
         self.names.append(None)

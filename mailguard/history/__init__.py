@@ -1,6 +1,7 @@
 """Who writes to whom: what was seen, and how unexpected a recipient is.
 
-The first version of `unexpected`. An address stands out when
+Of a sender who is known well enough, the model decides: `doubt.doubts`, which weighs the `signs` of every recipient
+and keeps to a `budget` of alarms. Where it cannot tell, and in tests of rules, an address stands out when
 
 * the sender has never written to it together with any of the other recipients, and those others belong together:
   there is one other, written to before; or two of them were in one mail before; or they share a domain it is not
@@ -20,6 +21,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from mailguard.history.settings import HistorySettings, Learn
+from mailguard.locale import N_
+from mailguard.locale.sayings import counted, saying
 from mailguard.mail.address import domain
 from mailguard.records import Past
 from mailguard.records.past import COUNTED
@@ -32,6 +35,8 @@ def unexpected(past: Past, recipients: Sequence[str], learn: Learn, now: datetim
 
     `recipients` are all of the mail's, Bcc too, without the sender's own address (a copy to oneself says nothing).
     """
+    if past.odd is not None:
+        return past.odd
     if not _learnt(past, learn, now):
         return None
     everyone = frozenset(recipients)
@@ -43,7 +48,7 @@ def unexpected(past: Past, recipients: Sequence[str], learn: Learn, now: datetim
         if not circle[key] and _belong(past, key, others, group=group):
             found[key] = _never_together(past, key, others)
         elif past.thread is not None and key not in past.thread and others & past.thread:
-            found[key] = f"{key} was not on this thread"
+            found[key] = saying("{address} was not on this thread", address=key)
     return found
 
 
@@ -51,7 +56,11 @@ def first_contact(past: Past, recipients: Sequence[str], learn: Learn, now: date
     """The recipients (keys) the sender has never written to; None while the sender is being learnt."""
     if not _learnt(past, learn, now):
         return None
-    return {key: f"You have never written to {key} before" for key in recipients if not past.written.get(key)}
+    return {
+        key: saying("You have never written to {address} before", address=key)
+        for key in recipients
+        if not past.written.get(key)
+    }
 
 
 def _learnt(past: Past, learn: Learn, now: datetime) -> bool:
@@ -73,15 +82,20 @@ def _belong(past: Past, key: str, others: frozenset[str], *, group: bool) -> boo
 
 def _never_together(past: Past, key: str, others: frozenset[str]) -> str:
     known = max(sorted(others), key=lambda other: past.written.get(other, 0))
-    rest = " or any of the others" if len(others) > 1 else ""
     alone = past.written.get(key, 0)
     if alone:
-        return f"You have written {_mails(alone)} to {key}, but never one together with {known}{rest}"
-    rest = " or the others" if len(others) > 1 else ""
-    return f"You have written {_mails(past.written[known])} to {known}, but never one together with {key}{rest}"
+        rest = saying("{address} or any of the others", address=known) if len(others) > 1 else known
+        return _said(alone, key, rest)
+    rest = saying("{address} or the others", address=key) if len(others) > 1 else key
+    return _said(past.written[known], known, rest)
 
 
-def _mails(count: int) -> str:
+def _said(count: int, written: str, other: str) -> str:
     if count >= COUNTED:
-        return f"{COUNTED} mails or more"
-    return "1 mail" if count == 1 else f"{count} mails"
+        form = N_("You have written {most} mails or more to {address}, but never one together with {other}")
+        return saying(form, most=COUNTED, address=written, other=other)
+    return counted(
+        "You have written {number} mail to {address}, but never one together with {other}",
+        "You have written {number} mails to {address}, but never one together with {other}",
+        count, address=written, other=other,
+    )  # fmt: skip

@@ -1,8 +1,13 @@
-"""How much of a sender's past must be known before it is used."""
+"""How much of a sender's past must be known before it is used, and how many alarms it may cost."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
 
 from mailguard.document.units import Section
+from mailguard.history.budget import LEVELS, alarms
+
+Alarms = Annotated[float, BeforeValidator(alarms, json_schema_input_type=str)]
 
 
 class Learn(Section):
@@ -14,8 +19,17 @@ class Learn(Section):
     """Days since the first of them."""
 
 
+class Unexpected(Section):
+    """What `unexpected` may cost."""
+
+    alarms: Alarms = Field(default=1 / LEVELS["medium"], examples=['"1 in 100 mails"'])
+    """Mails of a sender in which somebody is unexpected: "1 in 100 mails", or low (200), medium (100), high (50)."""
+
+
 class HistorySettings(Section):
     """What mailguard learns from mail that was sent."""
 
     learn: Learn = Learn()
     """Until then a sender's history is silent: the rules that ask for it do not fire."""
+    unexpected: Unexpected = Unexpected()
+    """How often somebody may be called unexpected."""

@@ -1,13 +1,13 @@
 """From a verdict to what is stored: each recipient's delivery, the header edits, and who is told."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 
 from mailguard.mail import address, headers
 from mailguard.mail.envelope import Envelope, Recipient, Session
-from mailguard.mail.headers import AddCc, Edit, Prepend, Remove
+from mailguard.mail.headers import AddCc, Drop, Edit, Hide, Prepend, Remove, Withheld
 from mailguard.mail.message import Message
 from mailguard.notices import NoticeSettings
 from mailguard.people import People
@@ -74,16 +74,36 @@ class Desired:
 def arrange(mail: Desired, verdict: Verdict, base: list[Edit]) -> Arrangement:
     """Deliveries, edits and notices for this verdict."""
     flags = _flags(verdict)
+    hidden = {address.key(edit.address) for edit in verdict.edits if isinstance(edit, Hide)}
+    mail = replace(mail, visible=mail.visible - hidden)
     deliveries = [
         _delivery(mail, verdict, recipient, flags)
         for recipient in {address.key(r.address): r for r in reversed(mail.envelope.recipients)}.values()
     ][::-1]
     copies = [added for added in verdict.added if not added.notice_only]
     deliveries += [_copy(mail, verdict, added) for added in copies]
+    return Arrangement(tuple(deliveries), _edits(mail, verdict, copies, base), _notices(mail, verdict, deliveries))
+
+
+def _edits(mail: Desired, verdict: Verdict, copies: list[AddedCopy], base: list[Edit]) -> tuple[Edit, ...]:
+    """The rules' changes below our own trace fields, then the visible copies."""
+    made: list[Edit] = [*verdict.edits, *base]
     visible = [added for added in copies if added.visible]
-    cc_signed = visible and headers.signed(bytes(mail.message.raw[: mail.message.head_size]), "cc")
-    more = [] if cc_signed else [AddCc(added.address) for added in visible]
-    return Arrangement(tuple(deliveries), (*base, *more), _notices(mail, verdict, deliveries))
+    if visible or verdict.edits:
+        head = bytes(mail.message.raw[: mail.message.head_size])
+        signed = visible and headers.signed(head, "cc")
+        made += [Withheld("cc", added.address) if signed else AddCc(added.address) for added in visible]
+        if _nobody_named(head, made):
+            made.insert(len(verdict.edits), Prepend("To", "undisclosed-recipients:;"))
+    return tuple(made)
+
+
+def _nobody_named(head: bytes, made: list[Edit]) -> bool:
+    """Whether the edits leave a mail without To and Cc, which some servers fill in by themselves."""
+    if not any(isinstance(edit, Hide | Drop) for edit in made):
+        return False
+    rest = Message(headers.apply(head, made))
+    return not (rest.raw_fields("to") or rest.raw_fields("cc"))
 
 
 def _flags(verdict: Verdict) -> dict[str, str]:
@@ -99,12 +119,18 @@ def _flags(verdict: Verdict) -> dict[str, str]:
 def _delivery(mail: Desired, verdict: Verdict, recipient: Recipient, flags: dict[str, str]) -> Delivery:
     key = address.key(recipient.address)
     wait = verdict.waits.get(key)
+    external, visible = mail.people.external(recipient.address), key in mail.visible
+    if key in verdict.dropped:
+        return Delivery(
+            recipient, mail.destination(recipient.address), State.CANCELLED, visible=visible, external=external,
+            reason=f"dropped by {verdict.dropped[key]}",
+        )  # fmt: skip
     held = any(hold.covers(key) for hold in verdict.holds)
     times = [mail.now, wait.due_at if wait else mail.now, mail.envelope.hold_until or mail.now]
     return Delivery(
         recipient, mail.destination(recipient.address), State.HELD if held else State.QUEUED,
         due_at=None if held else max(times), shorten=wait.shorten if wait else Shorten.SENDER,
-        flagged=flags.get(key, ""), visible=key in mail.visible, external=mail.people.external(recipient.address),
+        flagged=flags.get(key, ""), visible=visible, external=external,
     )  # fmt: skip
 
 
@@ -123,6 +149,8 @@ def _copy(mail: Desired, verdict: Verdict, added: AddedCopy) -> Delivery:
 
 def _notices(mail: Desired, verdict: Verdict, deliveries: list[Delivery]) -> tuple[NewNotice, ...]:
     told = [NewNotice(NoticeKind.NOTIFY, to, mail.queue_id) for to in verdict.notify if not _same(to, mail.answers)]
+    if verdict.dropped:
+        told.append(NewNotice(NoticeKind.DROPPED, mail.answers, mail.queue_id))
     if any(hold.kind is HoldKind.UNDECIDED for hold in verdict.holds):
         return ()  # it will be decided in a moment: nobody is asked yet
     if verdict.holds:

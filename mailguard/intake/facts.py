@@ -12,7 +12,7 @@ from mailguard.mail.envelope import Envelope, Identity, Proof
 from mailguard.mail.message import Message
 from mailguard.mail.reading import Reading
 from mailguard.people import People
-from mailguard.records import Past
+from mailguard.records import Known, Past
 from mailguard.rules.facts import Facts
 
 
@@ -21,20 +21,13 @@ class Standing:
 
     def __init__(self, past: Past | None, recipients: tuple[str, ...], learn: Learn, now: datetime) -> None:
         self._past, self._recipients, self._learn, self._now = past, recipients, learn, now
-        self._asked = False
-
-    @property
-    def asked(self) -> bool:
-        return self._asked
 
     @cached_property
     def unexpected(self) -> Mapping[str, str] | None:
-        self._asked = True
         return history.unexpected(self._past, self._recipients, self._learn, self._now) if self._past else None
 
     @cached_property
     def first_contact(self) -> Mapping[str, str] | None:
-        self._asked = True
         return history.first_contact(self._past, self._recipients, self._learn, self._now) if self._past else None
 
 
@@ -43,7 +36,7 @@ def gather(
     envelope: Envelope,
     identity: Identity,
     people: People,
-    past: Past | None,
+    known: Known,
     now: datetime,
     learn: Learn,
 ) -> Facts:
@@ -53,11 +46,12 @@ def gather(
     if reading.message.torn:
         raise CannotTell("its header breaks off at a line that is no field, and goes on behind it")
     to, cc, bcc = split_recipients(reading.message, envelope)
-    known = past if past is not None and not people.service(identity.address) else None
+    past = None if people.service(identity.address) else known.past
     others = tuple(key for key in to + cc + bcc if key != address.key(identity.address))
     return Facts(
         reading=reading, envelope=envelope, identity=identity, people=people, now=now, to=to, cc=cc, bcc=bcc,
-        automatic=automatic(reading, envelope, identity, people), standing=Standing(known, others, learn, now),
+        automatic=automatic(reading, envelope, identity, people), standing=Standing(past, others, learn, now),
+        known=known,
     )  # fmt: skip
 
 

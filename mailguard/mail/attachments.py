@@ -1,10 +1,16 @@
 """What is attached: name, kind and size, told without decoding more than the first and last bytes."""
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mailguard.mail import kinds, transfer
 from mailguard.mail.message import Message, Part
 
+SMIME = ("application/pkcs7-mime", "application/x-pkcs7-mime")
+_CARDS = ("text/vcard", "text/x-vcard", "text/directory")
+_SMALL, _SMALL_IMAGE = 1024, 64 * 1024  # bytes
+_LIGHT = frozenset({"image", "audio", "video", "signature"})
 _FIRST = 4096
 _LAST = 32 * 1024
 
@@ -19,11 +25,25 @@ class Attachment:
     inline: bool
     encrypted: bool = False
     kinds: frozenset[str] = frozenset()
+    nested: int = 0  # inside how many attached messages
+
+    @property
+    def opaque(self) -> bool:
+        """Whether there is nothing in it to look into: pictures and signatures within the text.
+
+        What is in an attached message belongs to that message.
+        """
+        return self.nested > 0 or (self.inline and not self.kinds.isdisjoint(_LIGHT))
 
 
 def attachments(message: Message) -> tuple[Attachment, ...]:
     """Every part that is not the mail's own text; those of attached messages too. CannotTell as `parts`."""
-    return tuple(_attachment(message, part) for part in message.parts() if not part.body)
+    return tuple(attachment for _, attachment in files(message))
+
+
+def files(message: Message) -> Iterator[tuple[Part, Attachment]]:
+    """The same, each with where it is in the mail."""
+    return ((part, _attachment(message, part)) for part in message.parts() if not part.body)
 
 
 def _attachment(message: Message, part: Part) -> Attachment:
@@ -38,8 +58,33 @@ def _attachment(message: Message, part: Part) -> Attachment:
         size=transfer.size(raw, *where),
         inline=_inline(message, part, found),
         encrypted=encrypted,
-        kinds=found | {"encrypted"} if encrypted else found,
+        kinds=_kinds(part, found, encrypted=encrypted),
+        nested=part.nested,
     )
+
+
+def digests(message: Message) -> tuple[bytes, ...]:
+    """SHA-256 of each of `attachments`, decoded; b"" for what says nothing of whom it is meant for.
+
+    Those are pictures in the text, calendars, signatures, visiting cards, small images and very small files.
+    """
+    return tuple(_digest(message, part, attachment) for part, attachment in files(message))
+
+
+def _digest(message: Message, part: Part, attachment: Attachment) -> bytes:
+    small = _SMALL_IMAGE if "image" in attachment.kinds else _SMALL
+    if attachment.inline or attachment.nested or attachment.size < small or part.content_type in _CARDS:
+        return b""
+    if not attachment.kinds.isdisjoint({"calendar", "signature"}):
+        return b""
+    whole = transfer.decode(message.raw, part.start, part.end, part.encoding, part.end - part.start)
+    return hashlib.sha256(whole).digest()
+
+
+def _kinds(part: Part, found: frozenset[str], *, encrypted: bool) -> frozenset[str]:
+    if encrypted:
+        return found | {"encrypted"}
+    return (found - {"encrypted"} or frozenset({"other"})) if part.content_type in SMIME else found  # only signed
 
 
 def _name(message: Message, part: Part) -> str:

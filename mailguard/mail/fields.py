@@ -64,6 +64,11 @@ def first(raw: bytes | bytearray) -> int:
     return found.end() if found else 0
 
 
+def count(raw: bytes | bytearray, end: int) -> int:
+    """How many there are before `end`, which `head` gave: its lines, less those that go on."""
+    return raw.count(b"\n", 0, end) - raw.count(b"\n ", 0, end) - raw.count(b"\n\t", 0, end)
+
+
 def fields(raw: bytes | bytearray, start: int, end: int) -> Iterator[Field]:
     """The fields between two offsets of `head`, in order."""
     for found in _ONE.finditer(raw, start, end):

@@ -2,8 +2,10 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass
+from email.header import Header
+from itertools import groupby
 
 from mailguard.mail import charset, fields
 from mailguard.mail.address import key
@@ -14,6 +16,7 @@ _BREAKS = re.compile(r"\r\n(?![ \t]+\S)|(?<!\r)\n|\r(?!\n)|\0")  # a line end th
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SIGNED = re.compile(r"(?:^|;)\s*h\s*=([^;]*)", re.IGNORECASE)
 _LINE_END = re.compile(rb"\r?\n\Z")
+_LONGEST_LINE = 998  # RFC 5322 §2.1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +27,7 @@ class Prepend:
     value: str
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
-        if _BREAKS.search(self.value):
-            raise ValueError(f"the value of {self.name} has a line end that is not followed by a blank and text")
+        _check_folded(self.name, self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,83 @@ class Drop:
         _check_address(self.address)
 
 
-Edit = Prepend | Remove | AddCc | Drop
-_KINDS: dict[str, type[Prepend] | type[Remove] | type[AddCc] | type[Drop]] = {
+@dataclass(frozen=True, slots=True)
+class Hide:
+    """One address leaves To and Cc and gets its copy all the same: it becomes Bcc."""
+
+    address: str
+
+    def __post_init__(self) -> None:
+        _check_address(self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """A field that a rule asks for; `value` is plain text, encoded and folded when it is written."""
+
+    name: str
+    value: str
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        _check_text(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """The first field of this name gets another value, or is made; `value` is already folded."""
+
+    name: str
+    value: str
+
+    def __post_init__(self) -> None:
+        _check_folded(self.name, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Splice:
+    """Bytes of the body replaced: `start` and `end` are offsets in the message as received; see `splice`."""
+
+    start: int
+    end: int
+    octets: str  # what stands there instead, one character a byte
+
+    @property
+    def data(self) -> bytes:
+        return self.octets.encode("latin-1")
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """The subject begins with this, unless it says so already (an answer to a mail that got it before)."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        _check_text(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Nothing is edited: what a rule asked for would break the mail's signature, or `why`. Kept, to be told."""
+
+    what: str  # the action: cc, drop, subject, add_header, disclaimer
+    value: str
+    why: str = ""  # another reason than the signature
+
+
+Edit = Prepend | Remove | AddCc | Drop | Hide | Add | Replace | Prefix | Splice | Withheld
+_KINDS: dict[str, type[Edit]] = {
     "prepend": Prepend,
     "remove": Remove,
     "add_cc": AddCc,
     "drop": Drop,
+    "hide": Hide,
+    "add": Add,
+    "replace": Replace,
+    "prefix": Prefix,
+    "splice": Splice,
+    "withheld": Withheld,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
@@ -79,18 +151,52 @@ def apply(head: bytes, edits: Sequence[Edit]) -> bytes:
 
     A head that gains a field and had no blank line gets one: else the body's first line could become a header.
     """
-    for edit in edits:
-        match edit:
-            case Prepend(name, value):
-                at = fields.first(head)
-                head = _closed(head[:at] + _line(name, value) + head[at:])
-            case Remove(name):
-                head = _without(head, [found for found in _fields(head) if found.name == name.lower()])
-            case AddCc(address):
-                head = _add_cc(head, address)
-            case Drop(address):
-                head = _drop(head, key(address))
+    for leaving, several in groupby(edits, key=lambda edit: isinstance(edit, Drop | Hide)):
+        if leaving:  # together: a thousand of them are one look at the header
+            head = _drop(head, {key(edit.address) for edit in several if isinstance(edit, Drop | Hide)})
+        else:
+            for edit in several:
+                head = _edited(head, edit)
     return head
+
+
+def without_splices(edits: Sequence[Edit]) -> list[Edit]:
+    """For a mail that goes back with its body as it came: without what the header says of another body."""
+    return [edit for edit in edits if not isinstance(edit, Splice | Replace)]
+
+
+def _edited(head: bytes, edit: Edit) -> bytes:
+    match edit:
+        case Prepend(name, value):
+            return _on_top(head, _line(name, value))
+        case Add(name, value):
+            return _on_top(head, _line(name, encoded(name, value)))
+        case Remove(name):
+            return _without(head, [found for found in _fields(head) if found.name == name.lower()])
+        case AddCc(address):
+            return _add_cc(head, address)
+        case Prefix(text):
+            return _prefixed(head, text)
+        case Replace(name, value):
+            return _replaced(head, name, value)
+        case _:
+            return head
+
+
+def _on_top(head: bytes, line: bytes) -> bytes:
+    at = fields.first(head)
+    return _closed(head[:at] + line + head[at:])
+
+
+def kind_of(edit: Edit) -> str:
+    """The edit's name, as `dump` writes it."""
+    return _NAMES[type(edit)]
+
+
+def encoded(name: str, value: str) -> str:
+    """Text as it may stand in a header: RFC 2047 where it needs that, folded."""
+    charset_ = "us-ascii" if value.isascii() and "=?" not in value else "utf-8"
+    return Header(value, charset_, maxlinelen=76, header_name=name).encode(linesep="\r\n")
 
 
 def dump(edits: Sequence[Edit]) -> str:
@@ -130,7 +236,7 @@ def _add_cc(head: bytes, address: str) -> bytes:
     return head[:at] + gap + address.encode() + head[at:]
 
 
-def _drop(head: bytes, unwanted: str) -> bytes:
+def _drop(head: bytes, unwanted: Set[str]) -> bytes:
     for found in reversed([each for each in _fields(head) if each.name in ("to", "cc")]):
         value = head[found.value : found.end]
         text = charset.decode(value)  # the whole field, as who reads it: one part of it may look like another charset
@@ -145,14 +251,38 @@ def _drop(head: bytes, unwanted: str) -> bytes:
     return head
 
 
+def _prefixed(head: bytes, text: str) -> bytes:
+    subjects = [found for found in _fields(head) if found.name == "subject"]
+    if not subjects:
+        return _after(head, fields.head(head)[0], _line("Subject", encoded("Subject", text)))
+    found = subjects[0]
+    value = head[found.value : found.end]
+    if text in fields.text(value):
+        return head
+    # between two encoded words blanks are not shown: then the one behind the prefix is in its word
+    joined = not text.isascii() and value.lstrip().startswith(b"=?")
+    written = b" " + encoded("Subject", f"{text} " if joined else text).encode()
+    line = head[found.start : found.value] + written + value.partition(b"\n")[0]
+    gap = b"\r\n" if len(line) > _LONGEST_LINE else b""
+    gap += b"" if value[:1] in (b" ", b"\t", b"\r", b"\n") else b" "
+    return head[: found.value] + written + gap + head[found.value :]
+
+
+def _replaced(head: bytes, name: str, value: str) -> bytes:
+    found = next((each for each in _fields(head) if each.name == name.lower()), None)
+    if found is None:
+        return _after(head, fields.head(head)[0], _line(name, value))
+    return head[: found.start] + _line(name, value) + head[found.end :]
+
+
 def _offset(value: bytes, text: str, at: int) -> int:
     """The byte where a character is: charsets that are not UTF-8 are read one byte a character."""
     return at if len(text) == len(value) else len(text[:at].encode())
 
 
-def _alone(found: list[Place], unwanted: str) -> list[Place]:
-    """The places of one address; where a comma was forgotten, and others stand in the same one, it stays with them."""
-    others = {place.start for place in found if _key(place.address) != unwanted}
+def _alone(found: list[Place], unwanted: Set[str]) -> list[Place]:
+    """The places of these addresses (keys); where a comma was forgotten and others stand in it too, it stays."""
+    others = {place.start for place in found if _key(place.address) not in unwanted}
     return [place for place in found if place.start not in others]
 
 
@@ -191,9 +321,8 @@ def _fields(head: bytes) -> list[fields.Field]:
 
 
 def _without(head: bytes, gone: Sequence[fields.Field]) -> bytes:
-    for found in reversed(gone):
-        head = head[: found.start] + head[found.end :]
-    return head
+    starts, ends = [found.start for found in gone], [found.end for found in gone]
+    return b"".join(head[start:end] for start, end in zip([0, *ends], [*starts, len(head)], strict=True))
 
 
 def _after(head: bytes, end: int, line: bytes) -> bytes:
@@ -219,6 +348,12 @@ def _text(head: bytes, found: fields.Field) -> str:
     return fields.unfolded(head[found.value : found.end])
 
 
+def _check_folded(name: str, value: str) -> None:
+    _check_name(name)
+    if _BREAKS.search(value):
+        raise ValueError(f"the value of {name} has a line end that is not followed by a blank and text")
+
+
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not the name of a header field")
@@ -227,3 +362,8 @@ def _check_name(name: str) -> None:
 def _check_address(address: str) -> None:
     if not address or _CONTROL.search(address):
         raise ValueError(f"{address!r} cannot be written into a header")
+
+
+def _check_text(text: str) -> None:
+    if not text.strip() or _CONTROL.search(text):
+        raise ValueError(f"{text!r} cannot be written into a header")

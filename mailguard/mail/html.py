@@ -15,7 +15,8 @@ _DATA_URI = re.compile(r"""(=\s*["']?)data:[^"'\s>]{200,}""")
 _NESTING = re.compile(
     r"<(/?)(?!(?:br|img|hr|input|meta|link|p|li|td|tr|th|option|col|source|wbr|dt|dd|area)\b)[A-Za-z]", re.I
 )
-_SKIPPED = frozenset({"script", "style", "head", "title", "template", "noscript", "object", "svg"})
+# What style sheets hide is read: hidden from the one program it may be seen in the next.
+_SKIPPED = frozenset({"script", "style", "head", "title", "template"})
 _BLOCKS = frozenset(
     re.findall(
         r"\w+",
@@ -30,7 +31,9 @@ _QUOTE_CLASS = re.compile(
 _SIGNATURE_CLASS = re.compile(
     r"gmail_signature|moz-signature|protonmail_signature|ms-outlook-mobile-signature|(?:^|\s)signature(?:\s|$)", re.I
 )
-_REPLY_ID = re.compile(r"(?:divRplyFwdMsg|appendonsend|reply-intro|mail-editor-reference-message-container)")
+_REPLY_ID = re.compile(
+    r"(?:divRplyFwdMsg|appendonsend|reply-intro|mail-editor-reference-message-container|stopSpelling)"
+)
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from mailguard.mail.labels import labels
 from mailguard.mail.message import Message, Part
 
 _REPLY = re.compile(
@@ -11,8 +12,6 @@ _REPLY = re.compile(
 _FORWARD = re.compile(r"\s*(?:\[[^\]]{1,40}\]\s*)?(?:fwd?|wg|pd|tr|rv)\s?:", re.IGNORECASE)
 _LABEL = r"(?:strictly |company[- ])?confidential|poufn[ey]|tajne|vertraulich|confidentiel|private|prywatne"
 _SUBJECT_LABEL = re.compile(rf"[\[({{<#*]\s*(?:{_LABEL})\s*[\])}}>*]?|\s*(?:{_LABEL})\s*[:|]", re.IGNORECASE)
-_LABEL_WORD = re.compile(rf"\b(?:{_LABEL}|restricted|secret)\b", re.IGNORECASE)
-_LABEL_HEADERS = ("msip_labels", "x-classification", "x-titus-labels", "x-protective-marking", "x-ms-sensitivity-label")
 _SENSITIVE = frozenset({"private", "personal", "company-confidential"})  # RFC 2156 §5.3.4
 _SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
@@ -94,7 +93,7 @@ def is_confidential(message: Message) -> bool:
     """Marked so: Sensitivity, a label's header, or a mark in the subject like [confidential] or `Poufne:`."""
     if sensitivity(message) in _SENSITIVE or _SUBJECT_LABEL.search(message.subject):
         return True
-    return any(_LABEL_WORD.search(said) for name in _LABEL_HEADERS for said in message.all(name))
+    return any(label.confidential for label in labels(message))
 
 
 def sensitivity(message: Message) -> str:

@@ -67,11 +67,21 @@ _NEW_OFFICE = re.compile(r"\.(?:doc|xls|ppt)[xm]\Z", re.IGNORECASE)
 _PDF_ENCRYPT = re.compile(rb"/Encrypt\b\s*(?:\d|<<)")
 
 
+def of_extension(extension: str) -> frozenset[str]:
+    """What a name with this extension (lower case, no dot) says it is; empty when that says nothing."""
+    return _EXTENSIONS.get(extension, frozenset())
+
+
+def of_type(content_type: str) -> frozenset[str]:
+    """What a declared type says it is; empty when that says nothing."""
+    return frozenset(kind for kind, pattern in _TYPES if pattern.match(content_type))
+
+
 def kinds(name: str, content_type: str, first: bytes) -> frozenset[str]:
     """Never empty. `first` are the first decoded bytes, a few KB."""
     extension = name.rpartition(".")[2].lower() if "." in name else ""
-    found = set(_EXTENSIONS.get(extension, ()))
-    found |= {kind for kind, pattern in _TYPES if pattern.match(content_type)}
+    found = set(of_extension(extension))
+    found |= of_type(content_type)
     found |= _by_magic(first)
     if "office" in found and first.startswith(_ZIP) and extension != "zip":
         found.discard("archive")

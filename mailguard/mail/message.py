@@ -4,11 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from mailguard.mail import charset, fields, mailboxes, mime, transfer
 from mailguard.mail.mime import Part
 
-__all__ = ["Mailbox", "Message", "Part"]
+__all__ = ["LONG_HEAD", "Mailbox", "Message", "Part"]
+
+LONG_HEAD = 16 * 1024  # octets of header that are read within some tens of milliseconds, however they are written
 
 _ID = re.compile(r"<[^<>\s\x00-\x1f\x7f-\x9f]{1,990}>")
 _REFERENCES = 1000
@@ -28,6 +31,7 @@ class Message:
     def __init__(self, raw: bytes | bytearray | memoryview) -> None:
         self.raw: bytes | bytearray = _buffer(raw)
         self._end, self.head_size = fields.head(self.raw)
+        self._read: dict[str, list[Mailbox]] = {}
 
     def get(self, name: str) -> str | None:
         """The first field of this name: unfolded, RFC 2047 decoded, on one line; None when there is none."""
@@ -43,12 +47,7 @@ class Message:
 
     def mailboxes(self, *names: str) -> tuple[Mailbox, ...]:
         """Every mailbox in these fields, of every field where one is repeated, groups opened."""
-        return tuple(
-            Mailbox(mailboxes.display(place.name), charset.clean(place.address))
-            for name in names
-            for data in self.raw_fields(name)
-            for place in mailboxes.places(charset.decode(data))
-        )
+        return tuple(chain.from_iterable(map(self._boxes, names)))
 
     @cached_property
     def subject(self) -> str:
@@ -59,6 +58,16 @@ class Message:
     def torn(self) -> frozenset[str]:
         """Names of fields behind a line that is none and so ended the header: some readers will see those."""
         return fields.torn(self.raw, self._end)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of its header's fields, in lower case."""
+        return frozenset(self._fields)
+
+    @property
+    def field_count(self) -> int:
+        """How many fields the header has; known before any of them is read."""
+        return fields.count(self.raw, self._end)
 
     @cached_property
     def message_id(self) -> str:
@@ -73,6 +82,15 @@ class Message:
         """The <ids> of In-Reply-To and References, each once."""
         said = (fields.unfolded(data) for name in ("in-reply-to", "references") for data in self.raw_fields(name))
         return tuple(dict.fromkeys(found for text in said for found in _ID.findall(text)))[:_REFERENCES]
+
+    @cached_property
+    def parent(self) -> str:
+        """The <id> it answers: In-Reply-To's, else the last of References; '' when it names none."""
+        for name, place in (("in-reply-to", 0), ("references", -1)):
+            said = [found[0] for data in self.raw_fields(name) for found in _ID.finditer(fields.unfolded(data))]
+            if said:
+                return said[place]
+        return ""
 
     def parts(self) -> Iterator[Part]:
         """The leaves of the MIME tree and attached messages, in order; CannotTell when there are too many."""
@@ -92,6 +110,16 @@ class Message:
         for each in fields.fields(self.raw, fields.first(self.raw), self._end):
             found.setdefault(each.name, []).append(each)
         return found
+
+    def _boxes(self, name: str) -> list[Mailbox]:
+        """Of one field, which several ask for: who may send it, who gets it, which rule it is for."""
+        if name not in self._read:
+            self._read[name] = [
+                Mailbox(mailboxes.display(place.name), charset.clean(place.address))
+                for data in self.raw_fields(name)
+                for place in mailboxes.places(charset.decode(data))
+            ]
+        return self._read[name]
 
     def _named(self, name: str) -> list[fields.Field]:
         return self._fields.get(name.lower(), [])

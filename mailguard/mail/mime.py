@@ -49,6 +49,7 @@ class Part:
     alternative: int = 0
     containers: tuple[str, ...] = ()  # content types from the outside in
     body: bool = False  # shown as the mail's own text (or an attached mail's), not a file
+    head: int = 0  # where its header starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,7 @@ class _Walker:
             nested=sum(kind.startswith("message/") for kind in place.containers),
             alternative=place.alternative,
             containers=place.containers,
+            head=start,
         )
 
 

@@ -1,68 +1,20 @@
 """Whose words a line is: the author's, somebody quoted, or a signature or disclaimer nobody typed today.
 
 When in doubt a line is the author's: a guard that overlooks new words is worse than one that reads too much.
-English, Polish, German, French and Spanish mail programs are known.
 """
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from mailguard.mail import marks
 
 QUOTED, SIGNATURE, QUOTED_FROM_HERE = "q", "s", "Q"
 SIGNATURE_LINES = 25  # a longer text below "-- " is no signature
 DISCLAIMER_SIGNS = 2  # different legal words in one paragraph: "this e-mail is confidential" alone is the author's
 TITLE = 60  # characters of a paragraph that is nothing but a title
-
-_WROTE = re.compile(
-    r"(?:\bwrote|\bnapisał(?:\(a\)|a|/a)?|\bpisze|\bpisał(?:\(a\)|a)?|\bschrieb\b[^:]{0,120}|\ba écrit|\bescribió"
-    r"|\bha scritto)\s*:\Z",
-    re.IGNORECASE,
-)
-_RULERS = tuple("-_=*")
-_WHEN = re.compile(r"(?:On|W dniu|Dnia|Am|Le|El|Il|At)\b.*\d", re.IGNORECASE)
-_WHO = re.compile(r".*[<@]")
-_SEPARATOR = re.compile(
-    r"(?:[-_=*]{2,}\s*(?:original message|forwarded message|wiadomość oryginalna|oryginalna wiadomość"
-    r"|wiadomość przekazana|przekazana wiadomość|treść przekazanej wiadomości|wiadomość przesłana dalej"
-    r"|ursprüngliche nachricht|originalnachricht|weitergeleitete nachricht|message d['’]origine|message original"
-    r"|message transféré|mensaje original|mensaje reenviado|forwarded by .{1,200})\s*[-_=*]*"
-    r"|begin forwarded message:|anfang der weitergeleiteten nachricht:|początek przekazywanej wiadomości:"
-    r"|début du message (?:transféré|réexpédié)\s*:|inicio del mensaje reenviado:)\s*",
-    re.IGNORECASE,
-)
-_FROM = re.compile(r"[*\s]{0,3}(?:From|Od|Von|De|Da)\s?\*?\s?:\s?\*?\s*\S.{0,300}", re.IGNORECASE)
-_OTHER_HEADER = re.compile(
-    r"[*\s]{0,3}(?:(Sent|Date|Wysłano|Data|Gesendet|Datum|Envoyé|Enviado(?: el)?|Fecha)"
-    r"|To|Do|An|À|A|Para|Subject|Temat|Betreff|Objet|Asunto|Cc|DW|Kopia)\s?\*?\s?:",
-    re.IGNORECASE,
-)
-_MARK = re.compile(r"\s{0,3}((?:[>|]\s?)+)")
-_DISCLAIMER_TITLE = re.compile(
-    r"\W*(?:confidentiality (?:notice|note|statement)|(?:legal |e-?mail )?disclaimer|legal notice|important notice"
-    r"|klauzula (?:o )?poufności|zastrzeżenie(?: prawne)?|nota prawna"
-    r"|vertraulichkeitshinweis|haftungsausschluss|rechtlicher hinweis|wichtiger hinweis"
-    r"|avis de confidentialité|aviso legal)\b",
-    re.IGNORECASE,
-)
-_DISCLAIMER_OPENER = re.compile(
-    r"\b(?:th(?:is|e) (?:contents? of this |information (?:contained )?in this )?"
-    r"(?:e-?mail|message|communication|transmission)"
-    r"|if you (?:are not|have received|received)"
-    r"|(?:niniejsz[aey]|t[ae]|treść (?:tej|niniejszej)) (?:wiadomoś|e-?mail|korespondencj|informacj)"
-    r"|informacje (?:zawarte|przekazane)|jeśli nie (?:jest|są) |jeżeli nie (?:jest|są) "
-    r"|diese (?:e-?mail|nachricht)|der inhalt dieser (?:e-?mail|nachricht)|wenn sie nicht der|sollten sie "
-    r"|ce (?:message|courriel)|este (?:mensaje|correo))",
-    re.IGNORECASE,
-)
-_LEGAL = (
-    r"intended (?:only |solely |exclusively )?(?:for|recipient)|addressee|named recipient|privileged|\bin error\b"
-    r"|notify (?:the|us)|unauthori[sz]ed|disseminat|strictly prohibited|delete (?:it|this|the)|disclos"
-    r"|legally protected"
-    r"|adresat|odbiorc|omyłk|pomyłk|przeznaczon|prawnie chronion|usunię|zawiadomi|powiadomi|zabronion|ujawni"
-    r"|empfänger|irrtümlich|vernichten|unbefugt|weitergabe|rechtlich geschützt|nicht gestattet"
-    r"|destinataire|destinatario|confidentiel|confidencial|par erreur|por error"
-)
-_LEGAL_WORD = re.compile(_LEGAL, re.IGNORECASE)
+CLOSING_LINES = 14  # below "Best regards": name, firm, street, telephone
+CLOSING_WIDTH = 100  # a longer line there is a sentence
+NAME_WORDS = 5
 
 
 class Line(NamedTuple):
@@ -80,6 +32,13 @@ class Split(NamedTuple):
     signature: str
 
 
+class Spoken(NamedTuple):
+    """Lines that a person wrote, and those that say whose they are: "Kim <kim@client.example> wrote:", "From: …"."""
+
+    lines: list[str]
+    heads: list[str]
+
+
 def split(lines: Sequence[Line]) -> Split:
     """Every line into one of the three, in order."""
     new: list[str] = []
@@ -95,8 +54,8 @@ def split(lines: Sequence[Line]) -> Split:
             at += length
             all_quoted = not _marked_next(lines, at)
             continue
-        if all_quoted or line.kind == QUOTED or _MARK.match(line.text):
-            quoted.append(_MARK.sub("", line.text, count=1))
+        if all_quoted or line.kind == QUOTED or marks.MARK.match(line.text):
+            quoted.append(marks.MARK.sub("", line.text, count=1))
         else:
             (signature if line.kind == SIGNATURE else new).append(line.text)
         at += 1
@@ -104,41 +63,55 @@ def split(lines: Sequence[Line]) -> Split:
     return Split(_join(kept), _join(quoted), _join(signature + closing))
 
 
+def spoken(text: str) -> Spoken:
+    """What a person wrote of a text or a quotation: no signature at its end, no disclaimer, no "… wrote:"."""
+    lines, kept, heads, at = [Line(line) for line in text.split("\n")], list[str](), list[str](), 0
+    while at < len(lines):
+        said = lines[at].text[:400].strip()
+        head = marks.SEPARATOR.fullmatch(said) or marks.FROM.fullmatch(said) or marks.OTHER_HEADER.match(said)
+        length = _attribution(lines, at) or bool(head)
+        (heads if length else kept).extend(line.text for line in lines[at : at + max(length, 1)])
+        at += max(length, 1)
+    return Spoken(_signature(kept)[0], heads)
+
+
 def _starts_quote(lines: Sequence[Line], at: int) -> bool:
     """A separator, or a block of From / Sent / To / Subject lines, as Outlook writes it."""
     text = lines[at].text[:400].strip()
-    if (text[:1] in _RULERS or text[-1:] == ":") and _SEPARATOR.fullmatch(text):
+    if (text[:1] in marks.RULERS or text[-1:] in marks.COLONS) and marks.SEPARATOR.fullmatch(text):
         return True
-    if ":" not in text[:12] or not _FROM.fullmatch(text):
+    if not (":" in text[:14] or "：" in text[:14]) or not marks.FROM.fullmatch(text):
         return False
-    block = [_OTHER_HEADER.match(line.text[:400]) for line in lines[at + 1 : at + 10]]
+    block = [marks.OTHER_HEADER.match(line.text[:400]) for line in lines[at + 1 : at + 10]]
     return sum(found is not None for found in block) > 1 and any(found and found[1] for found in block)
 
 
 def _attribution(lines: Sequence[Line], at: int) -> int:
     """How many lines "On … wrote:" takes here, wrapped over up to three; 0 = it is none."""
-    if not any(line.text.endswith(":") for line in lines[at : at + 3]):
+    if not any(line.text.endswith(marks.COLONS) for line in lines[at : at + 3]):
         return 0
     window: list[str] = []
     for line in lines[at : at + 3]:
-        if line.kind or not line.text.strip() or _MARK.match(line.text):
+        if line.kind or not line.text.strip() or marks.MARK.match(line.text):
             return 0
         window.append(line.text[:400].strip())
-        if window[-1].endswith(":"):
+        if window[-1].endswith(marks.COLONS):
             break
-    if not window or not _WROTE.search(" ".join(window)[-200:]):
+    if window and marks.DATED.fullmatch(" ".join(window)):
+        return len(window)
+    if not window or not marks.WROTE.search(" ".join(window)[-200:]):
         return 0
-    if _WHEN.match(" ".join(window)):
+    if marks.WHEN.match(" ".join(window)):
         return len(window)
     # no date in front: only the last lines that name somebody, never the author's own line above them
-    return len(window) if _WHO.match(" ".join(window)) and not _WHO.match(" ".join(window[1:])) else 0
+    return len(window) if marks.WHO.match(" ".join(window)) and not marks.WHO.match(" ".join(window[1:])) else 0
 
 
 def _marked_next(lines: Sequence[Line], at: int) -> bool:
     """Whether the quotation that follows carries its own marks, so that what is behind it is new again."""
     for line in lines[at : at + 5]:
         if line.text.strip():
-            return line.kind == QUOTED or _MARK.match(line.text) is not None
+            return line.kind == QUOTED or marks.MARK.match(line.text) is not None
     return False
 
 
@@ -150,20 +123,42 @@ def _signature(lines: list[str]) -> tuple[list[str], list[str]]:
             if sum(1 for line in lines[at:] if line.strip()) <= SIGNATURE_LINES:
                 lines, closing = lines[:at], lines[at:]
             break
+    phone = [line for line in lines if marks.SENT_FROM.fullmatch(line.strip())]
+    lines, below = _regards([line for line in lines if line not in phone])
+    closing = [*below, *phone, *closing]
     kept: list[str] = []
     expected = False  # the paragraph before was a disclaimer or its title
     for paragraph in _paragraphs(lines):
         text = " ".join(paragraph)
-        title = _DISCLAIMER_TITLE.match(text) is not None
-        opener = _DISCLAIMER_OPENER.search(text[:200]) is not None
+        title = marks.DISCLAIMER_TITLE.match(text) is not None
+        opener = marks.DISCLAIMER_OPENER.search(text[:200]) is not None
         legal = (title or opener or expected) and _signs(text) >= DISCLAIMER_SIGNS
         expected = legal or (title and len(text) < TITLE)
         (closing if expected else kept).extend([*paragraph, ""])
     return kept, closing
 
 
+def _regards(lines: list[str]) -> tuple[list[str], list[str]]:
+    """(up to "Best regards", name and firm below it), where a telephone number, link or address is among these."""
+    for at in range(len(lines) - 1, max(-1, len(lines) - 2 * CLOSING_LINES), -1):
+        if marks.REGARDS.fullmatch(lines[at].strip()):
+            below = [line for line in lines[at + 1 :] if line.strip()]
+            return (lines[: at + 1], lines[at + 1 :]) if _card(below) else (lines, [])
+    return lines, []
+
+
+def _card(lines: list[str]) -> bool:
+    """Whether these are somebody's name and how to reach them, and no sentence."""
+    if not lines or len(lines) > CLOSING_LINES or any(len(line) > CLOSING_WIDTH for line in lines):
+        return False
+    name = lines[0].strip()
+    if len(name.split()) > NAME_WORDS or name.endswith((".", "!", "?", ":")):
+        return False
+    return not any(map(marks.POSTSCRIPT.match, lines)) and any(map(marks.CONTACT.search, lines))
+
+
 def _signs(text: str) -> int:
-    return len({found.lower() for found in _LEGAL_WORD.findall(text)})
+    return len({found.lower() for found in marks.LEGAL_WORD.findall(text)})
 
 
 def _paragraphs(lines: Sequence[str]) -> list[list[str]]:

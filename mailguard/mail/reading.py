@@ -2,9 +2,11 @@
 
 from functools import cached_property
 
-from mailguard.mail.attachments import Attachment, attachments
+from mailguard.mail.attachments import Attachment, attachments, digests
+from mailguard.mail.invited import invited
 from mailguard.mail.kind import MailKind, kind
 from mailguard.mail.message import Message
+from mailguard.mail.sketch import Sketch, passages, sketch
 from mailguard.mail.text import Text, body_text
 
 
@@ -23,5 +25,22 @@ class Reading:
         return attachments(self.message)
 
     @cached_property
+    def digests(self) -> tuple[bytes, ...]:
+        return digests(self.message)
+
+    @cached_property
+    def invited(self) -> tuple[str, ...]:
+        return invited(self.message)
+
+    @cached_property
     def kind(self) -> MailKind:
         return kind(self.message)
+
+    @cached_property
+    def sketch(self) -> Sketch:
+        return sketch(self.text, passed_on=self.kind.forward)
+
+    @cached_property
+    def quoted_passages(self) -> tuple[int, ...]:
+        """Of the quoted text: what to ask for where it was before."""
+        return passages(self.text.quoted)

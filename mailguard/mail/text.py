@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mailguard.errors import CannotTell
-from mailguard.mail import charset, html
+from mailguard.mail import charset, homoglyphs, html
 from mailguard.mail.message import Message, Part
 from mailguard.mail.quotes import Line, Split, split
 
@@ -14,7 +14,8 @@ LIMIT = 8 << 20  # decoded bytes of text in one mail
 _PIECE = 64 * 1024  # characters folded in one go
 
 _INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\u0332-\u0338\U000e0000-\U000e01ef]"  # strokes through a letter, and tags that nothing shows
 )
 
 _META = re.compile(rb"""charset\s*=\s*["']?([A-Za-z0-9_.:\-]{1,40})""", re.IGNORECASE)
@@ -62,17 +63,27 @@ def body_text(message: Message) -> Text:
     return Text(*("\n".join(filter(None, each)) for each in zip(*texts, strict=True)) if texts else ())
 
 
-def fold(text: str) -> str:
-    """For matching words: NFKC, casefolded, soft hyphens and zero-width characters gone, white space one blank."""
-    return " ".join(filter(None, map(_folded, _pieces(text))))
+def fold(text: str, whole: bool = True) -> str:
+    """For matching words: as `legible`, casefolded, white space one blank."""
+    return " ".join(filter(None, (_folded(piece, whole) for piece in pieces(text))))
 
 
-def _folded(text: str) -> str:
-    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
-    return " ".join(unicodedata.normalize("NFKC", text).split())
+def legible(text: str, whole: bool = True) -> str:
+    """As a reader takes it: NFKC, soft hyphens and zero-width characters gone, `homoglyphs.unmask`ed."""
+    return text if text.isascii() else "".join(_legible(piece, whole) for piece in pieces(text))
 
 
-def _pieces(text: str) -> Iterator[str]:
+def _legible(text: str, whole: bool) -> str:
+    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", charset.mended(text)))
+    return homoglyphs.unmask(text, whole)
+
+
+def _folded(text: str, whole: bool) -> str:
+    text = (text if text.isascii() else _legible(text, whole)).casefold()
+    return " ".join((text if text.isascii() else unicodedata.normalize("NFKC", text)).split())
+
+
+def pieces(text: str) -> Iterator[str]:
     """Cut at white space: each step keeps the interpreter to itself, and others must have their turn."""
     start = 0
     while len(text) - start > _PIECE:
@@ -102,7 +113,11 @@ def _calendar(text: str) -> list[str]:
 
 def _words(text: str) -> list[tuple[str, str]]:
     """(as written, as compared): without punctuation, which differs between alternatives."""
-    return [(word, plain) for word in text.split() if (plain := _PUNCTUATION.sub("", fold(word)))]
+    written = text.split()
+    folded = fold(text).split()
+    if len(folded) != len(written):  # a word was nothing but invisible, or is two when it is folded
+        folded = [fold(word) for word in written]
+    return [(word, plain) for word, each in zip(written, folded, strict=True) if (plain := _PUNCTUATION.sub("", each))]
 
 
 def _pairs(words: list[tuple[str, str]]) -> Iterable[tuple[str, str]]:

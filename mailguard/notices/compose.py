@@ -11,17 +11,22 @@ from email.policy import compat32
 from email.utils import format_datetime
 from zoneinfo import ZoneInfo
 
+from mailguard.locale import N_, Language, When
 from mailguard.mail.transfer import portable
 from mailguard.notices import words
 from mailguard.notices.fate import Stage
 from mailguard.notices.section import Section, Teller
 from mailguard.notices.settings import NoticeSettings
-from mailguard.notices.when import When
 from mailguard.records import NewNotice, NoticeClaim, NoticeKind, Power
 
 _UTF8 = Charset("utf-8")
 _UTF8.body_encoding = QP
-_OF_NO_MAIL = (NoticeKind.CODE, NoticeKind.ALERT)
+_OF_NO_MAIL = (NoticeKind.CODE, NoticeKind.DELEGATE, NoticeKind.ALERT, NoticeKind.HELP)
+WRITTEN = N_("This note was written by mailguard, which looks after outgoing mail in your organization.")
+WRITTEN_BY_NOBODY = N_(
+    "This note was written by mailguard, which looks after outgoing mail in your organization. "
+    "Nobody reads answers to it."
+)
 _GIVES_BACK = (NoticeKind.RETURNED, NoticeKind.EXPIRED)
 
 
@@ -34,20 +39,31 @@ def render(
     now: datetime,
     message_id: str,
     originals: Mapping[str, bytes],
+    reply_to: str = "",
+    language: str = "",
 ) -> bytes:
     """One message with CRLF line ends for one person, about one mail or several.
 
     `links`: queue id → URL. `originals`: queue id → the mail as received, attached for those that come back.
+    `language`: what this person reads, where it is not the organization's.
+    `reply_to`: where an answer to this notice acts; '' where answers go to nobody.
     It holds 8-bit bytes only where an original does.
     """
-    when = When(ZoneInfo(organization_zone), settings.language, now)
-    teller = Teller(settings.language, when, settings.preview == "minimal")
+    spoken = Language(language or settings.language)
+    teller = Teller(spoken, When(ZoneInfo(organization_zone), spoken, now), settings.preview == "minimal")
     given = {n.queue_id: originals[n.queue_id] for n in _told(claim) if _gives_back(n) and n.queue_id in originals}
     sections = [_section(teller, claim, notice, links, given) for notice in _told(claim)]
     lead = _digest(teller, sections) if len(sections) > 1 else None
     shown = [lead, *sections] if lead else sections
-    body = _body(settings.language, shown, list(given.values()), message_id)
-    return _head(claim, settings, shown[0].subject, sections, now, message_id) + body
+    footer = _footer(spoken, sections, reply_to)
+    body = _body(spoken, shown, list(given.values()), message_id, footer)
+    return _head(claim, settings, shown[0].subject, sections, now, message_id, reply_to) + body
+
+
+def _footer(language: Language, sections: Sequence[Section], reply_to: str) -> str:
+    if not reply_to:
+        return language.say(WRITTEN_BY_NOBODY)
+    return " ".join(filter(None, (language.say(WRITTEN), *(section.answer for section in sections))))
 
 
 def _told(claim: NoticeClaim) -> list[NewNotice]:
@@ -65,6 +81,10 @@ def _section(
 ) -> Section:
     if notice.kind is NoticeKind.ALERT:
         return teller.alert(notice)
+    if notice.kind is NoticeKind.DELEGATE:
+        return teller.delegate(notice)
+    if notice.kind is NoticeKind.HELP:
+        return teller.help()
     mail = claim.mails.get(notice.queue_id)
     if mail is None or notice.kind is NoticeKind.CODE:
         return teller.code(notice, mail)
@@ -98,11 +118,13 @@ def _head(
     sections: Sequence[Section],
     now: datetime,
     message_id: str,
+    reply_to: str,
 ) -> bytes:
     about = list(dict.fromkeys(mail.message_id for mail in claim.mails.values() if _is_id(mail.message_id)))
     fields = {
-        "From": f'"{words.labels(settings.language)["sender_name"]}" <{settings.sender}>',
+        "From": f'"mailguard" <{settings.sender}>',
         "To": f"<{claim.person}>",
+        "Reply-To": f"<{reply_to}>" if reply_to else "",
         "Subject": _encoded(subject),
         "Date": format_datetime(now),
         "Message-ID": message_id,
@@ -134,9 +156,11 @@ def _expires(sections: Sequence[Section], now: datetime) -> str:
     return format_datetime(max(known)) if known and len(known) == len(sections) else ""
 
 
-def _body(language: str, sections: Sequence[Section], originals: Sequence[bytes], message_id: str) -> bytes:
-    text = _text(words.page(language, "layout.txt", {"sections": sections}), "plain")
-    markup = _text(words.page(language, "layout.html", {"sections": sections}), "html")
+def _body(
+    language: Language, sections: Sequence[Section], originals: Sequence[bytes], message_id: str, footer: str
+) -> bytes:
+    text = _text(words.page(language, "layout.txt", {"sections": sections, "footer": footer}), "plain")
+    markup = _text(words.page(language, "layout.html", {"sections": sections, "footer": footer}), "html")
     seed = hashlib.sha256(message_id.encode()).hexdigest()[:24]
     both = _multipart("alternative", f"=_alt_{seed}", [text, markup])
     if not originals:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from mailguard.mail.address import key
-from mailguard.records import Action, Delivery, Hold, HoldKind, Mail, Mode, OnExpiry, State
+from mailguard.records import OWN_WAIT, Action, Delivery, Hold, HoldKind, Mail, Mode, OnExpiry, State
 
 _SAFEST = (OnExpiry.RETURN, OnExpiry.DISCARD, OnExpiry.SEND)
 
@@ -82,7 +82,14 @@ def whys(mail: Mail, *, quote: bool) -> tuple[Why, ...]:
     hits = [hit for hit in mail.hits if hit.mode is Mode.ENFORCE and hit.action >= Action.DELAY]
     if not quote:
         holds, hits = tuple(hold for hold in holds if hold.kind is HoldKind.STOPPED), []
-    return tuple(dict.fromkeys([*(Why(h.rule, h.reason) for h in hits), *(Why(h.rule, h.reason) for h in holds)]))
+    return tuple(
+        dict.fromkeys([*(Why(_named(h.rule), h.reason) for h in hits), *(Why(h.rule, h.reason) for h in holds)])
+    )
+
+
+def _named(rule: str) -> str:
+    """'' where no rule said so."""
+    return "" if rule == OWN_WAIT else rule
 
 
 def has_copy(mail: Mail, person: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from mailguard.document.units import Duration, Section
+from mailguard.locale import Name
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
@@ -25,7 +26,9 @@ class NoticeSettings(Section):
 
     sender: str
     """The address notices come from; nobody may send as it."""
-    language: Literal["en", "pl"] = "en"
+    answers: bool = True
+    """Whether answers to notices are read: mail to `sender` goes to nobody then."""
+    language: Name = "en"
     """The language of notices and pages."""
     delayed: Literal["always", "risky", "never"] = "risky"
     """Whether a mail that only waits is worth a notice; risky: when a recipient was flagged."""

@@ -15,7 +15,7 @@ Report = Callable[..., Problem]
 
 def check(document: Document, file: PeopleFile, people: People) -> Iterator[Problem]:
     """Every finding about who these people are to each other."""
-    yield from _twice(document, file)
+    yield from _twice(document, file, people)
     for number, person in enumerate(file.people):
         report = partial(document.problem, context=person.address)
         yield from _person(report, ("people", number), person, people)
@@ -24,19 +24,20 @@ def check(document: Document, file: PeopleFile, people: People) -> Iterator[Prob
     yield from _orders(document, file, people)
 
 
-def _twice(document: Document, file: PeopleFile) -> Iterator[Problem]:
-    seen: dict[str, tuple[str, Loc]] = {}
+def _twice(document: Document, file: PeopleFile, people: People) -> Iterator[Problem]:
+    mailbox = people.organization.spellings.mailbox
+    seen: dict[str, tuple[str, Loc, str]] = {}
     for number, person in enumerate(file.people):
         places: list[tuple[str, Loc]] = [(person.address, ("people", number, "address"))]
         places += [(alias, ("people", number, "aliases", at)) for at, alias in enumerate(person.aliases)]
         for address, loc in places:
-            first = seen.setdefault(key(address), (person.address, loc))
-            if first[1] is not loc:
-                line = document.mark(first[1])[0]
-                message = f"{address} already belongs to {first[0]} (line {line})"
+            owner, there, same = seen.setdefault(mailbox(key(address)), (person.address, loc, key(address)))
+            if there is not loc and (owner != person.address or same == key(address)):
+                line = document.mark(there)[0]
+                message = f"{address} already belongs to {owner} (line {line})"
                 yield document.problem(loc, "MG302", message, "an address has one owner: keep one of the two")
     for name in file.lists:
-        if key(name) in seen:
+        if mailbox(key(name)) in seen:
             message = f"{name} is a person's address and a list's"
             yield document.problem(("lists", name), "MG310", message, "keep one of the two", key=True)
 
@@ -49,6 +50,7 @@ def _person(report: Report, at: Loc, person: PersonEntry, people: People) -> Ite
         ("assistant", assistant, place),
         ("manager", person.manager, (*at, "manager")),
         ("owner", person.owner, (*at, "owner")),
+        ("delegate", person.delegate.to if person.delegate else None, (*at, "delegate", "to")),
     ):
         if address is not None:
             yield from _role(partial(report, loc), role, address, person, people)
@@ -57,6 +59,7 @@ def _person(report: Report, at: Loc, person: PersonEntry, people: People) -> Ite
         how = "add the domain to organization.domains if it is ours"
         yield report((*at, "address"), "MG304", message, how, severity="warning")
     yield from _service(report, at, person)
+    yield from _shared(report, at, person, people)
 
 
 def _role(report: Report, role: str, address: str, person: PersonEntry, people: People) -> Iterator[Problem]:
@@ -78,6 +81,21 @@ def _service(report: Report, at: Loc, person: PersonEntry) -> Iterator[Problem]:
         message = f"{person.address} has an owner but is no service"
         how = "add service: true, or remove owner"
         yield report((*at, "owner"), "MG309", message, how, severity="warning", key=True)
+
+
+def _shared(report: Report, at: Loc, person: PersonEntry, people: People) -> Iterator[Problem]:
+    if person.members and not person.shared:
+        message = f"{person.address} has members but is no shared mailbox"
+        how = "add shared: true; a distribution list stands under lists"
+        yield report((*at, "members"), "MG309", message, how, severity="warning", key=True)
+    if person.shared and person.service:
+        message = f"{person.address} is shared by people and a service, which nobody reads"
+        yield report((*at, "shared"), "MG309", message, "keep one of the two", severity="warning", key=True)
+    for number, member in enumerate(person.members):
+        if people.external(member):
+            own = ", ".join(people.organization.domains)
+            message = f"the member {member} is outside the organization"
+            yield report((*at, "members", number), "MG303", message, f"name someone in {own}")
 
 
 def _groups(document: Document, file: PeopleFile, people: People) -> Iterator[Problem]:

@@ -3,11 +3,13 @@
 from datetime import date
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from mailguard.document.model import BadValue
 from mailguard.document.units import Section
+from mailguard.locale import Name
 from mailguard.people.fields import Address, AddressPattern, Day
-from mailguard.people.people import Assistant, Directory, NoContact, Person
+from mailguard.people.people import Assistant, Delegate, Directory, NoContact, Person
 
 
 class AssistantEntry(Section):
@@ -19,6 +21,27 @@ class AssistantEntry(Section):
     """copy: the whole mail. notice: only sender, subject and a link to stop it."""
 
 
+class DelegateEntry(Section):
+    """Who approves in somebody's place."""
+
+    to: Address
+    """Whose approval is asked for instead."""
+    from_: Day | None = Field(None, alias="from")
+    """The first day; without it, already now."""
+    until: Day | None = None
+    """The last day; without it, until the entry is removed."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "DelegateEntry":
+        if self.from_ and self.until and self.until < self.from_:
+            raise BadValue(f"until {self.until} is before from {self.from_}", "write the first day as from")
+        return self
+
+    def delegate(self) -> Delegate:
+        first, last = (date.fromisoformat(day) if day else None for day in (self.from_, self.until))
+        return Delegate(self.to, first, last)
+
+
 class PersonEntry(Section):
     """One mailbox of the organization."""
 
@@ -26,6 +49,10 @@ class PersonEntry(Section):
     """The main address."""
     name: str = ""
     """How notices call this person."""
+    language: Name | None = None
+    """The language of what this person reads, where it is not `notices.language`."""
+    title: str = ""
+    """What this person is, like "Head of Sales"; rules ask for it with `{title: …}`."""
     aliases: tuple[Address, ...] = ()
     """Other addresses of the same mailbox."""
     groups: tuple[str, ...] = ()
@@ -34,10 +61,16 @@ class PersonEntry(Section):
     """Who gets a copy, and may stop mail to this person."""
     manager: Address | None = None
     """Who `manager_of_sender` means."""
+    delegate: DelegateEntry | None = None
+    """Who is asked to approve while this person is away: {to: ADDRESS, from: DAY, until: DAY}."""
     service: bool = False
     """A machine: never asked to confirm, its owner is."""
     owner: Address | None = None
     """Who answers for a service."""
+    shared: bool = False
+    """A mailbox that several people read and write as. Who logged in answers for what is sent as it."""
+    members: tuple[Address, ...] = ()
+    """Who works in a shared mailbox: none of them approves, through it, what they sent themselves."""
 
     def person(self) -> Person:
         said = self.assistant
@@ -49,8 +82,13 @@ class PersonEntry(Section):
             groups=self.groups,
             assistant=assistant or None,
             manager=self.manager,
+            delegate=self.delegate.delegate() if self.delegate else None,
             service=self.service,
             owner=self.owner,
+            shared=self.shared,
+            members=self.members,
+            title=self.title,
+            language=self.language or "",
         )
 
 

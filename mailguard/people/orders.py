@@ -14,7 +14,11 @@ def in_force(order: NoContact, people: People, now: datetime) -> bool:
 
 def forbids(order: NoContact, people: People, sender: str, recipient: str) -> bool:
     """Whether the order keeps this sender from this recipient; a list is whoever is in it."""
-    if people.canonical(sender) in {people.canonical(one) for one in order.exempt}:
+    if people.mailbox(sender) in map(people.mailbox, order.exempt):
         return False
+    reached = {key(recipient), people.canonical(recipient), *people.expand(recipient)}
+    boxes = set(map(people.mailbox, reached))
     pattern = Pattern(order.pattern)
-    return any(map(pattern.matches, {key(recipient), people.canonical(recipient), *people.expand(recipient)}))
+    return any(map(pattern.matches, reached | boxes)) or (
+        "*" not in order.pattern and people.mailbox(order.pattern) in boxes
+    )

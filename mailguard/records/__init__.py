@@ -3,7 +3,12 @@
 Addresses are strings as the client wrote them; they are compared by `mail.address.key`. Instants are aware UTC.
 """
 
+from mailguard.records.audit import CallClaim, Erasure, Record, Seal, Span
+from mailguard.records.content import Content, FoundFile, Piece, Where
 from mailguard.records.curb import Curb
+from mailguard.records.habits import Background, Doubt, Habits, Remembered
+from mailguard.records.kept import Kept
+from mailguard.records.known import Known, Need, Reach
 from mailguard.records.mail import (
     Accepted,
     AttachmentInfo,
@@ -20,9 +25,27 @@ from mailguard.records.mail import (
     Spool,
     State,
 )
-from mailguard.records.past import Past
-from mailguard.records.people import Actor, Capability, Decision, Ending, Event, NewNotice, Notice, NoticeKind, Power
+from mailguard.records.past import Familiar, Past
+from mailguard.records.people import (
+    Actor,
+    Capability,
+    Decision,
+    Ending,
+    Event,
+    Factor,
+    Login,
+    NewNotice,
+    Notice,
+    NoticeKind,
+    Power,
+    Role,
+    Token,
+    Way,
+)
+from mailguard.records.tally import Fate, RuleHit, RuleHold, RuleTally
+from mailguard.records.thread import Heard, Thread, Waiting
 from mailguard.records.verdict import (
+    OWN_WAIT,
     Action,
     AddedCopy,
     Hit,
@@ -38,25 +61,41 @@ from mailguard.records.verdict import (
 )
 
 __all__ = [
+    "OWN_WAIT",
     "Accepted",
     "Action",
     "Actor",
     "AddedCopy",
     "AttachmentInfo",
+    "Background",
+    "CallClaim",
     "Capability",
     "Claim",
+    "Content",
     "Curb",
     "Decision",
     "Delivery",
+    "Doubt",
     "Ending",
+    "Erasure",
     "Event",
+    "Factor",
+    "Familiar",
+    "Fate",
+    "FoundFile",
+    "Habits",
+    "Heard",
     "Hit",
     "Hold",
     "HoldKind",
+    "Kept",
     "Kind",
+    "Known",
+    "Login",
     "Mail",
     "Match",
     "Mode",
+    "Need",
     "NewMail",
     "NewNotice",
     "Notice",
@@ -65,14 +104,29 @@ __all__ = [
     "OnExpiry",
     "Outcome",
     "Past",
+    "Piece",
     "Power",
+    "Reach",
     "Receipt",
+    "Record",
+    "Remembered",
     "Reply",
     "Requires",
     "Result",
+    "Role",
+    "RuleHit",
+    "RuleHold",
+    "RuleTally",
+    "Seal",
     "Shorten",
+    "Span",
     "Spool",
     "State",
+    "Thread",
+    "Token",
     "Verdict",
     "Wait",
+    "Waiting",
+    "Way",
+    "Where",
 ]

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from mailguard.mail.envelope import Envelope, Identity, Recipient
 from mailguard.mail.headers import Edit
+from mailguard.mail.sketch import Sketch
+from mailguard.records.habits import Remembered
+from mailguard.records.kept import Kept
 from mailguard.records.people import NewNotice, Notice
 from mailguard.records.verdict import Hit, Hold, Shorten, Verdict
 
@@ -24,6 +27,11 @@ class State(StrEnum):
     @property
     def waiting(self) -> bool:
         return self in (State.HELD, State.QUEUED)
+
+    @property
+    def left(self) -> bool:
+        """Can't be taken back."""
+        return self in (State.SENDING, State.SENT)
 
     @property
     def final(self) -> bool:
@@ -127,11 +135,19 @@ class NewMail:
     message_id: str = ""
     subject: str = ""
     references: tuple[str, ...] = ()  # Message-IDs of In-Reply-To and References
+    parent: str = ""  # the one of them it answers
+    confidential: bool = False  # it is marked so
+    remembered: Remembered | None = None  # what is learnt of it once it is sent
+    sketch: Sketch | None = None  # what to know its text by; None when no rule asks for that
     attachments: tuple[AttachmentInfo, ...] = ()
     automatic: bool = False
     notices: tuple[NewNotice, ...] = ()
     session_id: str = ""
     answers: str = ""  # who is told what becomes of it (sender, owner or fallback); '' = the identity's address
+    kept: Kept | None = (
+        None  # what other rules can be tried on later; None for our own reports, and what was unreadable
+    )
+    files: tuple[bytes, ...] = ()  # SHA-256 of files to remember by whom they were sent to
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,60 @@ class Capability:
     scope: frozenset[str] = frozenset()  # an assistant's: the executives' copies (keys)
 
 
+class Role(StrEnum):
+    """What a program's token, or a person who administers, is for."""
+
+    SENDER = "sender"  # one person's own mail
+    APPROVER = "approver"  # what waits for one person's approval
+    HELPDESK = "helpdesk"  # all mail, and to stop it
+    EDITOR = "editor"  # rules
+    AUDITOR = "auditor"  # all mail and the audit; never to act
+    ADMIN = "admin"  # all mail, and to act on it
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A program's key, without the secret; `person` is whose mail it is about, for roles that are one person's."""
+
+    name: str
+    role: Role
+    person: str
+    made_by: str
+    made_at: datetime
+    expires_at: datetime
+
+
+class Way(StrEnum):
+    """How somebody signed in to the pages."""
+
+    CODE = "code"  # mailed
+    OIDC = "oidc"  # an OpenID provider said so
+    PASSWORD = "password"  # noqa: S105 - of a login, with a second factor
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A web session: whose it is, and how they were known."""
+
+    person: str
+    until: datetime
+    way: Way = Way.CODE
+    second: bool = False  # with a second factor
+    claims: frozenset[str] = frozenset()  # what the OpenID provider said they belong to
+    name: str = ""  # of the login whose password it was
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """A login's second factor: the secret that makes codes (RFC 6238), and digests of the recovery codes left."""
+
+    name: str
+    secret: str = field(repr=False)
+    step: int
+    wrong: int  # codes in a row
+    recovery: frozenset[bytes] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who acts: an address, or a uid on the admin socket; `via` says how we know (link, outbox, cli, timer)."""
@@ -46,12 +100,17 @@ class NoticeKind(StrEnum):
     APPROVAL = "approval"  # to an approver
     ASSISTANT = "assistant"  # to an executive's assistant
     STOPPED = "stopped"  # to the sender: somebody else stopped it
-    RETURNED = "returned"  # cancelled by its sender: the mail is attached
+    RETURNED = "returned"  # cancelled: the mail is attached; data: {"by": …}, of an approver's {"comment": …} too
     EXPIRED = "expired"  # nobody answered; data: {"outcome": return|discard|send}
     REMINDER = "reminder"
-    DECIDED = "decided"  # to the sender: an approver let it go, or sent it back
+    DECIDED = "decided"  # to the sender: an approver let it go
     NOTIFY = "notify"  # to whom a rule's `notify` names
+    COMMENT = "comment"  # to the sender: what an assistant or approver says of it; data: {"by": …, "comment": …}
+    DROPPED = "dropped"  # to the sender: rules took recipients off
+    ANSWERED = "answered"  # what an answer by mail did; data: {"outcome": …, "verb": …}
+    HELP = "help"  # an answer by mail that means nothing
     CODE = "code"  # data: {"code": "123456"}; for signing in or confirming
+    DELEGATE = "delegate"  # of an absence; data: {"by": …, "from": …, "until": …}, "ended" when it is over before
     ALERT = "alert"  # about the service itself, to whoever answers for it; data: {"about": …}
 
 
@@ -61,7 +120,7 @@ class NewNotice:
 
     kind: NoticeKind
     person: str
-    queue_id: str = ""  # '' only for CODE and ALERT
+    queue_id: str = ""  # '' only for CODE, DELEGATE, ALERT and HELP
     power: Power = Power.SENDER
     scope: frozenset[str] = frozenset()
     due_at: datetime | None = None  # None: now

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
+from mailguard.mail.headers import Edit
+
 
 class Action(IntEnum):
     """What a verdict does, by strictness: the highest wins."""
@@ -59,6 +61,9 @@ class HoldKind(StrEnum):
     POLICY = "policy"  # what became stricter after it was accepted: an order, a login, a quota
 
 
+OWN_WAIT = "own-wait"  # in a rule's place: the sender's own preference
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """A condition is true: one sentence why, the recipients it is about (keys; empty = the whole mail).
@@ -100,6 +105,10 @@ class Hold:
     expires_at: datetime | None = None
     on_expiry: OnExpiry = OnExpiry.RETURN
     scope: frozenset[str] = frozenset()
+    remind_at: datetime | None = None  # of a new hold; None: at half time
+    escalate_at: datetime | None = None  # then these may approve as well; None: never, or done
+    escalate_to: tuple[str, ...] = ()
+    by_mail: bool = False  # an answer to the notice may let it go
     id: int = 0  # given by the store
     approved_by: tuple[str, ...] = ()
     resolved_by: str = ""
@@ -151,6 +160,8 @@ class Verdict:
     notify: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     rules_hash: str = ""
+    edits: tuple[Edit, ...] = ()  # what rules change in the mail
+    dropped: Mapping[str, str] = field(default_factory=dict)  # address key -> the rule that takes it off
 
     @property
     def rules(self) -> tuple[str, ...]:

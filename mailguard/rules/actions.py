@@ -1,28 +1,36 @@
 """What a rule may do: the entries of `then`, as they are written. `verdict` turns them into a decision."""
 
 import re
-from collections.abc import Mapping
-from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from mailguard.document.model import BadValue, suggest
-from mailguard.document.units import Duration, Section
-from mailguard.records import OnExpiry, Requires, Shorten
+from mailguard.document.units import Section
+from mailguard.records import OnExpiry, Requires
+from mailguard.rules import strangers
+from mailguard.rules.action import ActionSpec, Copies, Wait
 from mailguard.rules.binder import Binder
 from mailguard.rules.codes import Code
+from mailguard.rules.delay import Delay
+from mailguard.rules.disclaimer import Disclaimer
 from mailguard.rules.facts import Facts
-from mailguard.rules.hours import ClockTime
 
-LONGEST = timedelta(days=366)
 CONFIRMS = "sender_confirms"
 SENDER = "sender"
 MANAGER = "manager_of_sender"
 ASSISTANT = "assistant_of_matched"
-_LATER_APPROVER = "no_contact_approver"
+ORDERS_APPROVER = "no_contact_approver"
 _TAG = re.compile(r"[\w.-]{1,40}")
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,69}")
+# What makes a mail what it is: who, to whom, when, what, how, and the marks of those who carried or signed it.
+_NOT_OURS = re.compile(
+    "from|sender|reply-to|to|cc|bcc|date|message-id|in-reply-to|references|subject|received|return-path|mime-version|"
+    "dkim-signature|authentication-results|auto-submitted|apparently-to|delivered-to|errors-to|"
+    "disposition-notification-to|return-receipt-to|(?:content|resent|arc|list)-.*",
+    re.IGNORECASE,
+)
 
 
 def _several(value: Any) -> Any:
@@ -30,12 +38,6 @@ def _several(value: Any) -> Any:
 
 
 Several = Annotated[tuple[Any, ...], BeforeValidator(_several)]
-
-
-def _wait(value: timedelta) -> timedelta:
-    if not timedelta() < value <= LONGEST:
-        raise BadValue("a wait is at least 1s and at most 366d", code="MG107")
-    return value
 
 
 def _until(value: object) -> object:
@@ -46,6 +48,13 @@ def _until(value: object) -> object:
         meant = f'did you mean "{CONFIRMS}"?' if isinstance(value, str) and suggest(value, [CONFIRMS]) else ""
         raise BadValue(f"{said} is not {CONFIRMS} or {{approved_by: WHOM}}", meant, code="MG104")
     return None
+
+
+def plain(value: str, what: str) -> str:
+    """Text for a header: one line, and nothing that reads as encoded."""
+    if not value.strip() or not value.isprintable() or "=?" in value:
+        raise BadValue(f"{what} is one line of plain text", "leave out line ends, control characters and =?")
+    return value.strip()
 
 
 def _tags(value: object) -> object:
@@ -59,63 +68,36 @@ def _tags(value: object) -> object:
     return names
 
 
-Wait = Annotated[Duration, AfterValidator(_wait)]
-
-
-class Copies(StrEnum):
-    """Which recipients a delay is for."""
-
-    ALL = "all"
-    MATCHING = "matching"
-
-
-class ActionSpec(Section):
-    """An entry of `then`."""
-
-    called: ClassVar[str] = ""
-
-    def bind(self, binder: Binder) -> None:
-        """Report what is wrong with the names in it."""
-
-
-class Delay(ActionSpec):
-    """The mail waits and then leaves by itself."""
-
-    called = "delay"
-    for_: Wait = Field(timedelta(), alias="for")
-    """How long, like 5m."""
-    copies: Copies = Copies.ALL
-    """all, or matching: only the recipients the conditions are about."""
-    until: ClockTime | None = None
-    """Not before this time of day in the organization's zone, like "08:00"; with `for`, the later of both."""
-    shorten: Shorten = Shorten.SENDER
-    """Who may send it before: sender, assistant (of an executive it goes to), nobody."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: object) -> object:
-        return {"for": value} if isinstance(value, str | int | float) else value
-
-    @model_validator(mode="after")
-    def _waits(self) -> "Delay":
-        if not self.model_fields_set & {"for_", "until"}:
-            raise BadValue("a delay needs its time", 'write delay: 5m, or {for: 5m}, or {until: "08:00"}')
-        return self
-
-
 class Approval(Section):
     """People who must let the mail go."""
 
     approved_by: Several = Field(min_length=1)
-    """Addresses, {group: NAME}, or manager_of_sender."""
+    """Addresses, {group: NAME}, manager_of_sender, or no_contact_approver."""
     of: int = Field(1, ge=1, le=100)
     """How many of them."""
+
+
+class Escalation(Section):
+    """Who is asked as well when the approvers do not answer."""
+
+    after: Wait
+    """How long the approvers have before that."""
+    to: Several = Field(min_length=1)
+    """Addresses, {group: NAME}, manager_of_sender, or no_contact_approver."""
+
+
+class Way(StrEnum):
+    """Where a hold is answered."""
+
+    PAGE = "page"
+    MAIL = "mail"
 
 
 class Hold(ActionSpec):
     """The mail waits for a person."""
 
     called = "hold"
+    examples = (CONFIRMS, {"until": {"approved_by": [MANAGER]}, "expires": "24h"})
     until: Annotated[
         Approval | None, BeforeValidator(_until, json_schema_input_type=Literal["sender_confirms"] | Approval)
     ] = None
@@ -124,13 +106,26 @@ class Hold(ActionSpec):
     """How long it waits; holds.expires of the configuration when left out."""
     on_expiry: OnExpiry | None = None
     """Then: return (to its sender, with the mail attached), send, or discard."""
+    remind: Wait | None = None
+    """When those who have not answered are reminded; at half time when left out."""
+    escalate: Escalation | None = None
+    """Who may approve as well when nobody has answered: {after: 4h, to: WHOM}."""
     requires: Requires | None = None
     """link, code (a number mailed when they press), or login."""
+    release_by: tuple[Way, ...] = Field((Way.PAGE,), min_length=1)
+    """How it is let go: [page], or [page, mail] where answering the notice with "send" is enough."""
 
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: object) -> object:
         return {"until": value} if isinstance(value, str) else value
+
+    @field_validator("release_by")
+    @classmethod
+    def _page_always(cls, value: tuple[Way, ...]) -> tuple[Way, ...]:
+        if Way.PAGE not in value:
+            raise BadValue("the page can always let it go", "write release_by: [page, mail]")
+        return value
 
     @property
     def approval(self) -> Approval | None:
@@ -138,19 +133,30 @@ class Hold(ActionSpec):
         return self.until
 
     def bind(self, binder: Binder) -> None:
+        self._check_times(binder)
         if self.approval is None:
+            if self.escalate is not None:
+                fix = "write until: {approved_by: WHOM}, or leave it out"
+                binder.wrong(
+                    ("escalate",), Code.CONTRADICTION, "only an approval is passed on to others", fix, key=True
+                )
             return
+        if self.escalate is not None:
+            check_persons(self.escalate.to, binder.below("escalate", "to"))
         if self.on_expiry is OnExpiry.SEND:
             fix = "write on_expiry: return, or discard"
             binder.wrong(("on_expiry",), Code.OPEN_EXPIRY, "on_expiry: send would let it go without its approval", fix)
-        persons = binder.below("until", "approved_by")
-        single = not isinstance(persons.value(), list)
-        for number, person in enumerate(self.approval.approved_by):
-            check_person(person, persons if single else persons.below(number))
+        check_persons(self.approval.approved_by, binder.below("until", "approved_by"))
         fixed = sum(isinstance(person, str) for person in self.approval.approved_by)
         if self.approval.of > 1 and fixed == len(self.approval.approved_by) < self.approval.of:
             message = f"{self.approval.of} must approve and only {fixed} can"
             binder.wrong(("until", "of"), Code.PERSON, message, "name more people, or lower of")
+
+    def _check_times(self, binder: Binder) -> None:
+        asked = {("remind",): self.remind, ("escalate", "after"): self.escalate and self.escalate.after}
+        for loc, after in asked.items():
+            if after and self.expires and after >= self.expires:
+                binder.wrong(loc, Code.CONTRADICTION, "the hold has expired by then", "write less than its expires")
 
 
 class Copy(ActionSpec):
@@ -178,18 +184,94 @@ class Cc(Copy):
     """A visible copy."""
 
     called = "cc"
+    examples = ({"add": "assistant_of_matched", "send": "now"},)
 
 
 class Bcc(Copy):
     """A copy on the envelope only: nobody sees it in the mail."""
 
     called = "bcc"
+    examples = ("archive@corp.example",)
+
+
+class ToBcc(ActionSpec):
+    """Recipients of To and Cc become Bcc: they get the mail, and the others do not see them."""
+
+    called = "to_bcc"
+    examples = (True, "all")
+    copies: Copies = Copies.MATCHING
+    """matching: the recipients the conditions are about; all: everybody in To and Cc."""
+    edit_signed: bool = False
+    """true: also where that breaks a DKIM signature. Otherwise a signed mail is held, because it cannot be done."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: object) -> object:
+        return {} if value is True else {"copies": value} if isinstance(value, str) else value
+
+
+class Drop(ActionSpec):
+    """The recipients the conditions are about get nothing, and the sender is told."""
+
+    called = "drop"
+    examples = (True,)
+    edit_signed: bool = False
+    """true: they leave To and Cc also where that breaks a DKIM signature. Otherwise the others still see them there."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: object) -> object:
+        return {} if value is True else value
+
+
+class Subject(ActionSpec):
+    """The subject begins with a tag, once however often the mail is answered."""
+
+    called = "subject"
+    examples = ({"prefix": "[EXT]"},)
+    prefix: str = Field(min_length=1, max_length=40, examples=["[EXT]"])
+    """What it begins with; one blank follows."""
+    edit_signed: bool = False
+    """true: also where that breaks a DKIM signature."""
+
+    @field_validator("prefix")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        return plain(value, "a subject's prefix")
+
+
+class AddHeader(ActionSpec):
+    """A line more in the mail's header, for the servers behind us."""
+
+    called = "add_header"
+    examples = ({"name": "X-Classification", "value": "outside"},)
+    name: str = Field(examples=["X-Classification"])
+    """The field's name. Those that say who, when, what and how are not to be added."""
+    value: str = Field(min_length=1, max_length=500)
+    """Its text."""
+    edit_signed: bool = False
+    """true: also where that breaks a DKIM signature (one that covers fields of this name)."""
+
+    @field_validator("name")
+    @classmethod
+    def _own(cls, value: str) -> str:
+        if not _FIELD.fullmatch(value):
+            raise BadValue(f'"{value}" is not the name of a header field', "write one like X-Classification")
+        if _NOT_OURS.fullmatch(value):
+            raise BadValue(f"{value} is not for a rule to add", "write a name of your own, like X-Classification")
+        return value
+
+    @field_validator("value")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        return plain(value, "a header's value")
 
 
 class Reject(ActionSpec):
     """The mail is refused; the sender's mail program shows why."""
 
     called = "reject"
+    examples = ("This file must not leave the company",)
     message: str | None = Field(None, min_length=1, max_length=300)
     """What the sender is told, in ASCII if every program shall show it; the fields of explain can be used."""
 
@@ -203,6 +285,7 @@ class Notify(ActionSpec):
     """Somebody is told, without the mail."""
 
     called = "notify"
+    examples = ({"to": SENDER},)
     to: Several = Field(min_length=1)
     """sender, manager_of_sender, {group: NAME}, or addresses of the organization."""
 
@@ -212,16 +295,14 @@ class Notify(ActionSpec):
         return {"to": value} if isinstance(value, str) else value
 
     def bind(self, binder: Binder) -> None:
-        place = binder.below("to")
-        single = not isinstance(place.value(), list)
-        for number, person in enumerate(self.to):
-            check_person(person, place if single else place.below(number), SENDER)
+        check_persons(self.to, binder.below("to"), SENDER)
 
 
 class Tag(ActionSpec):
     """Labels for logs, lists and pages; the mail itself is not changed."""
 
     called = "tag"
+    examples = (["project"],)
     names: Annotated[tuple[str, ...], BeforeValidator(_tags, json_schema_input_type=list[str])]
 
     @model_validator(mode="before")
@@ -230,19 +311,24 @@ class Tag(ActionSpec):
         return {"names": value}
 
 
-ACTIONS: Mapping[str, type[ActionSpec]] = {spec.called: spec for spec in (Delay, Hold, Cc, Bcc, Reject, Notify, Tag)}
+_ALL: tuple[type[ActionSpec], ...] = (
+    Delay, Hold, Cc, Bcc, ToBcc, Drop, Reject, Notify, Tag, Subject, AddHeader, Disclaimer,
+)  # fmt: skip
+ACTIONS: dict[str, type[ActionSpec]] = {spec.called: spec for spec in _ALL}
 
-# Documented for all versions, built by a later one.
-LATER = ("to_bcc", "drop", "add_header")
+
+def check_persons(several: tuple[Any, ...], binder: Binder, *words: str) -> None:
+    """Each of them, at its place."""
+    single = not isinstance(binder.value(), list)
+    for number, person in enumerate(several):
+        check_person(person, binder if single else binder.below(number), *words)
 
 
 def check_person(person: object, binder: Binder, *words: str) -> None:
     """Somebody of ours who is asked or told: an address, a group, or a word; problems go to the binder."""
     if isinstance(person, dict) and list(person) == ["group"]:
         binder.group(person["group"], "group")
-    elif person == _LATER_APPROVER:
-        binder.wrong((), Code.LATER, f"{person} is not available yet in this version", "name an address")
-    elif person not in (MANAGER, *words):
+    elif person not in (MANAGER, ORDERS_APPROVER, *words):
         key = binder.address(person)
         if key and binder.names.people.external(key):
             fix = "links and notices never leave the organization: name an address inside"
@@ -257,6 +343,8 @@ def persons(specs: tuple[Any, ...], facts: Facts) -> tuple[str, ...]:
             found += sorted(people.groups.get(spec["group"], ()))
         elif spec == MANAGER:
             found += filter(None, [people.manager_of(facts.sender)])
+        elif spec == ORDERS_APPROVER:
+            found += strangers.approvers(facts)
         else:
             found += filter(None, [facts.sender if spec == SENDER else spec])
     return tuple(dict.fromkeys(found))

@@ -1,8 +1,12 @@
 """What a rule may name (lists, groups, people), and where in its file we are when a name is wrong."""
 
+import base64
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import re2
 
@@ -10,21 +14,49 @@ from mailguard.document.model import did_you_mean
 from mailguard.document.problem import Problem
 from mailguard.document.yaml import Document, Loc
 from mailguard.mail import address
+from mailguard.mail.domains import registered
 from mailguard.people import People
+from mailguard.people.calendar import Timetable
 from mailguard.rules.codes import Code
-from mailguard.rules.finder import Finder
+from mailguard.rules.finder import Vocabulary
+
+if TYPE_CHECKING:
+    from mailguard.rules.logic import Leaf
 
 WELL_KNOWN_GROUPS = frozenset({"executives"})  # the default policy names it; it may have no members
 
 
-@dataclass(slots=True)
+@dataclass
 class Names:
     """One name space over all files of a run."""
 
     people: People
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
-    finders: dict[tuple[str, ...], Finder] = field(default_factory=dict)
+    groups: set[str] = field(default_factory=set)
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    leaves: dict[str, "Leaf"] = field(default_factory=dict)  # conditions by their YAML
+    texts: dict[str, str] = field(default_factory=dict)  # files that rules name, by path, with what is in them
+    sketches: bool = False  # as `RuleSet.sketches`
+    _digests: dict[str, bytes] = field(default_factory=dict)  # of the lists, by name
+
+    def mark(self, said: str, value: Any) -> str:
+        """Eight letters for what a condition asks: its YAML, and what is on the lists that it names."""
+        asked = hashlib.blake2b(said.encode(), digest_size=6)
+        for name in sorted(_texts(value) & self.lists.keys()):
+            asked.update(self._digest(name))
+        return base64.b64encode(asked.digest()).decode()
+
+    def _digest(self, name: str) -> bytes:
+        if name not in self._digests:
+            self._digests[name] = hashlib.blake2b(json.dumps(self.lists[name]).encode()).digest()
+        return self._digests[name]
+
+    @cached_property
+    def domains(self) -> frozenset[str]:
+        """Registered domains of the addresses in all lists."""
+        entries = {entry for several in self.lists.values() for entry in several if "@" in entry}
+        return frozenset(registered(address.domain(entry.replace("@*.", "@"))) for entry in entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +101,16 @@ class Binder:
             self.wrong(loc, Code.SHAPE, "a group is a name, like {group: executives}")
         elif name not in known:
             self.wrong(loc, Code.GROUP, f'there is no group "{name}" in people.yaml', _hint(name, known, "people.yaml"))
+        self.names.groups.add(str(name))
         return str(name)
+
+    def office(self, *loc: str | int) -> Timetable | None:
+        """When the organization works; None, and a problem, where it does not say."""
+        table = self.names.people.organization.office
+        if table is None:
+            fix = 'write organization: {calendar: {hours: "Mon-Fri 08:00-18:00"}} in mailguard.yaml'
+            self.wrong(loc, Code.CONTRADICTION, "office: nobody said when that is", fix)
+        return table
 
     def pattern(self, text: object, *loc: str | int, fold: bool = False) -> Any:
         """A compiled RE2, or None and a problem; `fold` ignores case."""
@@ -94,10 +135,12 @@ class Binder:
             return ""
         return address.key(text)
 
-    def finder(self, words: Iterable[str]) -> Finder:
-        """A compiled set of words; the same words are compiled once in a rule set."""
-        wanted = tuple(dict.fromkeys(words))
-        return self.names.finders.setdefault(wanted, Finder(wanted))
+
+def _texts(value: Any) -> set[str]:
+    """Every text in a piece of YAML."""
+    if isinstance(value, dict | list):
+        return set().union(*map(_texts, value.values() if isinstance(value, dict) else value))
+    return {value} if isinstance(value, str) else set()
 
 
 def _is_address(text: str) -> bool:

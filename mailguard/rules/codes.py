@@ -14,7 +14,6 @@ class Code(StrEnum):
     GROUP = "MG205"
     DUPLICATE_RULE = "MG206"
     DUPLICATE_LIST = "MG207"
-    LATER = "MG208"
     COPIES = "MG209"
     OPEN_EXPIRY = "MG210"
     EXPLAIN = "MG211"
@@ -29,7 +28,16 @@ class Code(StrEnum):
     LEXICON = "MG220"
     SHAPE = "MG221"
     SENDER = "MG222"
+    PLUGIN = "MG223"
+    TEXT = "MG224"
     UNUSED_LIST = "MG250"
+    UNREACHABLE = "MG251"
+    SAME_WHEN = "MG252"
+    SHADOWED_DELAY = "MG253"
+    SHORT_WORD = "MG254"
+    NEVER = "MG255"
+    UNTESTED = "MG256"
+    ABSENT = "MG257"
 
 
 MEANING = {
@@ -41,7 +49,6 @@ MEANING = {
     Code.GROUP: "unknown group",
     Code.DUPLICATE_RULE: "a rule id used twice, in one file or in two",
     Code.DUPLICATE_LIST: "a list name used twice, in one file or in two",
-    Code.LATER: "not available yet in this version",
     Code.COPIES: "copies: matching, or assistant_of_matched, where no condition names recipients",
     Code.OPEN_EXPIRY: "on_expiry: send together with approved_by would let mail go without its approval",
     Code.EXPLAIN: "an unknown field in an explain or message text",
@@ -56,5 +63,14 @@ MEANING = {
     Code.LEXICON: "unknown lexicon",
     Code.SHAPE: "a mapping or list is expected here",
     Code.SENDER: "asked of the sender, but it only says something of recipients",
+    Code.PLUGIN: "a condition or action of another package that cannot be used, or fails on what is written",
+    Code.TEXT: "a disclaimer that cannot be read or written",
     Code.UNUSED_LIST: "a list that no rule uses (warning)",
+    Code.UNREACHABLE: "never asked: a rule before it always ends with stop (warning)",
+    Code.SAME_WHEN: "the same when and unless as another rule of the same mode (warning)",
+    Code.SHADOWED_DELAY: "a delay that another rule always makes as long or longer (warning)",
+    Code.SHORT_WORD: "a keyword of one or two letters (warning)",
+    Code.NEVER: "a rule that can never match, as it is written or with these people (warning)",
+    Code.UNTESTED: "a rule that no test in its folder names under fired or not_fired (warning)",
+    Code.ABSENT: "an address of ours, a group or a manager that a rule names and nobody knows (warning)",
 }

@@ -1,6 +1,6 @@
 """What a condition is, and the register of those there are. Each lives in one small file of `conditions/`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, ClassVar, TypeVar
 
 from mailguard.document.model import BadValue
@@ -17,6 +17,11 @@ def filled(value: tuple[Any, ...]) -> tuple[Any, ...]:
     return value
 
 
+def or_short(schema: dict[str, Any], short: object) -> dict[str, Any]:
+    """The schema of a condition that may also be written as this one value."""
+    return {"$defs": schema.pop("$defs", {}), "anyOf": [{"const": short}, schema]}
+
+
 class Condition(Section):
     """A predicate about one mail; its fields are its YAML keys.
 
@@ -25,6 +30,7 @@ class Condition(Section):
     """
 
     called: ClassVar[str] = ""
+    examples: ClassVar[tuple[Any, ...]] = ()  # values of it, for editors
 
     def match(self, facts: Facts) -> Match | None:
         """Whether it is true of this mail."""
@@ -42,6 +48,11 @@ class Condition(Section):
         return 1
 
     @property
+    def sought(self) -> tuple[Hashable, Hashable] | None:
+        """For one that looks for something: what `Facts.once` keeps all that was found there as, and its own part."""
+        return None
+
+    @property
     def names_recipients(self) -> bool:
         """Whether its Match can say which recipients it is about."""
         return False
@@ -54,11 +65,6 @@ class Condition(Section):
 
 REGISTER: dict[str, type[Condition]] = {}
 
-# Names that surface in the documentation and are built by a later version: said so instead of "unknown".
-LATER = {
-    "identifier": "finding numbers with checksums (IBAN, cards)",
-    "thread": "asking how the thread has changed",
-}
 
 C = TypeVar("C", bound=type[Condition])
 

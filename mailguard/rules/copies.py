@@ -37,9 +37,8 @@ def added(live: Sequence[Fired], facts: Facts) -> tuple[tuple[AddedCopy, ...], f
 
 def _wished(live: Sequence[Fired], facts: Facts) -> Iterable[AddedCopy]:
     for one in live:
-        for spec in one.rule.then if one.match is not None else ():
-            if isinstance(spec, actions.Copy):
-                yield from _of_rule(one, spec, facts)
+        for spec in one.then(actions.Copy):
+            yield from _of_rule(one, spec, facts)
 
 
 def _of_rule(one: Fired, spec: actions.Copy, facts: Facts) -> Iterable[AddedCopy]:

@@ -1,27 +1,27 @@
 """What conditions may ask about one mail: pure to ask, and read no earlier than somebody does."""
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
+from mailguard.errors import NotKept
+from mailguard.mail import address
 from mailguard.mail.attachments import Attachment
-from mailguard.mail.envelope import Envelope, Identity
+from mailguard.mail.envelope import Envelope, Identity, Proof
 from mailguard.mail.message import Message
 from mailguard.mail.reading import Reading
 from mailguard.mail.text import Text
 from mailguard.people import People
+from mailguard.records import Content, Familiar, Heard, Known, Match, Need, Reach, Thread, Waiting
+from mailguard.rules.budget import Budget
 
 T = TypeVar("T")
+Sought = tuple[Hashable, Hashable, str]  # all that `once` found somewhere, what must be among it, whose mark says no
 
 
 class Standing(Protocol):
     """How the recipients stand with the sender. None: the past is not known well enough to say."""
-
-    @property
-    def asked(self) -> bool:
-        """Whether a condition has wanted to know."""
-        ...
 
     @property
     def unexpected(self) -> Mapping[str, str] | None:
@@ -39,8 +39,9 @@ class Facts:
     """One version of one mail, the people around it, and its sender's past.
 
     `to`, `cc` are the header's recipients that are on the envelope too, `bcc` the envelope's that are in neither:
-    all as address keys, in order. What the mail says is in `reading`; asking for it may raise CannotTell. While
-    `unexpected` and `first_contact` are None, a condition is false and `explain` says "not known".
+    all as address keys, in order. What the mail says is in `reading`; asking for it may raise CannotTell. What has
+    to be fetched first is None until then; a condition that gets None is false, and `explain` says "not known". What
+    was asked for is noted in `wanted`: intake fetches it and has the rules asked again.
     """
 
     reading: Reading
@@ -52,8 +53,16 @@ class Facts:
     cc: tuple[str, ...]
     bcc: tuple[str, ...]
     standing: Standing
+    known: Known = field(default_factory=Known)
+    wanted: set[Need] = field(default_factory=set, init=False)  # what a condition asked for, fetched or not
+    budget: Budget = field(default_factory=Budget, init=False)  # of the rule that is being asked
+    answers: dict[str, Match | None] = field(default_factory=dict, init=False)  # of the conditions asked, by their mark
     automatic: bool = False  # a service's, or null sender and Auto-Submitted or a report; a header alone is not enough
     _memo: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def knowing(self, **fetched: Any) -> "Facts":
+        """The same mail with more of `Known`; whatever was made of it before is made anew."""
+        return replace(self, known=replace(self.known, **fetched))
 
     def once(self, what: Hashable, make: Callable[[], T]) -> T:
         """What several conditions ask for is made for the first of them: folded text, who is external."""
@@ -62,15 +71,52 @@ class Facts:
         made: T = self._memo[what]
         return made
 
+    def lacks(self, sought: tuple[Sought, ...]) -> bool:
+        """Whether one of these is known not to be there, by what others asked `once`; nothing is read for that."""
+        for where, what, mark in sought:
+            made = self._memo.get(where)
+            if made is not None and what not in made:
+                self.answers[mark] = None
+                return True
+        return False
+
+    def _want(self, need: Need) -> None:
+        self.wanted.add(need)
+        self.budget.want(need, self.known.late.get(need))
+
+    def as_then(self, mark: str) -> Match | None:
+        """What the condition of this mark answered when the mail came, where what it asks for was not kept."""
+        raise NotKept(mark)
+
     @property
     def recipients(self) -> tuple[str, ...]:
         """Every envelope recipient's key."""
         return self.to + self.cc + self.bcc
 
     @property
+    def invited(self) -> tuple[str, ...]:
+        """Attendees of the invitation in this mail who are not on the envelope: it names them, and them to others."""
+        return self.once("invited", self._invited)
+
+    def _invited(self) -> tuple[str, ...]:
+        own = {*self.recipients, address.key(self.identity.address), address.key(self.envelope.sender)}
+        return tuple(key for key in self.reading.invited if key not in own)
+
+    @property
     def sender(self) -> str:
         """The identity's address; the null sender is ''."""
         return self.identity.address
+
+    @property
+    def written_as(self) -> tuple[str, ...]:
+        """Other addresses (keys) that a login writes as: those of From, each allowed by its send_as."""
+        if self.identity.proof is not Proof.LOGIN:
+            return ()
+        own = address.key(self.sender)
+        return self.once("written_as", lambda: tuple(key for key in self._authors() if key != own))
+
+    def _authors(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(address.key(box.address) for box in self.message.mailboxes("from")))
 
     # --- what it says ---
     @property
@@ -88,6 +134,14 @@ class Facts:
     @property
     def attachments(self) -> tuple[Attachment, ...]:
         return self.reading.attachments
+
+    @property
+    def contents(self) -> tuple[Content | None, ...] | None:
+        """What is in each of `attachments`, in their order. None until they were read, which only workers do."""
+        if all(file.opaque for file in self.attachments):
+            return (None,) * len(self.attachments)
+        self._want(Need.CONTENTS)
+        return self.known.contents
 
     # --- what kind it is: claims, each of which anybody can type ---
     @property
@@ -121,9 +175,53 @@ class Facts:
 
     # --- the past ---
     @property
+    def sent_files(self) -> Mapping[bytes, frozenset[str]] | None:
+        """Of the attached files' digests, the domains outside that a file was sent to before."""
+        if not any(self.reading.digests):
+            return {}
+        self._want(Need.SENT_FILES)
+        return self.known.sent_files
+
+    @property
     def unexpected(self) -> Mapping[str, str] | None:
+        self._want(Need.PAST)
         return self.standing.unexpected
 
     @property
     def first_contact(self) -> Mapping[str, str] | None:
+        self._want(Need.PAST)
         return self.standing.first_contact
+
+    @property
+    def familiar(self) -> Familiar | None:
+        """Everybody the sender writes to, and every domain that anybody here does."""
+        self._want(Need.FAMILIAR)
+        return self.known.familiar
+
+    # --- the world ---
+    @property
+    def reach(self) -> Reach | None:
+        """Whether the recipients' domains take mail."""
+        self._want(Need.REACH)
+        return self.known.reach
+
+    # --- the conversation ---
+    @property
+    def thread(self) -> Thread | None:
+        """The conversation it goes on with; None also when none of its mails was seen."""
+        if not self.message.references:
+            return None
+        self._want(Need.THREAD)
+        return self.known.thread
+
+    @property
+    def heard(self) -> tuple[Heard, ...] | None:
+        """Who got the text that it quotes."""
+        self._want(Need.HEARD)
+        return self.known.heard
+
+    @property
+    def waiting(self) -> tuple[Waiting, ...] | None:
+        """The sender's other mails to any of the recipients, as long as they wait."""
+        self._want(Need.WAITING)
+        return self.known.waiting

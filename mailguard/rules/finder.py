@@ -1,36 +1,104 @@
-"""Many words in one pass (Aho-Corasick), as whole words of any script."""
+"""The words of all rules found in one pass (Aho-Corasick), as whole words of any script."""
 
-from collections.abc import Iterator
-from unicodedata import category
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick
 
 from mailguard.mail.text import fold
+from mailguard.rules import forms
+from mailguard.rules.boundary import ends, starts
 
-# Scripts written without spaces between words: Thai and Lao, Myanmar, Khmer, kana, Han. Any place is a boundary.
-_UNSPACED = (
-    (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF),
-    (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF),
-)  # fmt: skip
-_THAI = 0x0E00
+_PIECE = re.compile(r"[^\W_]+|[\W_]+")
+_STEP = 64 * 1024  # characters looked through in one go: the search keeps the interpreter to itself
+
+
+class Hit(NamedTuple):
+    """A word as the rule file writes it, and where it was found."""
+
+    word: str
+    start: int
+    end: int
 
 
 class Finder:
-    """A set of words and phrases. `words` as written; they are compared folded, with single spaces."""
+    """A set of words and phrases of one `Vocabulary`, compared folded. `languages`: their other forms count too."""
 
-    def __init__(self, words: tuple[str, ...]) -> None:
-        by_form = {normal(word): word for word in reversed(words)}
-        by_form.pop("", None)
-        self._said = list(by_form.values())
-        self._automaton = AhoCorasick(list(by_form)) if by_form else None
+    def __init__(self, words: Iterable[str], languages: tuple[str, ...] = ()) -> None:
+        self.languages = languages
+        self.words: dict[str, str] = {}
+        for word in words:  # a list has no text around a word to tell its alphabet by: сахар is looked for as caxap too
+            for form in (normal(word), fold(word, whole=False)):
+                if form:
+                    self.words.setdefault(form, word)
 
-    def find(self, text: str) -> Iterator[tuple[str, int, int]]:
-        """The words in a `normal` text, each as it was written in the file, with its span."""
+
+Found = Mapping[Finder, Sequence[Hit]]
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What a string of the automaton may be: a whole phrase, or the beginning of some that inflect, by first stem."""
+
+    whole: list[tuple[Finder, str]] = field(default_factory=list)
+    roots: dict[tuple[str, str], list[tuple[Finder, str, tuple[str, ...]]]] = field(default_factory=dict)
+
+
+class Vocabulary:
+    """Every word that the rules of a run look for. Complete before the first mail: `find` builds what is missing."""
+
+    def __init__(self) -> None:
+        self._finders: dict[tuple[tuple[str, ...], tuple[str, ...]], Finder] = {}
+        self._entries: list[_Entry] = []
+        self._automaton: AhoCorasick | None = None
+        self._longest = 0  # characters of its longest string
+        self._stale = False
+
+    def finder(self, words: Iterable[str], languages: tuple[str, ...] = ()) -> Finder:
+        """The finder of these words; the same words are looked for once."""
+        key = (tuple(dict.fromkeys(words)), languages)
+        if key not in self._finders:
+            self._finders[key] = Finder(*key)
+            self._stale = True
+        return self._finders[key]
+
+    def build(self) -> None:
+        """Make the automaton, so that the first mail need not wait for it."""
+        entries: dict[str, _Entry] = {}
+        for finder in self._finders.values():
+            for form, word in finder.words.items():
+                _enter(entries, finder, form, word)
+        self._automaton = AhoCorasick(list(entries)) if entries else None
+        self._longest = max(map(len, entries), default=0)
+        self._entries, self._stale = list(entries.values()), False
+
+    def find(self, text: str) -> Found:
+        """The words of each finder in a `normal` text, in order; of words inside one another the longest."""
+        if self._stale:
+            self.build()
         if self._automaton is None or not text:
-            return
-        for number, start, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
-            if _boundary(text, start) and _boundary(text, end):
-                yield self._said[number], start, end
+            return {}
+        found: dict[Finder, list[Hit]] = {}
+        for number, start, end in self._matches(self._automaton, text):
+            if start and not starts(text, start):
+                continue
+            entry = self._entries[number]
+            if entry.whole and ends(text, end):
+                for finder, word in entry.whole:
+                    found.setdefault(finder, []).append(Hit(word, start, end))
+            if entry.roots:
+                _inflected(entry, text, start, found)
+        return {finder: _longest(hits) for finder, hits in found.items()}
+
+    def _matches(self, automaton: AhoCorasick, text: str) -> Iterator[tuple[int, int, int]]:
+        """Every string of the automaton, by number, with its span; one that begins in a step may end in the next."""
+        for at in range(0, len(text), _STEP):
+            piece = text[at : at + _STEP + self._longest]
+            for number, start, end in automaton.find_matches_as_indexes(piece, overlapping=True):
+                if start < _STEP:
+                    yield number, at + start, at + end
 
 
 def normal(text: str) -> str:
@@ -38,18 +106,49 @@ def normal(text: str) -> str:
     return fold(text)
 
 
-def _boundary(text: str, at: int) -> bool:
-    """Whether no word goes on across this place. `_` ends a word, as it does in file names."""
-    if at in (0, len(text)):
-        return True
-    before, after = text[at - 1], text[at]
-    return not (_in_word(before) and _in_word(after)) or _unspaced(before) or _unspaced(after)
+def _enter(entries: dict[str, _Entry], finder: Finder, form: str, word: str) -> None:
+    pieces = tuple(_PIECE.findall(form))
+    if not finder.languages or not any(map(forms.inflects, pieces)):
+        entries.setdefault(form, _Entry()).whole.append((finder, word))
+        return
+    first = pieces[0]
+    roots = entries.setdefault(forms.root(first) if forms.inflects(first) else first, _Entry()).roots
+    for key in dict.fromkeys(_keys(first, finder.languages)):
+        roots.setdefault(key, []).append((finder, word, pieces))
 
 
-def _in_word(char: str) -> bool:
-    return char.isalnum() or (char > "\x7f" and category(char).startswith("M"))  # vowel signs are marks
+def _keys(word: str, languages: tuple[str, ...]) -> list[tuple[str, str]]:
+    inflected = forms.inflects(word)
+    return [("", word), *((language, forms.stem(language, word)) for language in languages if inflected)]
 
 
-def _unspaced(char: str) -> bool:
-    code = ord(char)
-    return code >= _THAI and any(first <= code <= last for first, last in _UNSPACED)
+def _inflected(entry: _Entry, text: str, start: int, found: dict[Finder, list[Hit]]) -> None:
+    """Words whose first word, in another form perhaps, starts here."""
+    piece = _PIECE.match(text, start)
+    if piece is None:
+        return
+    languages = tuple(dict.fromkeys(language for language, _ in entry.roots if language))
+    for key in dict.fromkeys(_keys(piece[0], languages)):
+        for finder, word, pieces in entry.roots.get(key, ()):
+            end = _end(text, start, pieces, finder.languages)
+            if end and Hit(word, start, end) not in found.get(finder, [])[-1:]:
+                found.setdefault(finder, []).append(Hit(word, start, end))
+
+
+def _end(text: str, start: int, pieces: tuple[str, ...], languages: tuple[str, ...]) -> int:
+    """Where the phrase that starts here ends, each of its words in any form; 0 when it is not here."""
+    for wanted in pieces:
+        found = _PIECE.match(text, start)
+        if found is None or not forms.alike(wanted, found[0], languages):
+            return 0
+        start = found.end()
+    return start
+
+
+def _longest(hits: list[Hit]) -> list[Hit]:
+    """Of hits inside one another the longest: “strictly confidential” is one hit, not two."""
+    kept: list[Hit] = []
+    for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)) if len(hits) > 1 else hits:
+        if not kept or hit.end > kept[-1].end:
+            kept.append(hit)
+    return kept

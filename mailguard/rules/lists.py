@@ -1,11 +1,15 @@
-"""Named lists of a rule file: written out, or taken from a lexicon that comes with mailguard."""
+"""Named lists of a rule file: written out, in a text file, or taken from a lexicon that comes with mailguard."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from mailguard.document import source
 from mailguard.document.model import did_you_mean, validate
 from mailguard.document.problem import Problem
 from mailguard.document.units import Section
 from mailguard.document.yaml import Document, Loc
+from mailguard.errors import ConfigError
 from mailguard.rules import lexicon
 from mailguard.rules.codes import Code
 
@@ -17,6 +21,29 @@ class ListSpec(Section):
     """Lexicons that come with mailguard."""
     words: tuple[str, ...] = ()
     """More entries."""
+    file: str = ""
+    """A text file with more: one a line, lines that begin with # are remarks. Its path is relative to this file."""
+
+
+def read_files(document: Document) -> list[Problem]:
+    """Put what stands in the files of its lists into the document: it is hashed, and bound again, like the rest."""
+    problems: list[Problem] = []
+    lists = document.data.get("lists")
+    for name, value in lists.items() if isinstance(lists, dict) else ():
+        if not isinstance(value, dict) or not isinstance(value.get("file"), str):
+            continue
+        words = value.get("words", [])
+        if not isinstance(words, list):
+            continue  # said when the list is read
+        try:
+            lines = source.read(Path(document.path).parent / value["file"]).lines
+        except ConfigError as error:
+            problems += [replace(one, context=f"list {name}") for one in error.problems if isinstance(one, Problem)]
+            continue
+        entries = [entry for line in lines if (entry := line.strip()) and not entry.startswith("#")]
+        value["words"] = [*words, *entries]
+        del value["file"]
+    return problems
 
 
 def read_list(document: Document, at: Loc) -> tuple[tuple[str, ...], list[Problem]]:

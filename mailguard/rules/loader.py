@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mailguard.document import yaml
@@ -11,11 +11,12 @@ from mailguard.document.problem import Problem, ordered, summary
 from mailguard.document.yaml import Document
 from mailguard.errors import ConfigError, RuleError
 from mailguard.people import People
+from mailguard.rules import entry_points
 from mailguard.rules.binder import Binder, Names
 from mailguard.rules.build import build_rule
 from mailguard.rules.codes import Code
 from mailguard.rules.file import VERSION, Head, RuleFile
-from mailguard.rules.lists import read_list
+from mailguard.rules.lists import read_files, read_list
 from mailguard.rules.rule import Rule, RuleSet
 
 TEST_SUFFIX = ".test.yaml"
@@ -28,6 +29,7 @@ def load(paths: Sequence[Path], people: People) -> RuleSet:
     Files named *.test.yaml are passed over. The order is by file name, then by position.
     """
     loader = _Loader(people)
+    loader.problems += entry_points.register()
     files, missing = rule_files(paths)
     loader.problems += missing
     for path in files:
@@ -90,7 +92,7 @@ class _Loader:
             self.problems.append(document.problem(("version",), Code.VERSION.value, message, "update mailguard"))
             return False
         top, problems = validate(document, RuleFile)
-        self.problems += problems
+        self.problems += [*problems, *read_files(document)]
         return top is not None
 
     def finish(self) -> RuleSet:
@@ -100,7 +102,11 @@ class _Loader:
         if any(problem.severity == "error" for problem in self.problems):
             found = ordered([*self.problems, *warnings])
             raise RuleError(summary(found), found)
-        return RuleSet(tuple(rules), _digest(self.documents), tuple(ordered([*self.problems, *warnings])))
+        names.vocabulary.build()
+        return RuleSet(
+            tuple(rules), _digest(self.documents, names.texts), tuple(ordered([*self.problems, *warnings])),
+            frozenset(names.groups), tuple(self.documents), names.sketches,
+        )  # fmt: skip
 
     def _lists(self) -> dict[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}
@@ -168,6 +174,7 @@ def _place(document: Document, loc: Sequence[str | int]) -> str:
     return f"{document.path}:{document.mark(loc, key=True)[0]}"
 
 
-def _digest(documents: Sequence[Document]) -> str:
-    said = [(Path(document.path).name, document.data) for document in documents]
+def _digest(documents: Sequence[Document], texts: Mapping[str, str]) -> str:
+    said: list[tuple[str, object]] = [(Path(document.path).name, document.data) for document in documents]
+    said += [(Path(path).name, text) for path, text in sorted(texts.items())]
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from mailguard.errors import CannotTell
+from mailguard.errors import CannotTell, NotKept
+from mailguard.locale.sayings import joined
 from mailguard.records import Match
+from mailguard.rules.budget import OverBudget
 from mailguard.rules.condition import Condition
-from mailguard.rules.facts import Facts
+from mailguard.rules.facts import Facts, Sought
+
+LATE = "the rule took longer than its budget"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Node:
     """A part of a `when`. `cost` as of conditions."""
 
     cost: int = 1
+    sought: tuple[Sought, ...] = ()  # each of these must be found, or this is false
 
     def ask(self, facts: Facts) -> Answer:
         """The answer for this mail; never raises."""
@@ -47,29 +52,67 @@ class Node:
 
 
 class Leaf(Node):
-    """One condition."""
+    """One condition. `mark` is the same for what asks the same, in whichever rule, file and version of the rules."""
 
-    def __init__(self, condition: Condition) -> None:
+    def __init__(self, condition: Condition, mark: str) -> None:
         self.condition = condition
+        self.mark = mark
         self.cost = condition.cost
+        self.shared = False  # several rules have it
         self._no = No(self)
+        self.sought = ((*condition.sought, mark),) if condition.sought else ()
+        self._foreign = not type(condition).__module__.startswith("mailguard.")
 
     def ask(self, facts: Facts) -> Answer:
+        if not self.shared:
+            return self._ask(facts)
+        return facts.once((self, facts.budget.patience), lambda: self._ask(facts))
+
+    def _ask(self, facts: Facts) -> Answer:
         try:
-            return self.condition.match(facts) or self._no
+            return self._match(facts) or self._no
         except CannotTell as error:
             return Unsure(f"{self.condition.called} could not tell: {error}", error)
         except Exception as error:
             return Unsure(f"{self.condition.called} failed with {type(error).__name__}", error)
 
+    def _match(self, facts: Facts) -> Match | None:
+        try:
+            found = self.condition.match(facts)
+        except NotKept:
+            return facts.as_then(self.mark)
+        found = _checked(found) if self._foreign else found
+        facts.answers[self.mark] = found
+        return found
+
     def miss(self, facts: Facts) -> str:
-        return self.condition.miss(facts)
+        try:
+            return self.condition.miss(facts)
+        except Exception as error:  # only told: the answer is no all the same
+            return f"{self.condition.called} does not apply (its reason failed with {type(error).__name__})"
 
     def leaves(self) -> Sequence[Condition]:
         return (self.condition,)
 
 
-class _Several(Node):
+def _checked(found: object) -> Match | None:
+    """What a condition of another package says, in the types and on the one line that all rely on. TypeError."""
+    if found is None:
+        return None
+    if not isinstance(found, Match):
+        raise TypeError(f"match gave a {type(found).__name__}")
+    evidence = tuple((_plain(where), _plain(what)) for where, what in found.evidence)
+    return Match(_plain(found.reason), frozenset(map(str, found.recipients)), evidence)
+
+
+def _plain(text: object) -> str:
+    """It goes into logs, replies and terminals: no line ends, no escapes."""
+    return "".join(c if c.isprintable() else "�" for c in str(text))
+
+
+class Several(Node):
+    """What `All` and `Any` share."""
+
     def __init__(self, parts: Sequence[Node]) -> None:
         self.parts = tuple(parts)
         self.cost = max(part.cost for part in parts)
@@ -79,13 +122,19 @@ class _Several(Node):
         return tuple(chain.from_iterable(part.leaves() for part in self.parts))
 
 
-class All(_Several):
+class All(Several):
     """True when every part is; one false part decides, whatever the others cannot tell."""
+
+    def __init__(self, parts: Sequence[Node]) -> None:
+        super().__init__(parts)
+        self.sought = tuple(chain.from_iterable(part.sought for part in parts))
 
     def ask(self, facts: Facts) -> Answer:
         found: dict[int, Match] = {}
         unsure: Unsure | None = None
         for place, part in self._cheap_first:
+            if found and facts.budget.over:
+                return Unsure(LATE, OverBudget(LATE))
             answer = part.ask(facts)
             if isinstance(answer, No):
                 return answer
@@ -100,7 +149,7 @@ class All(_Several):
         return answer.node.miss(facts) if isinstance(answer, No) else ""
 
 
-class Any(_Several):
+class Any(Several):
     """True when one part is; all true parts are heard, because they name the recipients."""
 
     def ask(self, facts: Facts) -> Answer:
@@ -140,6 +189,6 @@ def united(found: Sequence[Match]) -> Match:
     """One match of several true ones: reasons joined, recipients and evidence united."""
     if len(found) == 1:
         return found[0]
-    reasons = "; ".join(dict.fromkeys(match.reason for match in found if match.reason))
+    reasons = joined("; ", dict.fromkeys(match.reason for match in found if match.reason))
     recipients = frozenset().union(*(match.recipients for match in found))
     return Match(reasons, recipients, tuple(dict.fromkeys(chain.from_iterable(m.evidence for m in found))))

@@ -1,13 +1,20 @@
 """One rule as it lives in the engine, and all of them together."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 from mailguard.document.problem import Problem
+from mailguard.document.tree import Document
 from mailguard.records import Action, Hit, Match, Mode
 from mailguard.rules import actions
-from mailguard.rules.actions import ActionSpec
+from mailguard.rules.action import ActionSpec
+from mailguard.rules.delay import Delay
+from mailguard.rules.facts import Facts
 from mailguard.rules.logic import Node
+
+S = TypeVar("S", bound=ActionSpec)
 
 
 class OnError(StrEnum):
@@ -27,13 +34,22 @@ class Rule:
     then: tuple[ActionSpec, ...]
     unless: Node | None = None
     description: str = ""
-    explain: str = ""
+    explain: str | Mapping[str, str] = ""  # or by language
     severity: str = "normal"
     mode: Mode = Mode.ENFORCE
+    pilot: tuple[str, ...] = ()  # groups whose senders it is enforced for; all when empty
     stop: bool = False
     on_error: OnError = OnError.HOLD
+    budget: float | None = None  # seconds; the usual when None
     path: str = ""
     line: int = 0
+
+    def mode_for(self, facts: Facts) -> Mode:
+        """Its mode for this sender: outside its pilot groups a rule is in audit."""
+        if self.mode is not Mode.ENFORCE or not self.pilot:
+            return self.mode
+        inside = any(facts.people.in_group(facts.sender, group) for group in self.pilot)
+        return Mode.ENFORCE if inside else Mode.AUDIT
 
     @property
     def action(self) -> Action:
@@ -42,8 +58,8 @@ class Rule:
 
     @property
     def skippable(self) -> bool:
-        """Whether `stop` skips it: it neither holds, rejects nor adds a copy, so no order weakens a policy."""
-        return not any(isinstance(spec, actions.Hold | actions.Reject | actions.Copy) for spec in self.then)
+        """Whether `stop` skips it: it only delays, tells or labels, so no order weakens a policy."""
+        return all(isinstance(spec, Delay | actions.Notify | actions.Tag) for spec in self.then)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +70,12 @@ class Fired:
     hit: Hit
     match: Match | None
 
+    def then(self, kind: type[S]) -> Iterable[S]:
+        """Its actions of this kind; none of a rule that could not tell."""
+        return (spec for spec in self.rule.then if isinstance(spec, kind)) if self.match is not None else ()
 
-_STRICTNESS = {actions.Reject: Action.REJECT, actions.Hold: Action.HOLD, actions.Delay: Action.DELAY}
+
+_STRICTNESS = {actions.Reject: Action.REJECT, actions.Hold: Action.HOLD, Delay: Action.DELAY}
 
 
 @dataclass(frozen=True)
@@ -65,3 +85,6 @@ class RuleSet:
     rules: tuple[Rule, ...] = ()
     hash: str = ""
     warnings: tuple[Problem, ...] = ()
+    groups: frozenset[str] = frozenset()  # that rules name
+    documents: tuple[Document, ...] = field(default=(), repr=False, compare=False)  # to bind them to other people
+    sketches: bool = False  # a rule asks for the texts of earlier mails: only then anything of a text is remembered

@@ -1,19 +1,26 @@
 """The mail of a rule test, as bytes and an envelope."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, getaddresses
+from itertools import takewhile
 from pathlib import Path
 
 from mailguard.errors import ConfigError
 from mailguard.mail import address
+from mailguard.mail.domains import Domains, registered
 from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
 from mailguard.mail.message import Message
-from mailguard.records import Past
-from mailguard.rules.testfile import Attach, Case, MessageSpec
+from mailguard.mail.reading import Reading
+from mailguard.mail.sketch import sketch
+from mailguard.mail.text import Text
+from mailguard.records import Familiar, Heard, Known, Past, Reach, Thread, Waiting
+from mailguard.rules.testfile import Attach, Case, Mail, MessageSpec, ThreadMail
+from mailguard.rules.testfile import Past as Earlier
 
 PARENT = "<parent@rule.test>"
 _NULL = ("", "<>")
@@ -28,9 +35,55 @@ def build(case: Case, home: Path, at: datetime) -> tuple[bytes, Envelope, Identi
     return _raw(spec, case, home, at), *_sent(_addresses([spec.from_]), recipients)
 
 
-def past(case: Case, sender: str, at: datetime) -> Past:
-    """What `given` says of this sender, as the store would."""
-    mine = [mail for mail in case.given.history if mail.from_ is None or _keys([mail.from_]) == [sender]]
+def known(case: Case, sender: str, at: datetime) -> Known:
+    """What `given` says of this sender and these mails, as intake would have fetched it."""
+    given = case.given
+    bad = {address.domain(f"x@{name}"): f"the domain {name} takes no mail" for name in given.undeliverable}
+    return Known(
+        past=_past(case, sender, at),
+        familiar=_familiar(case, sender),
+        reach=Reach(bad),
+        thread=_thread(given.thread, sender) if given.thread else None,
+        heard=tuple(_heard(number, mail) for number, mail in enumerate(given.mails) if not mail.waits),
+        waiting=tuple(_waiting(number, mail) for number, mail in enumerate(given.mails) if mail.waits),
+    )
+
+
+def _thread(mails: Sequence[ThreadMail], sender: str) -> Thread:
+    members = frozenset(key for mail in mails for key in _keys((mail.from_, *mail.to, *mail.cc)))
+    taken_off = frozenset(key for mail in mails for key in _keys(mail.dropped))
+    own = takewhile(lambda mail: _keys([mail.from_]) == [sender], reversed(mails))
+    unanswered = Counter(key for mail in own for key in _keys((*mail.to, *mail.cc)))
+    circle, confidential = members - taken_off, any(mail.confidential for mail in mails)
+    return Thread(circle, circle, confidential, taken_off, unanswered)
+
+
+def _heard(number: int, mail: Mail) -> Heard:
+    keys = frozenset(_keys((*mail.to, *mail.cc)))
+    passages = frozenset(sketch(Text(mail.body)).new)
+    return Heard(number, keys, keys, passages, len(passages))
+
+
+def _waiting(number: int, mail: Mail) -> Waiting:
+    own = sketch(Text(mail.body)).own
+    return Waiting(f"EARLIER{number}", mail.subject, frozenset(_keys((*mail.to, *mail.cc))), own)
+
+
+def _mine(case: Case, sender: str) -> list[Earlier]:
+    return [mail for mail in case.given.history if mail.from_ is None or _keys([mail.from_]) == [sender]]
+
+
+def _familiar(case: Case, sender: str) -> Familiar:
+    mine, ours = Counter[str](), Counter[str]()
+    for mail in case.given.history:
+        ours.update({registered(address.domain(key)): mail.times for key in _keys((*mail.to, *mail.cc))})
+    for mail in _mine(case, sender):
+        mine.update(dict.fromkeys(_keys((*mail.to, *mail.cc)), mail.times))
+    return Familiar(mine, Domains(ours))
+
+
+def _past(case: Case, sender: str, at: datetime) -> Past:
+    mine = _mine(case, sender)
     written: dict[str, int] = {}
     together: dict[str, set[str]] = {}
     for mail in mine:
@@ -45,6 +98,13 @@ def past(case: Case, sender: str, at: datetime) -> Past:
         written=written, together={key: frozenset(others) for key, others in together.items()},
         thread=members if case.given.thread else None,
     )  # fmt: skip
+
+
+def sent_files(case: Case, reading: Reading) -> dict[bytes, frozenset[str]]:
+    """What `given` says of this mail's files, as the store would."""
+    before = {file.name: frozenset(map(str.casefold, file.to)) for file in case.given.files}
+    digests = zip(reading.attachments, reading.digests, strict=True)
+    return {digest: before[file.name] for file, digest in digests if digest and file.name in before}
 
 
 def _sent(senders: list[str], recipients: Iterable[str]) -> tuple[Envelope, Identity]:

@@ -3,20 +3,30 @@
 import inspect
 from typing import Any
 
+from mailguard.document.problem import summary
+from mailguard.errors import RuleError
+from mailguard.rules import entry_points
+from mailguard.rules.action import ActionSpec
 from mailguard.rules.actions import ACTIONS
-from mailguard.rules.condition import REGISTER
+from mailguard.rules.condition import REGISTER, Condition
 from mailguard.rules.file import Head, RuleFile
 
 _WHEN = {"$ref": "#/$defs/when"}
 
 
 def json_schema() -> dict[str, Any]:
-    """Draft 2020-12. It knows keys and words; names (lists, groups) are checked by `mailguard check`."""
+    """Draft 2020-12. It knows keys and words; names (lists, groups) are checked by `mailguard check`.
+
+    Conditions and actions of other packages are in it. Raises RuleError when one of them cannot be used.
+    """
+    if problems := entry_points.register():
+        raise RuleError(summary(problems), problems)
     defs: dict[str, Any] = {}
     for name, kind in REGISTER.items():
         defs[f"condition.{name}"] = _described(_hoisted(kind.schema_of(), defs), kind)
     for name, spec in ACTIONS.items():
-        defs[f"action.{name}"] = _described(_action(_hoisted(spec.model_json_schema(), defs), name), spec)
+        whole = _action(_hoisted(spec.schema_of(), defs), name)
+        defs[f"action.{name}"] = _described(whole, spec)
     defs |= {"when": _when(), "rule": _rule(_hoisted(Head.model_json_schema(), defs))}
     top = _hoisted(RuleFile.model_json_schema(), defs)
     top["properties"]["rules"]["items"] = {"$ref": "#/$defs/rule"}
@@ -34,8 +44,9 @@ def _hoisted(schema: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def _described(schema: dict[str, Any], kind: type[Any]) -> dict[str, Any]:
-    return {"description": inspect.getdoc(kind) or "", **schema}
+def _described(schema: dict[str, Any], kind: type[Condition] | type[ActionSpec]) -> dict[str, Any]:
+    examples = {"examples": list(kind.examples)} if kind.examples else {}
+    return {"description": inspect.getdoc(kind) or "", **schema, **examples}
 
 
 def _when() -> dict[str, Any]:
@@ -76,7 +87,10 @@ _SHORT: dict[str, dict[str, Any]] = {
     "hold": {"const": "sender_confirms"},
     "cc": {"type": "string", "description": "whom to add"},
     "bcc": {"type": "string", "description": "whom to add"},
+    "to_bcc": {"enum": [True, "matching", "all"], "description": "whom to hide"},
+    "drop": {"const": True},
     "reject": {"type": ["string", "boolean"], "description": "what the sender is told"},
+    "disclaimer": {"type": "string", "description": "the words"},
     "notify": {"type": "string", "description": "whom to tell"},
 }
 _SEVERAL = {"cc": "add", "bcc": "add", "notify": "to"}  # keys that take one or a list
@@ -89,4 +103,4 @@ def _action(schema: dict[str, Any], name: str) -> dict[str, Any]:
     if name in _SEVERAL:
         field = schema["properties"][_SEVERAL[name]]
         schema["properties"][_SEVERAL[name]] = {"description": field.get("description", "")}
-    return {"anyOf": [_SHORT[name], schema]}
+    return {"anyOf": [_SHORT[name], schema]} if name in _SHORT else schema

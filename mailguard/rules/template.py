@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 
 from mailguard.document.model import did_you_mean
+from mailguard.locale import SOURCE, Saying
+from mailguard.locale.sayings import every, fill, joined
 from mailguard.mail import address
 from mailguard.records import Match
 from mailguard.rules.binder import Binder
@@ -33,20 +35,29 @@ def check(text: str, binder: Binder, *loc: str | int) -> None:
         binder.wrong(loc, Code.EXPLAIN, "a brace without its other half", f"fields are {{{'}, {'.join(FIELDS)}}}")
 
 
-def fill(text: str, match: Match, facts: Facts) -> str:
+def filled(text: str, match: Match, facts: Facts) -> str:
     """The text with its fields filled in; '' stays ''."""
-    if "{" not in text:
-        return text
-    values = _values(match, facts)
-    return _FIELD.sub(lambda found: values.get(found[1], found[0]), text)
+    return fill(text, _values(match, facts)) if "{" in text else text
+
+
+def explained(explain: str | Mapping[str, str], match: Match, facts: Facts) -> str:
+    """A rule's own words, or else what its conditions say; the fields are said in the reader's language."""
+    if not explain:
+        return match.reason
+    texts = {"": explain} if isinstance(explain, str) else explain
+    own = texts.get(SOURCE) or next(iter(texts.values()))
+    asked = {name for text in texts.values() for name in _FIELD.findall(text)}
+    used = {name: value for name, value in _values(match, facts).items() if name in asked} if asked else {}
+    return Saying(own, used, texts={} if isinstance(explain, str) else texts)
 
 
 def _values(match: Match, facts: Facts) -> Mapping[str, str]:
-    about = [key for key in facts.recipients if not match.recipients or key in match.recipients]
-    domains = dict.fromkeys(address.domain(key) for key in facts.recipients if external(facts, key))
+    named = facts.recipients + facts.invited
+    about = [key for key in named if key in match.recipients] or facts.recipients
+    domains = dict.fromkeys(address.domain(key) for key in named if external(facts, key))
     return {
-        "matched": ", ".join(list(dict.fromkeys(said for _, said in match.evidence))[:_MOST]),
-        "where": " and ".join(dict.fromkeys(place for place, _ in match.evidence)),
+        "matched": joined(", ", list(dict.fromkeys(said for _, said in match.evidence))[:_MOST]),
+        "where": every(dict.fromkeys(place for place, _ in match.evidence)),
         "recipients": listed(about),
         "external_domains": listed(domains),
         "sender": facts.sender,

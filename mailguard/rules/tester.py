@@ -1,8 +1,8 @@
 """Rule tests: x.test.yaml beside x.yaml. Each mail is made, judged by the real engine, and compared."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,14 @@ from mailguard.document.model import validate
 from mailguard.document.problem import ordered, summary
 from mailguard.document.units import short
 from mailguard.errors import CannotTell, RuleError
-from mailguard.mail import address
+from mailguard.mail import address, headers
 from mailguard.mail.envelope import Envelope, Identity
+from mailguard.mail.message import Message
 from mailguard.people import Organization, People, empty
 from mailguard.people import load as load_people
 from mailguard.people import parse as parse_people
-from mailguard.records import Action, Past, Verdict
+from mailguard.people.holidays import with_holidays
+from mailguard.records import Action, Content, Known, Need, Verdict
 from mailguard.rules import sample
 from mailguard.rules.codes import Code
 from mailguard.rules.engine import RuleReport, explain
@@ -27,7 +29,8 @@ from mailguard.rules.rule import RuleSet
 from mailguard.rules.settings import HoldSettings
 from mailguard.rules.testfile import Case, Expect, TestFile
 
-Gather = Callable[[bytes, Envelope, Identity, Past, datetime, People], Facts]
+Gather = Callable[[bytes, Envelope, Identity, Known, datetime, People], Facts]
+Read = Callable[[Message], tuple[Content | None, ...] | None]
 CHOICE = Code.CHOICE.value
 CORP = Organization(name="Corp Example", domains=("corp.example",))
 
@@ -40,6 +43,7 @@ class Result:
     line: int
     name: str
     failures: tuple[str, ...] = ()
+    matched: Mapping[str, bool | None] = field(default_factory=dict)  # what each rule said; empty for unreadable mail
 
     @property
     def passed(self) -> bool:
@@ -48,7 +52,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What tests run in: `gather` is intake's; `people` those of the configuration, if there is one.
+    """What tests run in: `gather` is intake's, `read` looks into attached files; `people` those of the configuration.
 
     `together`: every rule file of the folder applies, not only the one the test file stands beside.
     """
@@ -57,6 +61,7 @@ class Setting:
     holds: HoldSettings
     people: People | None = None
     together: bool = False
+    read: Read = lambda _: None
 
 
 def test_files(paths: Sequence[Path]) -> list[Path]:
@@ -75,24 +80,49 @@ def test_files(paths: Sequence[Path]) -> list[Path]:
 test_files.__test__ = False  # type: ignore[attr-defined] # for pytest: this is no test
 
 
-def run(path: Path, setting: Setting, wanted: Callable[[str], bool] = lambda _: True) -> list[Result]:
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A test file that was read, with the rules and people it is about."""
+
+    path: Path
+    document: yaml.Document
+    file: TestFile
+    people: People
+    rules: RuleSet
+
+    def line(self, number: int) -> int:
+        return self.document.mark(("tests", number))[0]
+
+
+def run(path: Path, setting: Setting, wanted: Callable[[str], object] = lambda _: True) -> list[Result]:
     """Every test of the file whose name is `wanted`. Raises ConfigError when it, its rules or people are wrong."""
+    bench = prepared(path, setting)
+    _check_names(bench.document, bench.file, bench.rules)
+    return [_result(case, number, bench, setting) for number, case in enumerate(bench.file.tests) if wanted(case.name)]
+
+
+def prepared(path: Path, setting: Setting, folder: Path | None = None) -> Bench:
+    """The test file, and the rules it is about: those in `folder`, or beside it. Raises ConfigError."""
     document = yaml.read(path)
     file, problems = validate(document, TestFile)
     if file is None:
         raise RuleError(summary(problems), ordered(problems))
     people = setting.people or _people(file, path)
-    rules = load(_rule_files(file, path, together=setting.together), people)
-    _check_names(document, file, rules)
-    return [
-        Result(str(path), document.mark(("tests", number))[0], case.name, _failures(case, path, people, rules, setting))
-        for number, case in enumerate(file.tests)
-        if wanted(case.name)
-    ]
+    files = _rule_files(file, (folder or path.parent) / path.name, together=setting.together)
+    if folder is not None:  # what is new since then has no rules there
+        files = [one for one in files if one.exists() or any(sign in one.name for sign in "*?[")]
+    return Bench(path, document, file, people, load(files, people) if files else RuleSet())
+
+
+def _organization(file: TestFile, path: Path) -> Organization:
+    organization, problems = with_holidays(file.organization or CORP, path.parent)
+    if problems:
+        raise RuleError(summary(problems), ordered(problems))
+    return organization
 
 
 def _people(file: TestFile, path: Path) -> People:
-    organization = file.organization or CORP
+    organization = _organization(file, path)
     if isinstance(file.people, str):
         return load_people(path.parent / file.people, organization)
     if file.people is not None:
@@ -124,16 +154,28 @@ def _check_names(document: yaml.Document, file: TestFile, rules: RuleSet) -> Non
         raise RuleError(summary(problems), ordered(problems))
 
 
-def _failures(case: Case, path: Path, people: People, rules: RuleSet, setting: Setting) -> tuple[str, ...]:
-    at = case.moment(people.organization.clock_zone)
-    raw, envelope, identity = sample.build(case, path.parent, at)
-    known = sample.past(case, address.key(identity.address), at)
+def _result(case: Case, number: int, bench: Bench, setting: Setting) -> Result:
+    said = Result(str(bench.path), bench.line(number), case.name)
     try:
-        facts = setting.gather(raw, envelope, identity, known, at, people)
+        verdict, reports, facts = judged(case, bench, setting)
     except CannotTell as error:
-        return (f"the mail could not be read: {error}",)
-    verdict, reports = explain(rules, facts, setting.holds)
-    return tuple(_compare(case.expect, verdict, reports, facts))
+        return replace(said, failures=(f"the mail could not be read: {error}",))
+    matched = {report.id: report.matched for report in reports}
+    return replace(said, failures=tuple(_compare(case.expect, verdict, reports, facts)), matched=matched)
+
+
+def judged(case: Case, bench: Bench, setting: Setting) -> tuple[Verdict, list[RuleReport], Facts]:
+    """What the rules say of a test's mail. Raises CannotTell when it cannot be read."""
+    at = case.moment(bench.people.organization.clock_zone)
+    raw, envelope, identity = sample.build(case, bench.path.parent, at)
+    known = sample.known(case, address.key(identity.address), at)
+    facts = setting.gather(raw, envelope, identity, known, at, bench.people)
+    facts = facts.knowing(sent_files=sample.sent_files(case, facts.reading))
+    verdict, reports = explain(bench.rules, facts, setting.holds)
+    if Need.CONTENTS in facts.wanted:
+        facts = facts.knowing(contents=setting.read(facts.message))
+        verdict, reports = explain(bench.rules, facts, setting.holds)
+    return verdict, reports, facts
 
 
 def _compare(expect: Expect, verdict: Verdict, reports: Sequence[RuleReport], facts: Facts) -> Iterable[str]:
@@ -142,6 +184,7 @@ def _compare(expect: Expect, verdict: Verdict, reports: Sequence[RuleReport], fa
         got.append(("verdict", expect.verdict, verdict.action.name.lower()))
     if expect.delay is not None:
         got.append(("delay", short(expect.delay), short(longest(verdict, facts.now))))
+    got += _changed(expect, verdict, facts)
     for one, wanted in expect.recipients.items():
         got.append((one, wanted, recipient_action(verdict, address.key(one), facts)))
     if expect.added is not None:
@@ -161,6 +204,18 @@ def _compare(expect: Expect, verdict: Verdict, reports: Sequence[RuleReport], fa
     return differ
 
 
+def _changed(expect: Expect, verdict: Verdict, facts: Facts) -> Iterable[tuple[str, Any, Any]]:
+    """Of what rules change in the mail."""
+    if expect.hidden is not None:
+        hidden = {address.key(edit.address) for edit in verdict.edits if isinstance(edit, headers.Hide)}
+        yield "hidden", _said(map(address.key, expect.hidden)), _said(hidden)
+    if expect.disclaimer is not None:
+        yield "disclaimer", expect.disclaimer, any(isinstance(edit, headers.Splice) for edit in verdict.edits)
+    if expect.headers:
+        left = Message(headers.apply(bytes(facts.message.raw[: facts.message.head_size]), verdict.edits))
+        yield from ((name, wanted, left.get(name) or "") for name, wanted in expect.headers.items())
+
+
 def longest(verdict: Verdict, now: datetime) -> timedelta:
     """The longest wait of a recipient."""
     return max((wait.due_at - now for wait in verdict.waits.values()), default=timedelta())
@@ -170,6 +225,8 @@ def recipient_action(verdict: Verdict, key: str, facts: Facts) -> str:
     """What the verdict means for one recipient's copy; 'no recipient' for somebody else."""
     if key not in facts.recipients and key not in {address.key(copy.address) for copy in verdict.added}:
         return "no recipient"
+    if key in verdict.dropped:
+        return "drop"
     if verdict.action in (Action.HOLD, Action.REJECT):
         return verdict.action.name.lower()
     return "delay" if key in verdict.waits else "pass"

@@ -12,6 +12,7 @@ from mailguard.people import Organization
 from mailguard.rules.file import VERSION
 
 VerdictName = Literal["pass", "delay", "hold", "reject"]
+RecipientVerdict = Literal["pass", "delay", "hold", "reject", "drop"]
 
 
 def _several(value: Any) -> Any:
@@ -95,6 +96,32 @@ class ThreadMail(Section):
     to: Addresses = ()
     cc: Addresses = ()
     subject: str = ""
+    confidential: bool = False
+    """It was marked confidential."""
+    dropped: Addresses = ()
+    """Whom a person took off it."""
+
+
+class Mail(Section):
+    """An earlier mail whose text is remembered."""
+
+    from_: str | None = Field(None, alias="from")
+    """Who sent it; this mail's sender when left out."""
+    to: Addresses = ()
+    cc: Addresses = ()
+    subject: str = ""
+    body: str = ""
+    waits: bool = False
+    """It has not left yet."""
+
+
+class SentFile(Section):
+    """A file of this mail that was sent to somebody before."""
+
+    name: str
+    """The name of one of this mail's attachments."""
+    to: Annotated[tuple[str, ...], BeforeValidator(_several)] = Field(min_length=1)
+    """The domains outside that it went to."""
 
 
 class Given(Section):
@@ -103,7 +130,13 @@ class Given(Section):
     history: tuple[Past, ...] = ()
     """What the sender wrote so far."""
     thread: tuple[ThreadMail, ...] = ()
-    """The mails that this one answers."""
+    """The mails that this one answers, the first one first."""
+    mails: tuple[Mail, ...] = ()
+    """Other mails, for quotes_others and repeats_waiting."""
+    undeliverable: Addresses = ()
+    """Domains that take no mail; of all others DNS says that they do."""
+    files: tuple[SentFile, ...] = ()
+    """Which of its files were sent before, and where."""
 
 
 class Expect(Section):
@@ -112,8 +145,14 @@ class Expect(Section):
     verdict: VerdictName | None = None
     delay: Duration | None = None
     """The longest wait of a recipient."""
-    recipients: dict[str, VerdictName] = Field(default_factory=dict)
-    """The verdict for one recipient's copy."""
+    recipients: dict[str, RecipientVerdict] = Field(default_factory=dict)
+    """The verdict for one recipient's copy; drop: a rule takes them off."""
+    hidden: Addresses | None = None
+    """Exactly these are moved from To and Cc to Bcc."""
+    disclaimer: bool | None = None
+    """Whether its text gains a disclaimer."""
+    headers: dict[str, str] = Field(default_factory=dict)
+    """Header fields as they leave, like Subject: "[EXT] Offer"."""
     added: Addresses | None = None
     """Exactly these get a copy, or are told, besides the recipients."""
     fired: Addresses = ()

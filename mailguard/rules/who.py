@@ -3,49 +3,56 @@
 A list address stands for its members: it is external when one member is.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mailguard.document.model import suggest
+from mailguard.locale.sayings import counted, every, joined, saying, some
 from mailguard.mail import address
-from mailguard.rules import lexicon
+from mailguard.rules import acquaintance, lexicon, strangers
 from mailguard.rules.binder import Binder
 from mailguard.rules.codes import Code
 from mailguard.rules.facts import Facts
 
 Test = Callable[[Facts, str], bool]
+Unknown = Callable[[Facts, Iterable[str]], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Who:
     """A question about one address (key). `said` completes "2 recipients …"; `why` is a whole sentence of its own.
 
-    `past`: it asks the sender's history, and answers no while that is not known.
+    `unknown` says what is not known that this asks of the addresses, "" for nothing: it answers no meanwhile.
+    `receives`: it says something of a recipient, and nothing of a sender.
     """
 
     said: str
     test: Test
     why: Callable[[Facts, str], str] | None = None
-    past: bool = False
+    unknown: Unknown | None = None
+    receives: bool = False
 
     def select(self, facts: Facts, keys: Iterable[str]) -> tuple[str, ...]:
         """Those of the addresses that are meant."""
         return tuple(key for key in keys if self.test(facts, key))
 
-    def sentence(self, facts: Facts, found: tuple[str, ...], noun: str = "recipient") -> str:
+    def sentence(self, facts: Facts, found: tuple[str, ...]) -> str:
         """Why, for the addresses found."""
         if self.why is not None:
-            return "; ".join(dict.fromkeys(filter(None, (self.why(facts, key) for key in found))))
-        count = f"{len(found)} {noun}{'' if len(found) == 1 else 's'}"
-        return f"{count} {self.said}: {listed(found)}"
+            return joined("; ", dict.fromkeys(filter(None, (self.why(facts, key) for key in found))))
+        return counted(
+            "{number} recipient {who}: {list}", "{number} recipients {who}: {list}", len(found), who=self.said,
+            list=listed(found),
+        )  # fmt: skip
 
 
 def listed(found: Iterable[str], most: int = 5) -> str:
     """`a@x, b@y and 3 more`."""
     keys = list(found)
-    more = f" and {len(keys) - most} more" if len(keys) > most else ""
-    return ", ".join(keys[:most]) + more
+    shown = joined(", ", keys[:most])
+    return saying("{list} and {number} more", list=shown, number=len(keys) - most) if len(keys) > most else shown
 
 
 def external(facts: Facts, key: str) -> bool:
@@ -71,52 +78,67 @@ def _freemail(facts: Facts, key: str) -> bool:
     return any(address.domain(one) in lexicon.freemail() for one in members(facts, key))
 
 
-def _unexpected(facts: Facts, key: str) -> bool:
-    return bool(facts.unexpected) and key in (facts.unexpected or {}) and not _self(facts, key)
-
-
-def _first_contact(facts: Facts, key: str) -> bool:
-    return bool(facts.first_contact) and key in (facts.first_contact or {}) and not _self(facts, key)
-
-
-def _self(facts: Facts, key: str) -> bool:
-    return facts.people.canonical(key) == facts.people.canonical(facts.sender)
-
-
 def _has_assistant(facts: Facts, key: str) -> bool:
     return facts.people.assistant_of(key) is not None
 
 
+def _recipient(said: str, test: Test, why: Callable[[Facts, str], str], unknown: Unknown | None = None) -> Who:
+    return Who(said, test, why, unknown, receives=True)
+
+
 WORDS: Mapping[str, Who] = {
-    "internal": Who("inside the organization", _internal),
-    "external": Who("outside the organization", external),
-    "freemail": Who("at a free-mail provider", _freemail),
-    "unexpected": Who(
-        "who stands out", _unexpected, lambda facts, key: (facts.unexpected or {}).get(key, ""), past=True
+    "internal": Who(saying("inside the organization"), _internal),
+    "external": Who(saying("outside the organization"), external),
+    "freemail": Who(saying("at a free-mail provider"), _freemail),
+    "unexpected": _recipient(
+        saying("who stands out"), acquaintance.unexpected, acquaintance.why_unexpected, acquaintance.unknown
     ),
-    "first_contact": Who(
-        "never written to before",
-        _first_contact,
-        lambda facts, key: (facts.first_contact or {}).get(key, ""),
-        past=True,
+    "first_contact": _recipient(
+        saying("never written to before"), acquaintance.first_contact, acquaintance.why_first, acquaintance.unknown
     ),
-    "has_assistant": Who("with an assistant", _has_assistant),
+    "namesake": _recipient(
+        saying("with the name of somebody else"),
+        acquaintance.namesake,
+        acquaintance.why_namesake,
+        acquaintance.stranger,
+    ),
+    "lookalike": Who(saying("at a domain that looks like another"), lambda _facts, _key: False),  # bound to the lists
+    "undeliverable": _recipient(
+        saying("at a domain that takes no mail"), strangers.undeliverable, strangers.why_undeliverable, strangers.silent
+    ),
+    "no_contact": _recipient(saying("not to be written to"), strangers.no_contact, strangers.why_no_contact),
+    "unknown_list": Who(saying("a list that nobody can expand"), lambda facts, key: facts.people.unknown_list(key)),
+    "has_assistant": Who(saying("with an assistant"), _has_assistant),
 }
 
-# Documented for all versions, built by a later one.
-LATER = ("lookalike", "undeliverable", "no_contact")
+# What an editor says of a word, where `said` is too short for that.
+_MEANING = {
+    "internal": "inside the organization, all members of a list too",
+    "external": "outside the organization, or a list with a member outside",
+    "freemail": "at a free-mail provider, like gmail.com",
+    "unexpected": "somebody who does not belong with the others, by what the sender wrote before",
+    "namesake": "with the name of somebody else who is written to more often",
+    "lookalike": "at a domain that looks like one of ours, a partner's or a popular one",
+    "no_contact": "under a no-contact order of people.yaml that binds the sender",
+    "has_assistant": "with an assistant in people.yaml",
+}
 
 SCHEMA: dict[str, Any] = {
     "description": "Which addresses: a word, a mapping, or a list of them (one is enough)",
     "anyOf": [
-        {"enum": [*WORDS]},
+        *({"const": word, "description": _MEANING.get(word, who.said)} for word, who in WORDS.items()),
         {
             "type": "object",
             "additionalProperties": False,
             "minProperties": 1,
             "maxProperties": 1,
             "properties": {
-                "group": {"type": "string", "description": "a group of people.yaml"},
+                "group": {"type": "string", "description": "a group of people.yaml or the directory"},
+                "title": {
+                    "type": ["string", "array"],
+                    "items": {"type": "string"},
+                    "description": "a person's whole title, case ignored; * stands for anything: head of *",
+                },
                 "in": {
                     "type": ["string", "array"],
                     "items": {"type": "string"},
@@ -156,19 +178,27 @@ def bind(spec: Any, binder: Binder) -> Who:
     return NOBODY
 
 
-NOBODY = Who("of nobody", lambda _facts, _key: False)
+NOBODY = Who(saying("of nobody"), lambda _facts, _key: False)
 
 
 def _word(word: str, binder: Binder) -> Who:
+    if word == "lookalike":
+        return _lookalike(binder.names.domains)
     if word in WORDS:
         return WORDS[word]
-    if word in LATER:
-        binder.wrong((), Code.LATER, f'"{word}" is not available yet in this version', "leave it out until then")
-        return NOBODY
     meant = suggest(word, WORDS)
     fix = f'did you mean "{meant}"?' if meant else "a group is written {group: NAME}, a list {in: NAME}"
     binder.wrong((), Code.CHOICE, f'"{word}" is not one of {", ".join(WORDS)}', fix)
     return NOBODY
+
+
+def _lookalike(listed: frozenset[str]) -> Who:
+    strangers.popular()  # read with the rules: the first mail must not wait for it
+
+    def why(facts: Facts, key: str) -> str:
+        return facts.once(("lookalike", key), lambda: strangers.lookalike(facts, key, listed))
+
+    return _recipient(WORDS["lookalike"].said, lambda facts, key: bool(why(facts, key)), why)
 
 
 def _any_of(parts: list[Who], binder: Binder) -> Who:
@@ -182,10 +212,11 @@ def _any_of(parts: list[Who], binder: Binder) -> Who:
         return part.sentence(facts, (key,))
 
     return Who(
-        " or ".join(part.said for part in parts),
+        some(part.said for part in parts),
         lambda facts, key: any(part.test(facts, key) for part in parts),
         why if any(part.why for part in parts) else None,
-        any(part.past for part in parts),
+        _first_unknown(parts),
+        any(part.receives for part in parts),
     )
 
 
@@ -196,16 +227,28 @@ def _all_of(spec: Any, binder: Binder) -> Who:
     parts = [bind(one, binder.below(n)) for n, one in enumerate(spec)]
     telling = next((part.why for part in parts if part.why), None)
     return Who(
-        " and ".join(part.said for part in parts),
+        every(part.said for part in parts),
         lambda facts, key: all(part.test(facts, key) for part in parts),
         telling,
-        any(part.past for part in parts),
+        _first_unknown(parts),
+        any(part.receives for part in parts),
     )
 
 
 def _not(spec: Any, binder: Binder) -> Who:
     part = bind(spec, binder)
-    return Who(f"not {part.said}", lambda facts, key: not part.test(facts, key), None, part.past)
+    return Who(
+        saying("not {who}", who=part.said),
+        lambda facts, key: not part.test(facts, key),
+        None,
+        part.unknown,
+        part.receives,
+    )
+
+
+def _first_unknown(parts: Iterable[Who]) -> Unknown | None:
+    asking = [part.unknown for part in parts if part.unknown is not None]
+    return (lambda facts, keys: next(filter(None, (ask(facts, keys) for ask in asking)), "")) if asking else None
 
 
 def _group(spec: Any, binder: Binder) -> Who:
@@ -214,7 +257,22 @@ def _group(spec: Any, binder: Binder) -> Who:
     def test(facts: Facts, key: str) -> bool:
         return any(facts.people.in_group(one, name) for one in members(facts, key))
 
-    return Who(f"in the group {name}", test)
+    return Who(saying("in the group {name}", name=name), test)
+
+
+def _title(spec: Any, binder: Binder) -> Who:
+    wanted = spec if isinstance(spec, list) else [spec]
+    for entry in wanted:
+        if not isinstance(entry, str) or not entry.strip("* "):
+            binder.wrong((), Code.SHAPE, "a title is text, like {title: cfo} or {title: [director, head of *]}")
+            return NOBODY
+    parts = ([re.escape(part) for part in entry.lower().split("*")] for entry in wanted)
+    pattern = re.compile("|".join(".*".join(some) for some in parts), re.DOTALL)
+
+    def test(facts: Facts, key: str) -> bool:
+        return any(pattern.fullmatch(facts.people.title_of(one).lower()) for one in members(facts, key))
+
+    return Who(saying("with the title {titles}", titles=some(wanted)), test)
 
 
 def _in(spec: Any, binder: Binder) -> Who:
@@ -227,11 +285,11 @@ def _in(spec: Any, binder: Binder) -> Who:
     keys = frozenset(binder.address(entry, *(() if isinstance(spec, str) else (n,))) for n, entry in plain)
 
     def test(facts: Facts, key: str) -> bool:
-        reached = members(facts, key)
-        canonical = facts.once(("meant", keys), lambda: keys | {facts.people.canonical(one) for one in keys})
-        return bool(reached & canonical) or _within(reached, patterns)
+        reached, mailbox = members(facts, key), facts.people.mailbox
+        boxes = facts.once(("meant", keys), lambda: frozenset(map(mailbox, keys)))
+        return not boxes.isdisjoint(map(mailbox, reached)) or _within(reached, patterns)
 
-    return Who(f"on the list {spec}" if isinstance(spec, str) else "named in the rule", test)
+    return Who(saying("on the list {name}", name=spec) if isinstance(spec, str) else saying("named in the rule"), test)
 
 
 def _domain(spec: Any, binder: Binder) -> Who:
@@ -240,13 +298,15 @@ def _domain(spec: Any, binder: Binder) -> Who:
         if not isinstance(entry, str) or not entry.strip("*.") or "@" in entry or " " in entry:
             binder.wrong((), Code.ADDRESS, f'"{entry}" is not a domain', "write client.example or *.client.example")
     patterns = [str(entry) for entry in wanted]
-    return Who(f"at {' or '.join(patterns)}", lambda facts, key: _within(members(facts, key), patterns))
+    return Who(
+        saying("at {domains}", domains=some(patterns)), lambda facts, key: _within(members(facts, key), patterns)
+    )
 
 
 def _pattern(spec: Any, binder: Binder) -> Who:
     wanted = binder.pattern(spec, fold=True)
     return Who(
-        f"whose address matches {spec}",
+        saying("whose address matches {pattern}", pattern=spec),
         lambda facts, key: any(wanted.search(one) is not None for one in members(facts, key)),
     )
 
@@ -261,6 +321,7 @@ def _within(keys: Iterable[str], patterns: Iterable[str]) -> bool:
 
 _KINDS: Mapping[str, Callable[[Any, Binder], Who]] = {
     "group": _group,
+    "title": _title,
     "in": _in,
     "domain": _domain,
     "pattern": _pattern,

@@ -10,16 +10,20 @@ from typing import Protocol
 
 from mailguard import retry
 from mailguard.clock import Clock
-from mailguard.courier import Parcel, Shares
+from mailguard.courier.parcel import Parcel
+from mailguard.courier.pool import Shares
 from mailguard.errors import TemporaryFailure
+from mailguard.locale import saying
 from mailguard.log import Log
-from mailguard.mail import headers
+from mailguard.mail import headers, splice
+from mailguard.mail.message import LONG_HEAD
+from mailguard.mail.splice import Splicer
 from mailguard.metrics import Metrics
-from mailguard.records import Claim, Delivery, Hold, HoldKind, NewMail, Outcome, Reply, Result
+from mailguard.records import Claim, Delivery, Hold, HoldKind, Mail, NewMail, Outcome, Reply, Result
 from mailguard.retry import RetrySettings
 from mailguard.scheduler.reports import Reports
 from mailguard.store.base import Store
-from mailguard.tasks import patiently
+from mailguard.tasks import in_thread, patiently
 
 WHOLE = 8 << 20  # bytes: up to this a mail is read into memory once; a larger one is read twice, in chunks
 PATIENCE = (1, 5, 15, 60, 300, 300, 300, 300)  # seconds between tries to write an outcome: within the claim's lease
@@ -69,7 +73,7 @@ class Attempts:
             return
         started = self._clock.monotonic()
         self._note_lag(claim)
-        results = await self._courier.carry(self._parcel(claim, content))
+        results = await self._courier.carry(await self._parcel(claim, content))
         # failpoint: scheduler.carried
         now = self._clock.now()
         outcomes = {
@@ -104,18 +108,19 @@ class Attempts:
     async def _set_aside(self, claim: Claim) -> None:
         queue_id = claim.mail.queue_id
         self._log.damaged(queue_id, "stored bytes do not match their digest")
-        reason = "The stored mail does not match its checksum; it was not sent."
+        reason = saying("The stored mail does not match its checksum; it was not sent.")
         await self._store.quarantine(claim, Hold("damaged", reason, HoldKind.DAMAGED), self._clock.now())
 
-    def _parcel(self, claim: Claim, content: _Content) -> Parcel:
+    async def _parcel(self, claim: Claim, content: _Content) -> Parcel:
         mail, envelope, cut = claim.mail, claim.mail.envelope, headers.split(content.raw)
-        head = headers.apply(bytes(content.raw[:cut]), mail.edits)
-        body = memoryview(content.raw)[cut:] if content.whole else _rest(self._store, mail.queue_id, cut)
+        head = bytes(content.raw[:cut])
+        head = await in_thread(headers.apply, head, mail.edits) if cut > LONG_HEAD else headers.apply(head, mail.edits)
+        body = _body(content.raw, mail, cut) if content.whole else _rest(self._store, mail, cut)
         return Parcel(
             destination=claim.destination, sender=envelope.sender,
             recipients=tuple(delivery.recipient for delivery in claim.deliveries), head=head, body=body,
-            size=mail.size - cut + len(head), smtputf8=envelope.smtputf8, eightbit=envelope.eightbit,
-            ret=envelope.ret, envid=envelope.envid,
+            size=mail.size - cut + len(head) + splice.growth(mail.edits), smtputf8=envelope.smtputf8,
+            eightbit=envelope.eightbit, ret=envelope.ret, envid=envelope.envid,
         )  # fmt: skip
 
     def _scheduled(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Outcome:
@@ -145,13 +150,28 @@ def _news(outcomes: Iterable[Outcome]) -> bool:
     return any(outcome.result is not Result.SENT or outcome.relayed_without_dsn for outcome in outcomes)
 
 
-def _rest(store: Store, queue_id: str, skip: int) -> Callable[[], AsyncIterator[bytes]]:
-    """A large mail's bytes after its header; called again for every attempt at another host."""
+def _body(raw: bytes | bytearray, mail: Mail, cut: int) -> bytes | memoryview:
+    rest = memoryview(raw)[cut:]
+    if not any(isinstance(edit, headers.Splice) for edit in mail.edits):
+        return rest
+    splicer = Splicer(mail.edits, cut)
+    return b"".join([*splicer.feed(rest), splicer.end()])
+
+
+def _rest(store: Store, mail: Mail, skip: int) -> Callable[[], AsyncIterator[bytes]]:
+    """A large mail's bytes after its header; called again for every attempt at another host.
+
+    TemporaryFailure when some are missing, before the final dot: half a mail is none.
+    """
 
     async def chunks() -> AsyncIterator[bytes]:
-        left = skip
-        async for chunk in store.body(queue_id):
-            yield chunk[left:]
-            left = max(0, left - len(chunk))
+        seen, splicer = 0, Splicer(mail.edits, skip)
+        async for chunk in store.body(mail.queue_id):
+            for piece in splicer.feed(chunk[max(0, skip - seen) :]):
+                yield bytes(piece)
+            seen += len(chunk)
+        if seen != mail.size:
+            raise TemporaryFailure("the stored message could not be read to its end", code=451, enhanced="4.3.0")
+        yield splicer.end()
 
     return chunks

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailguard.clock import Clock
-from mailguard.errors import ClaimLost, StoreBroken
+from mailguard.errors import ClaimLost, StoreBroken, TemporaryFailure
 from mailguard.log import Log
 from mailguard.metrics import Metrics
 from mailguard.records import Claim
@@ -60,6 +60,7 @@ class Scheduler:
         self._loop_task: asyncio.Task[None] | None = None
         self._swept: datetime | None = None
         self._interrupted_tried = False
+        self._stopping = asyncio.Event()
         self._worker = f"{worker}:{random.getrandbits(32):08x}"
 
     def wake(self) -> None:
@@ -73,50 +74,59 @@ class Scheduler:
 
     async def stop(self, drain: float) -> None:
         """Claim nothing more; give what is on the wire `drain` seconds to end."""
-        if self._loop_task:
+        self._stopping.set()
+        self.wake()
+        if self._loop_task:  # not cancelled between a claim and its attempt: the next start would call that a crash
+            await asyncio.wait({self._loop_task}, timeout=drain)
             self._loop_task.cancel()
             await asyncio.gather(self._loop_task, return_exceptions=True)
         await self._tasks.end(drain)
+        try:
+            await self._seal(self._clock.now())
+        except (TemporaryFailure, StoreBroken) as error:  # the next start does it
+            self._log.failure("audit", error)
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             self._woken.clear()
             try:
-                worked = await self._round()
+                looked_at = self._clock.now()
+                if not await self._round(looked_at) and not self._stopping.is_set():
+                    # failpoint: scheduler.waiting
+                    await self._nap(await self._until_due(looked_at))
             except StoreBroken as error:
                 self._broken(error)
                 return
-            except Exception as error:
+            except Exception as error:  # whatever it is, mail has to go on leaving
                 self._log.failure("scheduler", error)
-                worked = False
                 await self._nap(1.0)
-            if not worked:
-                # failpoint: scheduler.waiting
-                await self._nap(await self._until_due())
 
-    async def _round(self) -> bool:
-        """One look at everything that can be due; True when there may be more of it at once."""
+    async def _round(self, now: datetime) -> bool:
+        """One look at everything that is due; True when there may be more of it at once."""
         if not self._interrupted_tried:
             await self._try_interrupted()
-        now = self._clock.now()
         # Asked for together they are one transaction, in this order; one after the other each waits for a commit.
         done = await asyncio.gather(self._expire(now), self._claim(now), self._post_notices(), return_exceptions=True)
         for error in done:
             if isinstance(error, BaseException):
                 raise error
-        await self._sweep(now)
-        return any(done[1:])
+        return bool(await self._sweep(now)) or any(done)
 
-    async def _expire(self, now: datetime) -> None:
-        for ended in await self._store.expire(now):
-            if ended.outcome != "reminded":
+    async def _expire(self, now: datetime) -> int:
+        """How many holds came to their end, or to their half time."""
+        expired = await self._store.expire(now)
+        for ended in expired:
+            if ended.outcome == "escalated":
+                self._log.escalated(ended.queue_id, ended.rule)
+            elif ended.outcome != "reminded":
                 self._metrics.holds.labels(ended.outcome).inc()
                 self._log.expired(ended.queue_id, ended.rule, ended.outcome)
+        return len(expired)
 
     async def _claim(self, now: datetime) -> int:
         """Start on what is due; how many parcels that makes."""
         room = self._limits.total - len(self._tasks)
-        if room <= 0:
+        if room <= 0 or self._stopping.is_set():
             return 0
         claims = await self._store.claim(
             self._worker, now, lease=LEASE, limit=min(room, BATCH),
@@ -130,10 +140,12 @@ class Scheduler:
 
         One that takes long only waits for a slow server, and stops nobody: the rest begins beside it.
         """
-        while claims := await self._store.claim_interrupted(self._worker, self._clock.now(), lease=LEASE):
+        while not self._stopping.is_set() and (
+            claims := await self._store.claim_interrupted(self._worker, self._clock.now(), lease=LEASE)
+        ):
             self._begin(claims)
             until = self._clock.monotonic() + ALONE
-            while self._running and (left := until - self._clock.monotonic()) > 0:
+            while self._running and not self._stopping.is_set() and (left := until - self._clock.monotonic()) > 0:
                 self._woken.clear()
                 await self._nap(left)
             if self._running:
@@ -147,13 +159,12 @@ class Scheduler:
             self._busy[claim.destination] += 1
             self._tasks.spawn(self._carry(claim))
 
-    async def _until_due(self) -> float:
-        due = await self._store.next_due(self._clock.now())
+    async def _until_due(self, looked_at: datetime) -> float:
+        """What was due at the last look and was not taken has no room on the wire; what ends there wakes us."""
+        due = await self._store.next_due(after=looked_at)
         if due is None:
             return LONGEST_NAP
-        seconds = (due - self._clock.now()).total_seconds()
-        # due already, but its destination is at its limit: a finished carry wakes us
-        return LONGEST_NAP if seconds <= 0 and self._tasks else min(max(seconds, 0.0), LONGEST_NAP)
+        return min(max((due - self._clock.now()).total_seconds(), 0.0), LONGEST_NAP)
 
     async def _nap(self, seconds: float) -> None:
         waits = {
@@ -166,14 +177,21 @@ class Scheduler:
             for wait in waits:
                 wait.cancel()
 
-    async def _sweep(self, now: datetime) -> None:
-        """Now and then: what a crashed attempt still holds is given back, and what is past its time is purged."""
+    async def _sweep(self, now: datetime) -> int:
+        """Now and then: give back what a crashed attempt still holds (how many copies), seal, purge what is past."""
         if self._swept and timedelta() <= now - self._swept < HOUSEKEEPING:  # not after a clock was set back
-            return
+            return 0
         self._swept = now
         await self._renew(now)
-        await self._store.reclaim(now)
+        given_back = await self._store.reclaim(now)
+        await self._seal(now)
         await self._store.purge(now, self._retention)
+        return given_back
+
+    async def _seal(self, now: datetime) -> None:
+        """The head goes into the log: a copy of the log outside proves that nothing was cut off the audit."""
+        if seal := await self._store.seal(now):
+            self._log.sealed(seal)
 
     async def _renew(self, now: datetime) -> None:
         """A slow server may take longer than a lease: what is still being carried stays ours."""

@@ -61,7 +61,7 @@ class Reports:
         released = [d.released_at for d in about if d.released_at]
         content = dsn.report(
             mail=mail, failed=[(delivery, outcomes[delivery.id].reply) for delivery in about],
-            head=headers.apply(raw[:cut], mail.edits), body=raw[cut:] if whole else None,
+            head=headers.apply(raw[:cut], headers.without_splices(mail.edits)), body=raw[cut:] if whole else None,
             reporting_mta=self.hostname, sender=self.sender, message_id=f"<{queue_id}@{self.hostname}>", now=now,
             action=action, retry_until=min(released) + self.retry.give_up if released else None,
         )  # fmt: skip

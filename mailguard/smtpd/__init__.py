@@ -2,16 +2,19 @@
 
 from mailguard.smtpd.auth import Authenticator, User
 from mailguard.smtpd.floor import Accept
+from mailguard.smtpd.guesses import Guesses
 from mailguard.smtpd.server import SmtpServer
 from mailguard.smtpd.upstream import TryLogin, UpstreamUsers
 from mailguard.smtpd.users import FileUsers, UserEntry, UserFile, enabled, hash_password, load_users
-from mailguard.smtpd.watching import NoWatcher, Watcher
+from mailguard.smtpd.watching import NoWatcher, Reporter, Watcher
 
 __all__ = [
     "Accept",
     "Authenticator",
     "FileUsers",
+    "Guesses",
     "NoWatcher",
+    "Reporter",
     "SmtpServer",
     "TryLogin",
     "UpstreamUsers",

@@ -15,7 +15,7 @@ from mailguard.smtpd.gate import client
 REMEMBER = 300.0  # seconds a password that was right is right without asking again
 FORGIVE = 900.0  # seconds without a failure after which earlier ones are forgotten
 SLOWEST = 30.0  # seconds an attempt is made to wait at most; what would wait longer is told to come again
-MANY = 10_000  # entries after which tables are cleaned
+MANY = 10_000  # remembered logins after which old ones are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +79,23 @@ class Slowdown:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._pairs: dict[tuple[str, str], _Failures] = {}
+        self._pairs: dict[tuple[str, str], _Failures] = {}  # whose last failure is longest ago comes first
+        self._clients: dict[str, float] = {}  # likewise: when somebody there failed last
+
+    def failed_lately(self, who: str) -> bool:
+        """Whether anybody failed from this client (`gate.client`), and nobody logged in from there since."""
+        last = self._clients.get(who)
+        return last is not None and self._clock.monotonic() - last <= FORGIVE
 
     async def turn(self, name: str, peer: str) -> None:
         """Wait until this pair may try; TemporaryFailure when too many of its attempts wait already."""
-        found = self._pairs.get((address.key(name), client(peer)))
+        pair = (address.key(name), client(peer))
+        found = self._pairs.get(pair)
         if found is None:
             return
         now = self._clock.monotonic()
         if now - found.last > FORGIVE:
-            self.passed(name, peer)
+            del self._pairs[pair]
             return
         turn = max(now, found.next_turn)
         if turn - now > SLOWEST:
@@ -97,16 +104,25 @@ class Slowdown:
         await self._clock.sleep(turn - now)
 
     def failed(self, name: str, peer: str) -> None:
-        now = self._clock.monotonic()
-        if len(self._pairs) >= MANY:
-            self._pairs = {who: one for who, one in self._pairs.items() if now - one.last <= FORGIVE}
-        found = self._pairs.setdefault((address.key(name), client(peer)), _Failures())
+        now, pair = self._clock.monotonic(), (address.key(name), client(peer))
+        self._forget(now)
+        found = self._pairs[pair] = self._pairs.pop(pair, _Failures())
         found.count += 1
         found.last = now
         found.next_turn = max(found.next_turn, now + self._pause(found.count))
+        self._clients.pop(pair[1], None)
+        self._clients[pair[1]] = now
 
     def passed(self, name: str, peer: str) -> None:
         self._pairs.pop((address.key(name), client(peer)), None)
+        self._clients.pop(client(peer), None)
+
+    def _forget(self, now: float) -> None:
+        """What is forgiven, a step for every entry: names are what a guesser makes up, any number of them."""
+        while self._pairs and now - next(iter(self._pairs.values())).last > FORGIVE:
+            del self._pairs[next(iter(self._pairs))]
+        while self._clients and now - next(iter(self._clients.values())) > FORGIVE:
+            del self._clients[next(iter(self._clients))]
 
     def _pause(self, count: int) -> float:
         return min(SLOWEST, 2.0 ** min(count - 1, 10))

@@ -118,6 +118,9 @@ class Connection(SMTP):
             pass
         except asyncio.CancelledError:
             self._say(SHUTTING_DOWN)
+        except Exception as error:
+            self.floor.watcher.failure("smtpd", error)
+            self._say("421 4.3.0 something went wrong here: try again later")
         finally:
             self._close()
             self._served = True

@@ -9,6 +9,7 @@ from mailguard.errors import PermanentFailure
 from mailguard.mail import address, charset, mailboxes
 from mailguard.mail.envelope import Identity, Proof
 from mailguard.mail.message import Message
+from mailguard.notices import reply
 from mailguard.smtpd.auth import User
 
 NULL = "<>"
@@ -90,8 +91,8 @@ class Policy:
             raise _refuse(f"nobody may {doing} {found} from this network")
 
     def _check_reserved(self, found: str) -> None:
-        """Mail that looks like ours would make people press links that aren't."""
-        if address.key(found) == address.key(self.notices_sender):
+        """Mail that looks like ours, or like an answer's address, would make people press links that aren't."""
+        if reply.token(self.notices_sender, found) is not None:
             raise _refuse(f"{found} is reserved for this server's own notices")
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mailguard.clock import Clock
 from mailguard.document.units import host_port
 from mailguard.errors import ConfigError
-from mailguard.smtpd.auth import Authenticator
+from mailguard.smtpd.auth import Authenticator, cannot_say
 from mailguard.smtpd.bodies import Bodies
 from mailguard.smtpd.connection import Connection
 from mailguard.smtpd.floor import Accept, Commits, Floor, Room
@@ -64,13 +64,16 @@ class SmtpServer:
         send_as: Callable[[str], tuple[str, ...]] = own_address,
         warden: Warden | None = None,
         users_changed: UsersChanged | None = None,
+        logins_elsewhere: bool = False,
     ) -> None:
+        """`logins_elsewhere`: others ask for logins here (`log_in`), also where no listener does."""
         self._settings, self._accept, self._clock = settings, accept, clock
         self._internal, self._notices_sender = internal, notices_sender
         self._watcher = watcher or NoWatcher()
         self._room = room or _endless
         self._given_users, self._try_login, self._send_as = users, try_login, send_as
         self._warden, self._users_changed = warden or NoWarden(), users_changed
+        self._logins_elsewhere = logins_elsewhere
         self._gate, self.meter, self._commits = Gate(), Meter(clock, self._warden), Commits()
         self._bodies = Bodies()
         self._doors: dict[str, _Door] = {}
@@ -162,7 +165,8 @@ class SmtpServer:
     async def _authenticator(self, settings: SmtpSettings) -> Authenticator | None:
         if self._given_users is not None:
             return self._given_users
-        if settings.users is None or all(one.auth is Auth.NONE for one in settings.listeners):
+        asked = self._logins_elsewhere or any(one.auth is Auth.REQUIRED for one in settings.listeners)
+        if settings.users is None or not asked:
             return None
         if self._users is not None and settings.users == self._settings.users:
             return self._users  # its memory of who logged in and who failed stays
@@ -224,6 +228,16 @@ class SmtpServer:
         """Read users.yaml if it is another one by now; `users_changed` has done its work when this returns."""
         if isinstance(self._users, FileUsers) and self._users_changed is not None:
             await self._users.tell(self._users_changed)
+
+    async def log_in(self, name: str, password: str, peer: str) -> tuple[str, str]:
+        """The login and its own mailbox, '' without one; as AUTH does, slowing down who guesses.
+
+        PermanentFailure: wrong. TemporaryFailure: nobody can tell now.
+        """
+        if self._users is None:
+            raise cannot_say("there are no logins")
+        user = await self._users.check(name, password, peer)
+        return user.name, next((address for address in user.send_as[:1] if not address.startswith("*")), "")
 
     async def _look(self) -> None:
         while True:

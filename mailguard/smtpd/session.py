@@ -1,14 +1,13 @@
 # ruff: noqa: N802 - the verbs have the names aiosmtpd looks for
 """What a client wants: MAIL, RCPT, DATA and the small verbs."""
 
-import asyncio
 from contextlib import AsyncExitStack
 from typing import Any
 
 from mailguard.errors import PermanentFailure, SmtpError, TemporaryFailure
 from mailguard.mail import address
 from mailguard.mail.envelope import Envelope, Identity, Session
-from mailguard.mail.message import Message
+from mailguard.mail.message import LONG_HEAD, Message
 from mailguard.records import Accepted, Spool
 from mailguard.smtpd import data
 from mailguard.smtpd.bodies import Body
@@ -19,9 +18,10 @@ from mailguard.smtpd.greeting import Greeting, order
 from mailguard.smtpd.quota import Booking, Payer
 from mailguard.smtpd.settings import Auth, Tls
 from mailguard.smtpd.transaction import Transaction, path_argument
+from mailguard.tasks import in_thread
 
-LONG_HEAD = 16 * 1024  # octets whose From is found on the loop, within some milliseconds however it is written
-LARGEST_HEAD = 1 << 20  # a thousand recipients in To take 60 KB
+LARGEST_HEAD = 256 * 1024  # a thousand recipients in To take 60 KB
+MOST_FIELDS = 2000  # a mail that went far has a hundred; the loop looks at each several times
 
 
 class SmtpSession(Greeting):
@@ -173,11 +173,13 @@ class SmtpSession(Greeting):
         return accepted
 
     async def _identity(self, sender: str, message: Message) -> Identity:
-        """As `Policy.identity`; a long header is read in a thread, one of megabytes by nobody (552 5.3.4)."""
+        """As `Policy.identity`; a long header is read in a thread, one of no sensible size by nobody (552 5.3.4)."""
         if message.head_size > LARGEST_HEAD:
             raise PermanentFailure(f"the header is longer than {LARGEST_HEAD} octets", code=552, enhanced="5.3.4")
+        if message.field_count > MOST_FIELDS:
+            raise PermanentFailure(f"the header has more than {MOST_FIELDS} fields", code=552, enhanced="5.3.4")
         if message.head_size > LONG_HEAD:
-            return await asyncio.to_thread(self.floor.policy.identity, self.user, sender, message)
+            return await in_thread(self.floor.policy.identity, self.user, sender, message)
         return self.floor.policy.identity(self.user, sender, message)
 
     def _protocol(self, smtputf8: bool) -> str:

@@ -17,9 +17,8 @@ from mailguard.errors import ConfigError
 from mailguard.mail import address
 from mailguard.smtpd.auth import Remembered, Slowdown, User, wrong
 from mailguard.smtpd.settings import SenderPattern
+from mailguard.smtpd.turns import Turns
 from mailguard.smtpd.watching import Watcher
-
-AT_ONCE = 2  # password hashes computed at the same time: each takes 19 MiB and 30 ms of a processor
 
 
 class UserEntry(Section):
@@ -105,7 +104,7 @@ class FileUsers:
         self._remembered, self._slowdown = Remembered(clock), Slowdown(clock)
         self._told: frozenset[str] | None = None
         self._telling = asyncio.Lock()
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = Turns(self._slowdown.failed_lately)
         self._hasher = hasher()
 
     def _adopt(self, users: dict[str, UserEntry]) -> None:
@@ -119,17 +118,28 @@ class FileUsers:
     async def check(self, name: str, password: str, peer: str) -> User:
         await self._refresh()
         entry = self._users.get(address.key(name))
-        stored = entry.password if entry is not None else self._nobody
-        if entry is None or entry.disabled or not self._remembered.has(entry.name, password, stored):
-            await self._slowdown.turn(name, peer)
-            async with self._turns:
-                right = await asyncio.to_thread(self._verify, stored, password)
-            if entry is None or entry.disabled or not right:
-                self._slowdown.failed(name, peer)
-                raise wrong()
-            self._remembered.add(entry.name, password, stored)
+        if entry is None or not self._knows(entry, password):
+            entry = await self._proven(entry, name, password, peer)
+            self._remembered.add(entry.name, password, entry.password)
         self._slowdown.passed(name, peer)
         return User(entry.name, entry.send_as)
+
+    def _knows(self, entry: UserEntry, password: str) -> bool:
+        """Whether this login succeeded a short while ago."""
+        return not entry.disabled and self._remembered.has(entry.name, password, entry.password)
+
+    async def _proven(self, entry: UserEntry | None, name: str, password: str, peer: str) -> UserEntry:
+        """The entry itself, once its password was found right: the same work, whoever is unknown or disabled."""
+        await self._slowdown.turn(name, peer)
+        async with self._turns.turn(name, peer):
+            if entry is not None and self._knows(entry, password):
+                return entry  # of many devices of one user that come at once only the first costs a hash
+            stored = entry.password if entry is not None else self._nobody
+            right = await asyncio.to_thread(self._verify, stored, password)
+        if entry is None or entry.disabled or not right:
+            self._slowdown.failed(name, peer)
+            raise wrong()
+        return entry
 
     async def tell(self, changed: UsersChanged) -> None:
         """Let somebody know of a change, once; again later if that fails."""

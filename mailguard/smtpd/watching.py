@@ -1,8 +1,11 @@
 """What the SMTP server tells others about; `log.Log` has the same words."""
 
+from collections.abc import Callable
 from typing import Protocol
 
+from mailguard.log import Log
 from mailguard.mail.envelope import Envelope, Session
+from mailguard.metrics import Metrics
 from mailguard.records import Accepted
 
 
@@ -40,3 +43,28 @@ class NoWatcher:
 
     def failure(self, where: str, error: BaseException) -> None:
         pass
+
+
+class Reporter:
+    """To log and metrics; accepted mail is logged by intake, which knows more."""
+
+    def __init__(self, log: Log, metrics: Metrics, guessed: Callable[[str, str], None]) -> None:
+        """`guessed` hears name and address of each failed login."""
+        self._log, self._metrics, self._guessed = log, metrics, guessed
+
+    def smtp_accepted(
+        self, _session: Session, _envelope: Envelope, _size: int, _accepted: Accepted, seconds: float
+    ) -> None:
+        self._metrics.answered.observe(seconds)
+
+    def smtp_rejected(self, reply: str, *, session_id: str, peer: str, listener: str, sender: str) -> None:
+        self._metrics.rejected.labels(reply[:3]).inc()
+        self._log.rejected(reply, session_id=session_id, peer=peer, listener=listener, sender=sender)
+
+    def auth_failed(self, name: str, peer: str, session_id: str) -> None:
+        self._metrics.auth_failures.inc()
+        self._log.auth_failed(name, peer, session_id)
+        self._guessed(name, peer)
+
+    def failure(self, where: str, error: BaseException) -> None:
+        self._log.failure(where, error)

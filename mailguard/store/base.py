@@ -3,28 +3,39 @@
 `now` is always passed in. One contract suite (tests/store) runs against every implementation.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from mailguard.mail.headers import Edit
 from mailguard.records import (
     Actor,
-    Capability,
     Claim,
     Curb,
     Decision,
     Event,
+    Habits,
+    Heard,
     Hold,
+    Kept,
     Mail,
     NewMail,
     NewNotice,
-    NoticeClaim,
     Outcome,
     Past,
     Receipt,
+    Remembered,
+    RuleHit,
+    RuleTally,
     State,
+    Thread,
+    Waiting,
 )
+from mailguard.store.audit import AuditStore
+from mailguard.store.notices import NoticeStore
+from mailguard.store.search import SearchStore
+from mailguard.store.sign_in import SignInStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +46,10 @@ class Filter:
     waiting: bool = False  # held or queued
     sender: str = ""  # the identity's address
     answers: str = ""
+    approver: str = ""  # waits for this person's approval
     recipient: str = ""
     rule: str = ""
+    approval: bool = False  # somebody's approval is missing
     before: datetime | None = None  # received before
     limit: int = 1000
     after: str = ""  # queue id to page on from (newest first)
@@ -44,11 +57,11 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """A hold that ended because nobody answered, or that was reminded of."""
+    """A hold that ended because nobody answered, that was reminded of, or about which others are asked now."""
 
     queue_id: str
     rule: str
-    outcome: str  # send | return | discard | reminded
+    outcome: str  # send | return | discard | reminded | escalated
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,7 @@ class Retention:
     bodies: timedelta
     decisions: timedelta
     facts: timedelta
+    habits: timedelta = timedelta(days=400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +91,7 @@ class Counts:
     notices_undelivered: int  # older than five minutes and not gone
 
 
-class Store(Protocol):
+class Store(AuditStore, NoticeStore, SearchStore, SignInStore, Protocol):
     """Durable memory of mail and what was decided about it.
 
     Errors: StoreFull (no room), TemporaryFailure (busy, closing), StoreBroken (stop the service).
@@ -92,15 +106,23 @@ class Store(Protocol):
     # a store that may be a copy
     @property
     def paused(self) -> str:
-        """Why nothing may leave from here, '' when it may; from `open` until `resume`.
+        """Why nothing may leave from here, '' when it may; until `resume`. `claim` gives nothing while so.
 
-        What waits here may have left already: a copy, or an earlier state. While so, `claim`, `claim_notices` and
-        `expire` do nothing and nothing is ever due; all else goes on.
+        Since `open`: what waits here may have left already, in a copy or an earlier state. Then `claim_notices` and
+        `expire` do nothing either, and nothing is ever due. Since `pause`: only mail waits, people are told.
         """
         ...
 
+    async def learn_past(self, mails: Sequence[tuple[bytes, Remembered]]) -> int:
+        """Remember mails of an archive as sent, each with what it is known again by; how many were new."""
+        ...
+
+    async def forget_habits(self, person: str, *, by: Actor, now: datetime) -> None:
+        """Erase what is remembered of whom this person (a key) wrote to, and who wrote to them."""
+        ...
+
     async def resume(self, *, by: Actor, now: datetime) -> bool:
-        """A person vouches for what waits: it leaves from here. False when nothing was paused."""
+        """A person lets what waits leave, and vouches for a store that was in doubt. False when nothing was paused."""
         ...
 
     # mail in
@@ -155,15 +177,18 @@ class Store(Protocol):
         """
         ...
 
-    async def next_due(self, now: datetime) -> datetime | None:
-        """The next instant at which claim, expire, a reminder or a notice has something to do."""
+    async def next_due(self, after: datetime | None = None) -> datetime | None:
+        """The first instant (later than `after`) at which claim, expire, a reminder or a notice has something to do."""
         ...
 
     # people
     async def send_now(
-        self, queue_id: str, *, by: Actor, now: datetime, scope: Collection[str] = (), notices: Sequence[NewNotice] = ()
-    ) -> Decision:
+        self, queue_id: str, *, by: Actor, now: datetime, scope: Collection[str] = (),
+        notices: Sequence[NewNotice] = (), said: str = "",
+    ) -> Decision:  # fmt: skip
         """The sender's release: resolve the holds the sender may (not approvers', UNDECIDED or DAMAGED), drop delays.
+
+        `said` is why, in that person's words; kept with the event.
 
         A mail that is only delayed leaves at once (its client's FUTURERELEASE too); after a hold the rules' delays
         are dropped and the client's time stays. `scope` (keys): only these recipients' copies.
@@ -171,9 +196,13 @@ class Store(Protocol):
         ...
 
     async def approve(
-        self, queue_id: str, *, by: Actor, person: str, now: datetime, notices: Sequence[NewNotice] = ()
-    ) -> Decision:
-        """Count `person`'s approval on the holds that name them; resolve those that have enough."""
+        self, queue_id: str, *, by: Actor, person: str, now: datetime, notices: Sequence[NewNotice] = (),
+        anyones: bool = False, said: str = "",
+    ) -> Decision:  # fmt: skip
+        """Count `person`'s approval on the holds that name them; resolve those that have enough. `said` as above.
+
+        `anyones`: also on holds that name others; one person's approval is never two.
+        """
         ...
 
     async def stop(
@@ -189,19 +218,26 @@ class Store(Protocol):
         ...
 
     async def drop(
-        self,
-        queue_id: str,
-        addresses: Collection[str],
-        *,
-        by: Actor,
-        now: datetime,
-        edit_headers: bool,
+        self, queue_id: str, addresses: Collection[str], *, by: Actor, now: datetime, edit_headers: bool,
         if_last: Sequence[NewNotice] = (),
-    ) -> Decision:
+    ) -> Decision:  # fmt: skip
         """End these recipients' (keys) waiting deliveries; with `edit_headers` they leave To and Cc of the rest.
 
         `if_last`: the notices of a mail that nobody is left to get.
         """
+        ...
+
+    async def hide(
+        self, queue_id: str, addresses: Collection[str], *, by: Actor, now: datetime, edits: Sequence[Edit]
+    ) -> Decision:
+        """These recipients' (keys) waiting copies become Bcc: the others do not see them. `edits` do it in the mail."""
+        ...
+
+    async def note(
+        self, queue_id: str, event: str, *, by: Actor, now: datetime, data: Mapping[str, str],
+        notices: Sequence[NewNotice] = (),
+    ) -> Decision:  # fmt: skip
+        """Something a person did that changes nothing in the mail: one line of its history."""
         ...
 
     async def extend(self, queue_id: str, *, by: Actor, until: datetime, now: datetime) -> Decision:
@@ -233,53 +269,14 @@ class Store(Protocol):
         ...
 
     async def expire(self, now: datetime) -> list[Expiry]:
-        """End the holds whose time is up as `on_expiry` says, remind at half time; notices commit with it."""
+        """End the holds whose time is up as `on_expiry` says, ask others, remind; notices commit with it."""
         ...
-
-    # notices and links
-    async def notify(self, notices: Sequence[NewNotice], now: datetime) -> None: ...
-
-    async def claim_notices(
-        self, now: datetime, *, lease: timedelta, limit: int, digest_over: int, digest_within: timedelta
-    ) -> list[NoticeClaim]:
-        """Due notices; more than `digest_over` to one person within `digest_within` are gathered into one claim."""
-        ...
-
-    async def settle_notice(self, claim: NoticeClaim, outcome: Outcome, now: datetime) -> None:
-        """DEFERRED goes again at `outcome.due_at`; FAILED stays countable; ClaimLost as for mail."""
-        ...
-
-    async def grant(self, capabilities: Sequence[Capability], now: datetime) -> None: ...
-
-    async def capability(self, digest: bytes) -> Capability | None: ...
-
-    async def set_code(self, subject: str, digest: bytes, expires_at: datetime, now: datetime) -> bool:
-        """Store a one-time code's digest for `subject`, replacing an earlier one. False: too many asked for lately."""
-        ...
-
-    async def use_code(self, subject: str, digest: bytes, now: datetime) -> bool:
-        """True once for the right code; five wrong tries or its time end it."""
-        ...
-
-    async def open_login(self, digest: bytes, person: str, expires_at: datetime) -> None: ...
-
-    async def login(self, digest: bytes, now: datetime) -> str | None:
-        """The address that a web session (its cookie's digest) belongs to."""
-        ...
-
-    async def close_login(self, digest: bytes) -> None: ...
 
     # what outlives the process
     async def remember(
-        self,
-        name: str,
-        value: Mapping[str, Any] | None,
-        *,
-        event: str,
-        by: Actor,
-        now: datetime,
+        self, name: str, value: Mapping[str, Any] | None, *, event: str, by: Actor, now: datetime,
         notices: Sequence[NewNotice] = (),
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Keep a small JSON value under `name` (None: forget it), with this event in the audit and these notices."""
         ...
 
@@ -290,11 +287,19 @@ class Store(Protocol):
     # looking
     async def get(self, queue_id: str) -> Mail | None: ...
 
-    def body(self, queue_id: str) -> AsyncIterator[bytes]:
-        """The message as received, in chunks; nothing when it was purged."""
+    def body(self, queue_id: str) -> AsyncGenerator[bytes, None]:
+        """The message as received, in chunks; nothing when it was purged.
+
+        It ends early where bytes are missing, which are damaged or were purged meanwhile: who needs all of it compares
+        with `Mail.size`.
+        """
         ...
 
     async def find(self, what: Filter) -> list[Mail]: ...
+
+    async def assisted(self, person: str, limit: int) -> Mapping[str, frozenset[str]]:
+        """Unfinished mails that this assistant was told of, newest first, with the executives' copies (keys)."""
+        ...
 
     async def receipts(self, since: datetime, most: int) -> list[Receipt]:
         """Mail accepted since then, the oldest first; of more than `most`, the latest."""
@@ -304,6 +309,54 @@ class Store(Protocol):
 
     async def facts_for(self, sender: str, addresses: Collection[str], message_ids: Collection[str]) -> Past:
         """The sender's past with these addresses (keys), and the members of the thread these ids belong to."""
+        ...
+
+    async def habits(self, person: str, addresses: Collection[str], after: int = 0) -> Habits:
+        """What this person (a key) sent and got, and how known these addresses are here.
+
+        `after`: only mails of which a copy was sent behind `Habits.seen` of an earlier answer.
+        """
+        ...
+
+    async def written_by(self, sender: str) -> Mapping[str, int]:
+        """Every address (key) this sender wrote to, with the mails to it; of very many, some."""
+        ...
+
+    async def written_domains(self) -> Mapping[str, int]:
+        """Every registered domain that anybody wrote to, with the copies to it. Reads the whole past: ask rarely."""
+        ...
+
+    async def thread(
+        self, sender: str, addresses: Collection[str], message_ids: Collection[str], parent: str
+    ) -> Thread | None:
+        """The conversation of these ids; `parent` is the one answered. None when none of its mails was seen."""
+        ...
+
+    async def heard(self, passages: Collection[int]) -> tuple[Heard, ...]:
+        """Who got any of these passages (`mail.sketch`) in mail that was sent."""
+        ...
+
+    async def waiting(self, sender: str, addresses: Collection[str]) -> tuple[Waiting, ...]:
+        """The sender's mails with a sketch that any of these addresses waits for, the latest first."""
+        ...
+
+    async def files_sent(self, digests: Collection[bytes]) -> Mapping[bytes, frozenset[str]]:
+        """Of these files (SHA-256) those that were sent before, with the domains outside they went to."""
+        ...
+
+    def kept(self, since: datetime, until: datetime) -> AsyncGenerator[tuple[Mail, Kept], None]:
+        """The mails accepted in this time of which facts are kept, in the order they came."""
+        ...
+
+    async def tallies(self, since: datetime) -> list[RuleTally]:
+        """Each rule that matched a mail accepted since then, in numbers, by its id. Reads all of that mail: ask rarely.
+
+        Older than `Retention.decisions` nothing is known.
+        """
+        ...
+
+    async def matches(self, rule: str, since: datetime) -> list[RuleHit]:
+        """The mails accepted since then that this rule matched, in whichever mode, the latest first."""
         ...
 
     async def counts(self, now: datetime) -> Counts: ...
@@ -319,6 +372,11 @@ class Store(Protocol):
     # keeping house
     async def purge(self, now: datetime, keep: Retention) -> int:
         """Delete what is past its time, so that its bytes are gone from the files. How many mails lost their body."""
+        ...
+
+    @property
+    def reserve_spent(self) -> bool:
+        """Whether the room kept for a full disk is not there: what was accepted used it, or it never was free."""
         ...
 
     async def free_bytes(self) -> int | None:

@@ -1,21 +1,51 @@
 """Where mail is kept, and for how long."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BeforeValidator
 
+from mailguard.document.model import BadValue
 from mailguard.document.units import Duration, Section
 from mailguard.store.base import Retention
 
+_NEAR = ("", "localhost", "127.0.0.1", "[::1]")
 DEFAULT_URL = "sqlite:///var/lib/mailguard/mail.db"
 
 
 def _url(value: object) -> str:
     if isinstance(value, str) and value.startswith("sqlite:") and sqlite_path(value).name:
         return value
-    raise ValueError(f"{value!r} is not a store: write sqlite:///FOLDER/mail.db, or sqlite:mail.db beside this file")
+    if isinstance(value, str) and is_postgres(value):
+        return _postgres(value)
+    raise ValueError(
+        f"{value!r} is not a store: write sqlite:///FOLDER/mail.db, sqlite:mail.db beside this file, or "
+        "postgresql://USER@HOST/DATABASE"
+    )
+
+
+def is_postgres(url: str) -> bool:
+    return url.startswith(("postgresql:", "postgres:"))
+
+
+def _postgres(url: str) -> str:
+    """To another host only over TLS that is checked, unless the URL says otherwise."""
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    if ":" in parts.netloc.rpartition("@")[0] or "password" in query:
+        how = (
+            "write HOST:PORT:DATABASE:USER:PASSWORD into a file of mode 0600 and name it: "
+            "postgresql://USER@HOST/DATABASE?passfile=FILE; or set PGPASSFILE"
+        )
+        raise BadValue("a password does not belong into the configuration", how)
+    hosts = [re.sub(r":\d+$", "", one) for one in parts.netloc.rpartition("@")[2].split(",")]
+    near = all(host in _NEAR for host in hosts) and query.get("host", ["/"])[0].startswith("/")
+    if near or "sslmode" in query:
+        return url
+    return f"{url}{'&' if parts.query else '?'}sslmode=verify-full"
 
 
 def sqlite_path(url: str) -> Path:
@@ -34,9 +64,12 @@ class RetentionSettings(Section):
     decisions: Duration = timedelta(days=400)
     """Who sent what to whom, what was decided and why, and the history of events."""
     facts: Duration = timedelta(days=90)
-    """Who writes to whom: what `unexpected` and `first_contact` know."""
+    """Who writes to whom, conversations, and what rules can be tried on later (`mailguard backtest`)."""
+
+    habits: Duration = timedelta(days=400)
+    """Who got which mail when, and hashes of its words, for `unexpected`; of each sender the latest 1,000 mails."""
 
     @property
     def keep(self) -> Retention:
         """The same, as the store takes it."""
-        return Retention(bodies=self.bodies, decisions=self.decisions, facts=self.facts)
+        return Retention(bodies=self.bodies, decisions=self.decisions, facts=self.facts, habits=self.habits)

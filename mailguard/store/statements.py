@@ -1,4 +1,7 @@
-"""Named SQL: every statement of a database stands in `sql/<db>/*.sql`, with a name and a sentence what it does."""
+"""Named SQL: every statement has a name and a sentence what it does.
+
+What every database understands stands in `sql/*.sql`, what each says in its own way in `sql/<db>/*.sql`.
+"""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +12,7 @@ _BLOCK = re.compile(r"^-- name: (?P<name>\w+)\n(?P<about>(?:--.*\n)+)(?P<sql>(?:
 
 
 def folder(database: str) -> Traversable:
-    """Where the statements of `database` (`sqlite`) are kept, in the installed package too."""
+    """Where the statements of `database` (`sqlite`, `postgres`) are kept, in the installed package too."""
     return files("mailguard.store").joinpath("sql", database)
 
 
@@ -23,8 +26,13 @@ def parse(text: str) -> dict[str, str]:
 
 def load(database: str) -> Mapping[str, str]:
     """Every named statement of `database`; a name stands for one statement in all its files."""
-    texts = [item.read_text("utf-8") for item in folder(database).iterdir() if item.name.endswith(".sql")]
-    return parse("\n".join(texts))
+    places = (files("mailguard.store").joinpath("sql"), folder(database))
+    found: dict[str, str] = {}
+    for text in (item.read_text("utf-8") for place in places for item in place.iterdir() if item.name.endswith(".sql")):
+        if twice := found.keys() & (more := parse(text)).keys():
+            raise ValueError(f"two statements of {database} have the same name: {', '.join(sorted(twice))}")
+        found |= more
+    return found
 
 
 def migrations(database: str) -> list[tuple[int, str]]:

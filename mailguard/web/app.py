@@ -10,21 +10,31 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from mailguard.clock import Clock
 from mailguard.desk import Desk, View
 from mailguard.errors import TemporaryFailure
+from mailguard.web.api import Parts, create_api
+from mailguard.web.api.app import PREFIX
+from mailguard.web.approvals import Approvals
+from mailguard.web.console import Console, Sources
 from mailguard.web.guard import Guard, Report
+from mailguard.web.live import Streams
 from mailguard.web.outbox import Outbox
 from mailguard.web.pages import MailPages
 from mailguard.web.settings import WebSettings
-from mailguard.web.site import Site
-from mailguard.web.words import Words
+from mailguard.web.sign_in import SignIn, Ways
+from mailguard.web.site import Site, see
 
 Ready = Callable[[], Awaitable[bool]]
 
-_STATIC = {"mailguard.css": "text/css", "icon.svg": "image/svg+xml"}
+_STATIC = {
+    "mailguard.css": "text/css",
+    "console.css": "text/css",
+    "mailguard.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
 _STATIC_AGE = timedelta(hours=1)
 _NOTES = {404: "not_found", 405: "not_found"}
 
@@ -32,7 +42,7 @@ _NOTES = {404: "not_found", 405: "not_found"}
 class _Verb(Convertor[str]):
     """What can be done to a mail; any other word in that place is not found."""
 
-    regex = "stop|send|drop|cancel"
+    regex = "stop|send|send-back|comment|drop|cancel-earlier|cancel|hide|extend|ask|report"
 
     def convert(self, value: str) -> str:
         return value
@@ -59,28 +69,41 @@ def create_app(
     report: Report | None = None,
     paused: Callable[[], bool] = lambda: False,
     aside: Callable[[], datetime | None] = lambda: None,
+    api: Parts | None = None,
+    console: Sources | None = None,
+    ways: Ways | None = None,
 ) -> Starlette:
-    """The pages. `zone` is asked anew for every page; `ready` answers /readyz; `language` is 'en' or 'pl'.
+    """The pages. `zone` is asked anew for every page; `ready` answers /readyz; `language` is one of `locale.NAMES`.
 
     `report` hears of what should not have happened; without it the server's own log does. While `paused`, the pages
-    say that nothing is sent. `aside`: until when the guard stands aside, if it does.
+    say that nothing is sent. `aside`: until when the guard stands aside, if it does. `api`, `console`: without it there
+    is none. `ways`: how people sign in beside a mailed code.
     """
-    site = Site(desk, settings, clock, Words(language), zone, paused, aside)
+    site = Site(desk, settings, clock, language, zone, paused, aside, Streams(clock))
+    sign_in = SignIn(site, ways or Ways())
 
     async def by_link(request: Request) -> View | None:
-        return await desk.view(request.path_params["key"])
+        view = await desk.view(request.path_params["key"])
+        if view is not None:
+            site.greet(view.person)
+        return view
 
     app = Starlette(
         routes=[
+            Route("/", _begin),
             Route("/livez", _live),
             Route("/readyz", _readiness(ready, paused)),
             Route("/static/{name}", _static),
-            *MailPages(site, "/m", by_link).routes(),
-            *Outbox(site).routes(),
+            *MailPages(site, "/m", by_link, sign_in).routes(),
+            *Outbox(site, sign_in).routes(),
+            *Approvals(site, sign_in).routes(),
+            *([Mount(PREFIX, create_api(site, api, sign_in.person))] if api else []),
+            *(Console(site, console, sign_in).routes() if console else ()),
         ],
-        middleware=[Middleware(Guard, broken=lambda: site.note("busy", 500), report=report)],
+        middleware=[Middleware(Guard, broken=lambda: site.note("busy", 500), report=report, hear=site.hear)],
         exception_handlers=_handlers(site),
     )
+    app.state.streams = site.streams  # to be closed when the server stops
     app.router.redirect_slashes = False  # it would answer with a link made from the Host header
     return app
 
@@ -92,6 +115,11 @@ def metrics_app(scrape: Callable[[], Awaitable[bytes]]) -> Starlette:
         return Response(await scrape(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return Starlette(routes=[Route("/metrics", metrics)])
+
+
+async def _begin(_: Request) -> Response:
+    """Whoever types the bare address is shown what everybody has."""
+    return see("/outbox")
 
 
 async def _live(_: Request) -> Response:

@@ -11,8 +11,8 @@ Report = Callable[[Exception], None]
 
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-        "frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        "frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -28,11 +28,16 @@ _HEADERS = {
 class Guard:
     """Puts the headers on every answer, a page's own header wins; and answers when a page could not."""
 
-    def __init__(self, app: ASGIApp, broken: Callable[[], Response], report: Report | None) -> None:
-        self._app, self._broken, self._report = app, broken, report
+    def __init__(
+        self, app: ASGIApp, broken: Callable[[], Response], report: Report | None, hear: Callable[[Headers], None]
+    ) -> None:
+        """`hear` is told what each request says of itself, before anybody answers it."""
+        self._app, self._broken, self._report, self._hear = app, broken, report, hear
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
+        if scope["type"] == "http":
+            self._hear(Headers(scope=scope))
 
         async def guarded(message: Message) -> None:
             nonlocal started

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -17,8 +17,9 @@ _GRACE = 5  # seconds for the requests under way when stopping
 class WebServer:
     """One application on one address; port 0 takes any free one, `port` says which."""
 
-    def __init__(self, app: ASGIApp, bind: str) -> None:
-        self._app, self._bind = app, bind
+    def __init__(self, app: ASGIApp, bind: str, closing: Callable[[], None] = lambda: None) -> None:
+        """`closing` ends what would stream for ever, when the server stops."""
+        self._app, self._bind, self._closing = app, bind, closing
         self._server: _Embedded | None = None
         self._task: asyncio.Task[None] | None = None
         self.port = 0
@@ -40,15 +41,18 @@ class WebServer:
     async def stop(self) -> None:
         """Let the requests under way end, then close."""
         if self._server and self._task:
-            self._server.should_exit = True
+            self._closing()
+            self._server.told.set()
             await self._task
             self._server = self._task = None
 
 
 class _Embedded(uvicorn.Server):
+    """Ends as soon as it is told to; uvicorn's own looks ten times a second, and sleeps a tenth before it closes."""
+
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.listening = asyncio.Event()
+        self.listening, self.told = asyncio.Event(), asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -61,11 +65,28 @@ class _Embedded(uvicorn.Server):
         finally:
             self.listening.set()
 
+    async def main_loop(self) -> None:
+        while not self.told.is_set():
+            await self.on_tick(0)  # the next second's Date
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self.told.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(0)  # who was just let in is counted
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+        for listener in sockets or []:
+            listener.close()
+
 
 def _listen(bind: str) -> socket.socket:
     host, port = host_port(bind)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # said to be TCP: asyncio turns Nagle's algorithm off only then, which holds a page's body back for 40 ms
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

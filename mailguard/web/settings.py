@@ -1,10 +1,15 @@
 """The `web:` section of mailguard.yaml."""
 
+from datetime import timedelta
+from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
-from mailguard.document.units import HostPort, Section
+from mailguard.document.units import Duration, HostPort, Section
+from mailguard.oidc import OidcSettings
+
+_SHORTEST, _LONGEST = timedelta(minutes=5), timedelta(days=30)
 
 
 class WebSettings(Section):
@@ -14,6 +19,14 @@ class WebSettings(Section):
     """HOST:PORT to listen on; put a TLS proxy in front of it."""
     url: str = "http://127.0.0.1:8025"
     """What people's browsers call it: every link starts with this, never with a request's Host header."""
+    codes: bool = True
+    """People sign in with a code mailed to them."""
+    passwords: bool = False
+    """Who has a login (smtp.users) and a second factor may sign in with them: `mailguard user totp NAME`."""
+    oidc: OidcSettings | None = None
+    """An OpenID provider that people sign in at."""
+    session: Duration = timedelta(hours=12)
+    """How long somebody is signed in."""
 
     @field_validator("url")
     @classmethod
@@ -24,6 +37,14 @@ class WebSettings(Section):
         if parts.path or parts.query or parts.fragment or parts.username is not None:
             raise ValueError(f"{value!r}: only scheme, host and port; mailguard needs a host name of its own")
         return f"{parts.scheme}://{parts.netloc.lower()}"
+
+    @model_validator(mode="after")
+    def _has_a_way_in(self) -> Self:
+        if not (self.codes or self.passwords or self.oidc):
+            raise ValueError("nobody could sign in: leave out codes: false, or add oidc or passwords: true")
+        if not _SHORTEST <= self.session <= _LONGEST:
+            raise ValueError("session is between 5m and 30d")
+        return self
 
     @property
     def secure(self) -> bool:

@@ -1,16 +1,30 @@
 """What a page says of one mail: everything a template needs, already decided and put into words."""
 
+from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from mailguard.desk import View
+from mailguard.desk import LONGER, View
+from mailguard.desk.look import approvers, later, rules
+from mailguard.locale import N_, When
+from mailguard.mail import kinds
 from mailguard.mail.address import key
 from mailguard.notices.fate import Fate, Stage, Why, fate, has_copy, knows_all, whys
-from mailguard.notices.when import When
 from mailguard.notices.words import clean
-from mailguard.records import Delivery, HoldKind, Mail, Power, Requires, State
-from mailguard.web.words import Words
+from mailguard.records import Delivery, HoldKind, Mail, OnExpiry, Power, Requires, State
+from mailguard.web.changes import changed
+from mailguard.web.sentences import COPIES, EXPIRIES, GOES_BACK, HEADLINES, KINDS, STORIES
 
-_EXPIRIES = {"return": "expires_return", "discard": "expires_discard", "send": "expires_send"}
+_FOLLOWS = N_(
+    "It leaves by itself once the earlier mail has left or was taken back, "
+    "so that nobody reads them the wrong way round. Send it now to let it go first."
+)
+_ENDING = 5
+_DAMAGED = N_(
+    "It can't be sent: the stored bytes are no longer those that were handed in. "
+    "Please send the mail again; the administrator has been told."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +32,12 @@ class Row:
     """One recipient: full address, what is so of the copy, notes, and why it is marked ('' = it is not)."""
 
     address: str
+    name: str
     copy: str
     notes: tuple[str, ...]
     flag: str
     waits: bool
+    hideable: bool  # stands in To or Cc
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,62 +56,130 @@ class Shown:
     tone: str  # held | leaves | left | ended
     story: tuple[str, ...]
     sender: str
+    sender_name: str
     subject: str
     number: str
     received: str
     zone: str
     whys: tuple[Why, ...]
     rows: tuple[Row, ...]
-    files: tuple[tuple[str, str], ...]
+    files: tuple[tuple[str, str, str], ...]  # name, what it is, size
+    changes: tuple[str, ...]  # what is changed in the mail on its way out
     ticks: tuple[Tick, ...]
     drops: tuple[Row, ...]
+    hides: tuple[Row, ...]
+    left: int | None  # seconds until something happens by itself; None: nothing does, or it is far away
+    relative: str  # the same as people say it: `in 5 minutes`
+    span: str  # `5 minutes`
+    longer: tuple[Tick, ...]
+    asks: tuple[Tick, ...]
+    reports: tuple[str, ...]  # rules that may be wrong
+    remarks: tuple[tuple[str, str, str], ...]  # who, when, what they said
 
 
 class Teller:
     """Puts mails into words, in one language, at one instant."""
 
-    def __init__(self, words: Words, when: When) -> None:
-        self.words, self.when = words, when
-        self.say = words.say
+    def __init__(self, when: When) -> None:
+        self.language, self.when = when.language, when
+        self.say = when.language.say
+
+    def told(self, reason: str) -> str:
+        """What a rule or a person said, on one line."""
+        return clean(self.language.tell(reason))
 
     def headline(self, now: Fate, total: int) -> str:
         """The fact, as a fact."""
         at = self.when.at(now.at, seconds=True, zone=False)
         if now.stage is Stage.HELD and now.gone:
-            return self.say("held_partly", waiting=len(now.waiting), total=total)
+            return self.say("Held: not sent yet to {waiting} of {total}", waiting=len(now.waiting), total=total)
         if now.behind:
-            return self.say("follows", numbers=", ".join(now.behind))
-        return self.say(now.stage.value, at=at).strip()
+            numbers = ", ".join(now.behind)
+            return self.say("Waits behind the earlier mail {numbers} in this conversation", numbers=numbers)
+        return self.say(HEADLINES[now.stage], at=at).strip()
 
     def mail(self, view: View) -> Shown:
         """The page of one mail, as this person may see it."""
         mail, now = view.mail, fate(view.mail, concerned(view))
         quote = not assists(view) or knows_all(mail, view.person)
-        rows = tuple(self._row(d, quote) for d in sorted(_listed(view), key=lambda d: not d.flagged))
+        rows = self._rows(view, quote)
+        end = now.at or (now.expires_at if now.stage is Stage.HELD else None)
         return Shown(
             self.headline(now, len(concerned(view))),
             tone(now),
             tuple(self._story(view, now)),
             clean(mail.identity.address or mail.envelope.sender or "<>"),
-            clean(mail.subject) or self.say("no_subject"),
+            clean(view.names.get(key(mail.identity.address), ""), 100),
+            clean(mail.subject) or self.say("(no subject)"),
             mail.queue_id,
             self.when.at(mail.received_at),
-            self.say("zone", short=self.when.name(self.when.now), zone=self.when.zone.key),
-            tuple(Why(clean(w.rule, 100), clean(w.reason)) for w in whys(mail, quote=quote)),
+            self.zone(),
+            tuple(Why(clean(w.rule, 100), self.told(w.reason)) for w in whys(mail, quote=quote)),
             rows,
-            tuple((clean(a.name, 200), self.words.size(a.size)) for a in mail.attachments) if knows(view) else (),
+            self._files(mail) if knows(view) else (),
+            () if assists(view) else tuple(changed(mail.edits, self.say)),
             self._ticks(view),
             tuple(row for row in rows if row.waits),
+            tuple(row for row in rows if row.waits and row.hideable),
+            self._left(now, end),
+            self.when.relative(end),
+            self.when.span(end),
+            self._longer(view),
+            tuple(Tick(who, self.say("Ask {person}", person=clean(who))) for who in approvers(mail)),
+            rules(mail),
+            tuple((clean(r.by), self.when.at(r.at), r.text) for r in view.remarks),
         )
+
+    def zone(self) -> str:
+        return self.say("Times are {short} ({zone}).", short=self.when.name(self.when.now), zone=self.when.zone.key)
+
+    def _left(self, now: Fate, end: datetime | None) -> int | None:
+        if end is None or not now.waits or now.behind:
+            return None
+        return max(0, int((end - self.when.now).total_seconds()))
+
+    def _files(self, mail: Mail) -> tuple[tuple[str, str, str], ...]:
+        found = mail.attachments
+        return tuple(
+            (clean(a.name, 200), described(a.content_type, a.name, self.say), self.language.size(a.size)) for a in found
+        )
+
+    def _longer(self, view: View) -> tuple[Tick, ...]:
+        """How much longer it may wait, each with the instant that would be."""
+        if "extend" not in view.allowed:
+            return ()
+        spans = ((hours, later(view.mail, timedelta(hours=hours), self.when.now)) for hours in LONGER)
+        return tuple(
+            Tick(
+                str(hours),
+                self.language.ngettext("{number} hour, {at}", "{number} hours, {at}", hours, at=self.when.at(until)),
+            )
+            for hours, until in spans
+            if until
+        )
+
+    def _rows(self, view: View, quote: bool) -> tuple[Row, ...]:
+        """The marked ones first. Who shares a name with another is never taken for one person with them."""
+        listed = sorted(_listed(view), key=lambda d: not d.flagged)
+        names = {key(d.address): clean(view.names.get(key(d.address), ""), 100) for d in listed}
+        often = Counter(name.casefold() for name in names.values() if name)
+        twice = {one for one, name in names.items() if often[name.casefold()] > 1}
+        return tuple(self._row(d, names[key(d.address)], quote, view.strangers, twice) for d in listed)
 
     def _story(self, view: View, now: Fate) -> list[str]:
         if now.behind:
-            return [self.say("story_follows")]
+            return [self.say(_FOLLOWS)]
         story = [self.say(_meaning(view, now), who=", ".join(map(clean, now.approvers)))]
         if now.stage is Stage.CANCELLED and view.power is Power.SENDER and _returned(view.mail):
-            story.append(self.say("story_returned"))
+            story.append(self.say("It came back to you, attached to a note in your mailbox."))
         if now.waiting and now.gone:
-            story.append(self.words.count("story_gone", len(now.gone)))
+            story.append(
+                self.language.ngettext(
+                    "{number} copy has left already and can't be taken back.",
+                    "{number} copies have left already and can't be taken back.",
+                    len(now.gone),
+                )
+            )
         story += self._answers(view)
         if now.stage is Stage.HELD and not now.undecided and not now.damaged:
             story.append(self._expiry(view, now))
@@ -103,37 +187,47 @@ class Teller:
 
     def _expiry(self, view: View, now: Fate) -> str:
         if now.expires_at is None:
-            return self.say("never_expires")
-        name = _EXPIRIES[now.on_expiry.value]
-        other = "_other" if name == "expires_return" and view.power is not Power.SENDER else ""
-        return self.say(name + other, at=self.when.at(now.expires_at))
+            return self.say("It waits until somebody decides.")
+        goes_back = now.on_expiry is OnExpiry.RETURN and view.power is not Power.SENDER
+        return self.say(GOES_BACK if goes_back else EXPIRIES[now.on_expiry], at=self.when.at(now.expires_at))
 
     def _answers(self, view: View) -> list[str]:
         """Who let go what held it: so that "I pressed, and it still waits" explains itself."""
         holds = [] if assists(view) else view.mail.holds
         told = [
-            self.say("story_answered", who=_name(h.resolved_by), at=self.when.at(h.resolved_at, seconds=True))
+            self.say("Answered by {who} {at}.", who=_name(h.resolved_by), at=self.when.at(h.resolved_at, seconds=True))
             for h in holds
             if h.resolved_by
         ]
         if approved := [clean(who) for h in holds if h.open for who in h.approved_by]:
-            told.append(self.say("story_approved", who=", ".join(dict.fromkeys(approved))))
+            told.append(self.say("Approved so far by: {who}.", who=", ".join(dict.fromkeys(approved))))
         return list(dict.fromkeys(told))
 
-    def _row(self, d: Delivery, quote: bool) -> Row:
+    def _row(self, d: Delivery, name: str, quote: bool, strangers: Collection[str], twice: Collection[str]) -> Row:
         """Without `quote` no rule's words: they may name somebody in Bcc."""
-        notes = [self.say("external" if d.external else "internal")]
-        notes += [self.say("bcc")] * (not d.visible and not d.added) + [self.say("added")] * d.added
-        return Row(clean(d.address), self._copy(d), tuple(notes), clean(d.flagged) if quote else "", d.state.waiting)
+        notes = {
+            self.say("outside the company"): d.external,
+            self.say("inside"): not d.external,
+            self.say("the first mail to this address"): d.state.waiting and key(d.address) in strangers,
+            self.say("somebody else here has the same name"): key(d.address) in twice,
+            self.say("Bcc: the others don't see it"): not d.visible and not d.added,
+            self.say("added by a rule"): d.added,
+        }
+        said = tuple(note for note, true in notes.items() if true)
+        flag = self.told(d.flagged) if quote else ""
+        return Row(clean(d.address), name, self.copy(d), said, flag, d.state.waiting, d.visible and not d.added)
 
-    def _copy(self, d: Delivery) -> str:
+    def copy(self, d: Delivery) -> str:
+        """What is so of this copy."""
         now = fate_of(d)
         if now is Stage.LEFT:
-            since = self.when.at(d.ended_at, seconds=True).removeprefix("at ").removeprefix("o ")
-            return self.say("copy_left", since=since) if since else self.say("copy_left_plain")
-        said = self.say(f"copy_{now.value}", at=self.when.at(d.due_at, seconds=True))
+            since = self.when.short(d.ended_at, seconds=True, zone=True)
+            if not since:
+                return self.say("has a copy: it can't be taken back")
+            return self.say("has a copy since {since}: it can't be taken back", since=since)
+        said = self.say(COPIES[now], at=self.when.at(d.due_at, seconds=True))
         if d.behind and d.state.waiting:
-            said = self.say("copy_follows", number=d.behind)
+            said = self.say("waits behind the earlier mail {number}", number=d.behind)
         why = clean(d.last_reply if now in (Stage.FAILED, Stage.RETRYING) else "", 300)
         return f"{said}: {why}" if why else said
 
@@ -142,9 +236,20 @@ class Teller:
 
     def _tick(self, view: View, value: str) -> str:
         if value == view.mail.queue_id:
-            return self.say("tick_mail_approver" if view.power is Power.APPROVER else "tick_mail")
+            if view.power is Power.APPROVER:
+                return self.say("Yes, I looked at it and approve it")
+            return self.say("Yes, I looked at it: let it go")
         gone = any(key(d.address) == key(value) and d.state is State.CANCELLED for d in view.mail.deliveries)
-        return self.say("tick_dropped" if gone else "tick_address", address=clean(value))
+        if gone:
+            return self.say("I know that {address} gets nothing", address=clean(value))
+        return self.say("Yes, {address} should get this mail", address=clean(value))
+
+
+def described(content_type: str, name: str, say: Callable[[str], str]) -> str:
+    """What a file says it is, as people call it; its ending where nobody has a word for it."""
+    known = (KINDS[kind] for kind in sorted(kinds.of_type(content_type)) if kind in KINDS)
+    ending = name.rpartition(".")[2].upper()
+    return next(map(say, known), ending if "." in name and len(ending) <= _ENDING else content_type)
 
 
 def concerned(view: View) -> tuple[Delivery, ...]:
@@ -186,15 +291,17 @@ def tone(now: Fate) -> str:
 
 def _meaning(view: View, now: Fate) -> str:
     if now.stage is not Stage.HELD:
-        return f"story_{now.stage.value}"
+        return STORIES[now.stage]
     if now.damaged or now.undecided:
-        return "story_damaged" if now.damaged else "story_undecided"
+        return _DAMAGED if now.damaged else N_("It is still being checked. You need not do anything now.")
     if view.power is Power.ASSISTANT:
-        return "story_held_assistant"
+        return N_("It waits for a decision. It has not been delivered.")
     if view.power is Power.APPROVER and "send" in view.allowed:
-        return "story_held_approver"
+        return N_("It leaves only if you approve it.")
     others = now.approvers and all(hold.approvers for hold in now.holds)
-    return "story_held_approvers" if others or view.power is Power.APPROVER else "story_held"
+    if others or view.power is Power.APPROVER:
+        return N_("It leaves when approved by: {who}.")
+    return N_("It waits for you: look at the recipients, then let it go or take it back.")
 
 
 def _returned(mail: Mail) -> bool:

@@ -9,6 +9,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 
+import httpx
+import pyotp
 import pytest
 
 from mailguard.demo.world import OutsideWorld
@@ -91,7 +93,7 @@ async def test_reload_is_all_or_nothing(installed: Installed) -> None:
         broken = installed.folder / "rules" / "90-broken.yaml"
         broken.write_text("version: 1\nrules: [{id: a, when: {always: true}, then: [{dely: 5m}]}]\n")
         installed.command("reload", code=1)
-        assert "ready" in installed.command("healthcheck")
+        assert "ready" in installed.command("healthcheck", "--wait", "20")
         send(installed, "kim@client.example")
         assert rows(installed)[0]["rules"] == ["external-delay"], "the old rules are live"
         assert "rules.reload_failed" in installed.log
@@ -99,18 +101,49 @@ async def test_reload_is_all_or_nothing(installed: Installed) -> None:
     await asyncio.to_thread(admin)
 
 
-async def test_a_disabled_user_logs_in_no_more_at_once(installed: Installed) -> None:
+async def test_an_added_user_logs_in_and_once_disabled_no_more(installed: Installed) -> None:
+    def login() -> None:
+        with smtplib.SMTP("127.0.0.1", installed.ports["starttls"], timeout=20) as client:
+            client.starttls()
+            client.login("pat", "battery staple")
+
     def admin() -> None:
+        add = ("user", "add", "pat", "--send-as", "pat@corp.example", "--password-stdin")
+        installed.command(*add, stdin="battery staple\n")
         installed.start()
-        with smtplib.SMTP("127.0.0.1", installed.ports["starttls"], timeout=20) as client:
-            client.starttls()
-            client.login("ann", "correct horse battery")
-        installed.command("user", "disable", "ann")
+        login()
+        installed.command("user", "disable", "pat")
         assert "disabled" in installed.command("user", "list")
-        with smtplib.SMTP("127.0.0.1", installed.ports["starttls"], timeout=20) as client:
-            client.starttls()
-            with pytest.raises(smtplib.SMTPAuthenticationError):
-                client.login("ann", "correct horse battery")
+        with pytest.raises(smtplib.SMTPAuthenticationError):
+            login()
+
+    await asyncio.to_thread(admin)
+
+
+async def test_a_users_password_and_second_factor_open_the_pages_until_one_is_taken_away(installed: Installed) -> None:
+    def signed_in(pages: httpx.Client, code: str) -> bool:
+        form = {"name": "pat", "password": "battery staple", "code": code}
+        pages.post("/outbox/password", data=form)
+        return "Signed in as pat@corp.example" in pages.get("/outbox").text
+
+    def admin() -> None:
+        add = ("user", "add", "pat", "--send-as", "pat@corp.example", "--password-stdin")
+        installed.command(*add, stdin="battery staple\n")
+        installed.start(MAILGUARD_WEB__PASSWORDS="true")
+        uri, *recovery = installed.command("user", "totp", "PAT").splitlines()
+        app = pyotp.parse_uri(uri)
+        assert isinstance(app, pyotp.TOTP)
+        assert (app.issuer, app.name, len(recovery)) == ("mailguard Corp Example", "pat", 10)
+        with httpx.Client(base_url=f"http://127.0.0.1:{installed.ports['web']}") as pages:
+            assert not signed_in(pages, "x")
+            assert signed_in(pages, app.now())
+            installed.command("user", "passwd", "pat", "--password-stdin", stdin="battery staple\n")
+            assert "Signed in" not in pages.get("/outbox").text
+            assert signed_in(pages, recovery[0])
+            installed.command("user", "totp", "pat", "--remove")
+            assert not signed_in(pages, recovery[1])
+        assert "a wrong code" in installed.log
+        assert not any(secret in installed.log for secret in (app.secret, *recovery))
 
     await asyncio.to_thread(admin)
 

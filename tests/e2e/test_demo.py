@@ -39,8 +39,14 @@ def test_once_plays_every_story_and_says_what_was_decided() -> None:
         "3. The client instead of the boss",
         "4. The executive's assistant",
         "5. Reply to all",
+        "6. Passed on in confidence",
+        "7. Do not contact",
+        "8. Third nudge",
     ]
-    rules = ["external-delay", "external-delay", "unexpected-cc-inside", "executive-assistant", "unexpected-cc-inside"]
+    rules = [
+        "external-delay", "external-delay", "unexpected-cc-inside", "executive-assistant", "unexpected-cc-inside",
+        "confidential-passed-on", "no-contact", "third-nudge-told",
+    ]  # fmt: skip
     assert [line for line, rule in zip(lines, rules, strict=True) if rule not in line] == []
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import unescape
 from itertools import count
 from pathlib import Path
@@ -127,10 +127,10 @@ class House:
         self._rounds, self._in_round = 0, False
         work = self.service.scheduler._round
 
-        async def watched() -> bool:
+        async def watched(now: datetime) -> bool:
             self._rounds, self._in_round = self._rounds + 1, True
             try:
-                return await work()
+                return await work(now)
             finally:
                 self._in_round = False
 
@@ -170,7 +170,7 @@ class House:
         end = self.clock.now() + timedelta(**span)
         await self.quiet()
         while (now := self.clock.now()) < end:
-            due = await self.service.store.next_due(now)
+            due = await self.service.store.next_due()
             target = min(due, end) if due else end
             await self.clock.advance(max((target - now).total_seconds(), 1e-6))
             await self.look_again()
@@ -193,7 +193,7 @@ class House:
             if self._busy():
                 return False
             rounds, now = self._rounds, self.clock.now()
-            due = await self.service.store.next_due(now)
+            due = await self.service.store.next_due()
             counts = await self.service.store.counts(now)
             waits = (due is None or due > now) and not counts.deliveries.get(State.SENDING)
             return waits and rounds == self._rounds and not self._busy()

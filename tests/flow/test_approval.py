@@ -26,10 +26,12 @@ async def code(house: House, person: str) -> str:
 
 
 async def approve(house: House, link: str, person: str, *ticks: str) -> Shown:
-    """Press, read the code, press again."""
+    """Press, read the code, press again, and see what comes of it."""
     asked = await house.press(link, "send", confirm=list(ticks))
     assert asked.status == 422
-    return await house.press(link, "send", confirm=list(ticks), code=await code(house, person))
+    shown = await house.press(link, "send", confirm=list(ticks), code=await code(house, person))
+    await house.quiet()
+    return shown
 
 
 async def test_the_approver_gets_a_link_and_a_code_only_when_pressing(open_house: OpenHouse) -> None:

@@ -36,3 +36,22 @@ async def test_an_outcome_that_could_not_be_written_is_written_later_and_nothing
     await house.wait(hours=1)
     assert len(house.arrived(KIM)) == 1
     assert (await house.copy(queue_id, KIM)).state is State.SENT
+
+
+async def test_an_error_nobody_expects_does_not_stop_the_scheduler(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await open_house(rules=DELAY)
+    store, next_due, errors = house.service.store, house.service.store.next_due, [RuntimeError("what is this?")]
+
+    async def broken_once(*args: Any) -> Any:
+        if args and errors:  # the scheduler's own question
+            raise errors.pop()
+        return await next_due(*args)
+
+    monkeypatch.setattr(store, "next_due", lambda after=None: broken_once(*filter(None, [after])))
+    await house.send()
+    await house.wait(minutes=6)
+    assert not errors
+    assert len(house.arrived(KIM)) == 1
+    assert house.log_lines("service.failure")

@@ -35,6 +35,13 @@ async def test_new_mail_passes_with_its_judgement_on_record_and_what_is_held_sta
     assert ([(hit.rule, hit.mode) for hit in mail.hits], mail.tags) == ([("ask", Mode.AUDIT)], ("bypass",))
 
 
+async def test_every_admin_hears_of_it(open_house: OpenHouse) -> None:
+    house = await open_house(rules=DELAY, config={"access": {"admin": [ANN]}})
+    await begin(house)
+    for person in (POSTMASTER, ANN):
+        assert "the rules misfire" in (await house.notice(person, "mailguard steps aside")).text
+
+
 async def test_delays_and_rejects_pass_too_and_delays_from_before_stay(open_house: OpenHouse) -> None:
     house = await open_house(rules=DELAY)
     before = await house.send()
@@ -53,7 +60,7 @@ async def test_mail_nobody_can_read_passes_and_is_marked(
 ) -> None:
     house = await open_house(rules=HOLD)
     await begin(house)
-    monkeypatch.setattr("mailguard.intake.accept.gather", _fail)
+    monkeypatch.setattr("mailguard.intake.judge.gather", _fail)
     queue_id = await house.send()
     await house.quiet()
     mail = await house.mail(queue_id)

@@ -4,14 +4,15 @@ import asyncio
 import json
 import smtplib
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 
-from mailguard.records import Actor, HoldKind, State
+from mailguard.records import Accepted, Actor, HoldKind, State
+from mailguard.smtpd.floor import Commits
 from mailguard.smtpd.users import hash_password
 from mailguard.testing import eventually
 from tests.flow.conftest import OpenHouse
@@ -264,6 +265,22 @@ async def test_what_is_being_judged_when_its_login_is_disabled_is_held_with_its_
     go.set()
     answer = await sending
     assert "held as" in answer.text
+    assert (await guarded.copy(answer.queue_id, KIM)).state is State.HELD
+
+
+async def test_what_passed_its_session_s_last_check_right_before_a_freeze_is_held(
+    guarded: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own task, which judges and stores it, has its first turn only after the login was frozen."""
+    run = Commits.run
+
+    async def late(self: Commits, work: Coroutine[Any, Any, Accepted]) -> Accepted:
+        guarded.service.curbs.freeze("login ann", "ann", "too much")
+        guarded.clock.jump(0.001)
+        return await run(self, work)
+
+    monkeypatch.setattr(Commits, "run", late)
+    answer = await submit(guarded)
     assert (await guarded.copy(answer.queue_id, KIM)).state is State.HELD
 
 

@@ -2,11 +2,14 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from mailguard.admin import client
-from mailguard.courier import Parcel
-from mailguard.records import HoldKind, Outcome, State
+from mailguard.courier.parcel import Parcel
+from mailguard.records import Claim, HoldKind, Outcome, State
 from mailguard.scheduler.loop import ALONE, LEASE
 from mailguard.testing import eventually
 from tests.flow.conftest import OpenHouse
@@ -26,10 +29,18 @@ def flip_a_byte(house: House, queue_id: str) -> None:
     db.close()
 
 
-async def damage(house: House, queue_id: str) -> None:
+def lose_the_end(house: House, queue_id: str) -> None:
+    """The last piece of the stored message is not there any more."""
+    with sqlite3.connect(house.config.store_path) as db:
+        (number,) = db.execute("SELECT id FROM mail WHERE queue_id = ?", (queue_id,)).fetchone()
+        db.execute("DELETE FROM chunk WHERE id = (SELECT max(id) FROM chunk WHERE id >> 16 = ?)", (number,))
+    db.close()
+
+
+async def damage(house: House, queue_id: str, how: Callable[[House, str], None] = flip_a_byte) -> None:
     await house.quiet()
     await house.stop()
-    await asyncio.to_thread(flip_a_byte, house, queue_id)
+    await asyncio.to_thread(how, house, queue_id)
     await house.restart()
 
 
@@ -44,6 +55,50 @@ async def test_a_damaged_mail_is_set_aside_and_never_sent(open_house: OpenHouse)
     await house.wait(days=30)
     assert not house.arrived(KIM)
     assert (await house.copy(bad, KIM)).state is State.HELD, "no time ends it"
+
+
+@pytest.mark.parametrize("size", [10, 600_000, 9_000_000], ids=["small", "large", "streamed"])
+async def test_a_mail_that_has_lost_bytes_is_set_aside_and_stops_nobody(open_house: OpenHouse, size: int) -> None:
+    house = await open_house(rules=POLICY)
+    bad, good = await house.send(body="0123456\r\n" * (size // 9)), await house.send([MO], subject="Good")
+    await damage(house, bad, lose_the_end)
+    await house.wait(minutes=6)
+    assert [hold.kind for hold in (await house.mail(bad)).open_holds] == [HoldKind.DAMAGED]
+    assert (await house.copy(good, MO)).state is State.SENT
+    assert not house.arrived(KIM)
+    assert house.service.failed is None
+
+
+async def test_bytes_that_vanish_while_a_mail_is_sent_are_no_short_mail(open_house: OpenHouse) -> None:
+    house = await open_house(rules=POLICY)
+    queue_id = await house.send(body=("0" * 70 + "\r\n") * 125_000)
+    parcel = house.service.scheduler._attempts._parcel
+
+    async def vanishing(claim: Claim, content: Any) -> Parcel:
+        made = await parcel(claim, content)
+        await asyncio.to_thread(lose_the_end, house, queue_id)  # between the two times that it is read
+        return made
+
+    house.service.scheduler._attempts._parcel = vanishing  # type: ignore[method-assign]
+    await house.wait(minutes=5, seconds=1)  # the next attempt may be due within the minute
+    house.service.scheduler._attempts._parcel = parcel  # type: ignore[method-assign]
+    copy = await house.copy(queue_id, KIM)
+    assert copy.state is State.QUEUED
+    assert "could not be read to its end" in copy.last_reply
+    await house.wait(hours=1)
+    assert [hold.kind for hold in (await house.mail(queue_id)).open_holds] == [HoldKind.DAMAGED]
+    assert not house.arrived(KIM)
+    assert house.service.failed is None
+
+
+async def test_of_a_mail_that_lost_bytes_its_sender_hears_without_it(open_house: OpenHouse) -> None:
+    house = await open_house(rules=HOLD)
+    queue_id = await house.send()
+    await damage(house, queue_id, lose_the_end)
+    await house.press(await house.link(ANN, "Held: Quote"), "cancel", confirm=queue_id)
+    notice = await house.notice(ANN, "Not sent: Quote")
+    assert not notice.files
+    assert "attached" not in notice.text
 
 
 async def test_its_sender_is_told_and_the_log_says_which(open_house: OpenHouse) -> None:
@@ -103,7 +158,7 @@ async def leases_over(house: House, times: int) -> None:
 
 async def settled(house: House) -> None:
     async def still() -> Any:
-        due = await house.service.store.next_due(house.clock.now())
+        due = await house.service.store.next_due()
         return (due is None or due > house.clock.now()) and not house._busy()
 
     await eventually(still)

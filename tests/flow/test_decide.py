@@ -1,15 +1,19 @@
 """What can't be decided at once, or at all: it is kept, held, and decided once, or shown to a person."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import threading
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from mailguard.intake.facts import split_recipients
+from mailguard.mail.envelope import Envelope
+from mailguard.mail.message import Message
 from mailguard.records import HoldKind, State
 from mailguard.rules.facts import Facts
+from mailguard.store.base import Store
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, BOB, DELAY, HOLD, KIM, LEE, House, letter
 
@@ -25,19 +29,22 @@ rules:
 
 
 class Gate:
-    """Holds back what the store knows of the past until it is opened: a fact that takes its time."""
+    """Holds back what the store knows of the past until it is opened: a fact that takes its time to decide by."""
 
     def __init__(self, house: House) -> None:
         self._house, self._open = house, asyncio.Event()
         house.undecided = True
         self.asked = 0
-        self._ask: Callable[..., Awaitable[Any]] = house.service.store.facts_for
-        house.service.store.facts_for = self._wait  # type: ignore[method-assign, assignment]
+        judge = house.service.intake._judge
+        self._store, judge._store = judge._store, cast("Store", self)
 
-    async def _wait(self, *about: Any) -> Any:
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def facts_for(self, *about: Any) -> Any:
         self.asked += 1
         await self._open.wait()
-        return await self._ask(*about)
+        return await self._store.facts_for(*about)
 
     def open(self) -> None:
         self._house.undecided = False
@@ -155,6 +162,26 @@ async def test_the_received_header_of_a_late_decided_mail_is_written_once(open_h
     assert arrived.raw.count(b"(mailguard) with") == 1
 
 
+async def test_the_loop_does_not_read_a_header_that_took_too_long_to_read(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await open_house(rules=DELAY)
+    intake, loop, read_by = house.service.intake, threading.get_ident(), list[bool]()
+    intake._settings = replace(intake._settings, decide=timedelta())
+
+    def reading(message: Message, envelope: Envelope) -> tuple[tuple[str, ...], ...]:
+        read_by.append(threading.get_ident() == loop)
+        return split_recipients(message, envelope)
+
+    monkeypatch.setattr("mailguard.intake.facts.split_recipients", reading)
+    monkeypatch.setattr("mailguard.intake.letter.split_recipients", reading)
+    answer = await house.submit(b"X: " + b"long\r\n " * 3000 + b"\r\n" + letter(), [KIM])
+    assert answer.text.startswith(f"2.0.0 held as {answer.queue_id}: undecided")
+    await house.quiet()
+    assert read_by == [False]
+    assert [d.visible for d in (await house.mail(answer.queue_id)).deliveries] == [True]
+
+
 # --- what can't be read or judged ---------------------------------------------------------------------------------
 
 
@@ -196,6 +223,15 @@ async def test_a_mail_that_cannot_be_read_is_never_sent_by_its_expiry(open_house
     await house.wait(hours=3)
     assert (await house.states(queue_id)) == {LEE: State.CANCELLED}
     assert raw in (await house.notice(ANN, "Not sent: Deep")).raw
+
+
+async def test_a_text_nobody_can_read_is_in_the_hold_and_no_failure_of_the_service(open_house: OpenHouse) -> None:
+    rules = "{version: 1, rules: [{id: w, when: {words: {any: [x], in: [body]}}, then: [{delay: 1m}]}]}\n"
+    house = await open_house(rules=rules)
+    raw = letter(subject="Deep", body="<b>\r\n" * 6000).replace(b"text/plain", b"text/html")
+    answer = await house.submit(raw, [KIM])
+    assert answer.text.startswith(f"2.0.0 held as {answer.queue_id}: w")
+    assert not house.log_lines("service.failure")
 
 
 async def test_its_sender_may_let_an_unreadable_mail_go_and_it_arrives_as_it_was(house: House) -> None:

@@ -74,6 +74,45 @@ async def test_what_was_sent_as_the_team_is_learnt_into_the_persons_past(house: 
     assert (await house.service.store.facts_for(TEAM, [KIM], ())).written == {}
 
 
+async def test_a_rule_sees_the_shared_mailbox_and_the_person_behind_it(
+    open_house: OpenHouse, house: House, tmp_path: Path
+) -> None:
+    rules = tmp_path / "house1" / "rules" / "50-house.yaml"
+    team, ann = (f"{{sender: {{in: [{one}]}}}}" for one in (TEAM, ANN))
+    rules.write_text(
+        "version: 1\nrules:\n"
+        f"  - {{id: team, when: {team}, then: [{{hold: sender_confirms}}]}}\n"
+        f"  - {{id: ann, mode: audit, when: {ann}, then: [{{delay: 1m}}]}}\n"
+    )
+    await house.service.reload("test")
+    as_team = await house.mail((await submit(house, letter(TEAM), [KIM], TEAM)).queue_id)
+    as_ann = await house.mail((await submit(house, letter(), [KIM], ANN)).queue_id)
+    assert [hit.rule for hit in as_team.hits] == ["team", "ann"]
+    assert [hit.rule for hit in as_ann.hits] == ["ann"]
+    assert as_team.answers == ANN
+
+
+async def test_a_failed_login_is_in_the_audit(house: House) -> None:
+    def work() -> int:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with smtplib.SMTP("127.0.0.1", house.service.smtp.ports[0], timeout=30) as client:
+            client.starttls(context=context)
+            with pytest.raises(smtplib.SMTPAuthenticationError) as refused:
+                client.login("ann", "wrong horse", initial_response_ok=False)
+            return refused.value.smtp_code
+
+    login = asyncio.create_task(asyncio.to_thread(work))
+    while not login.done():  # its answer waits a little, by the clock of the house
+        await house.clock.advance(1)
+        await asyncio.sleep(0.01)
+    assert login.result() == 535
+    await house.service.guesses.stop()  # as at the end of the service
+    events = [record.event async for span in house.service.store.audit() for record in span.records]
+    failed = [event for event in events if event and event.kind == "auth.failed"]
+    assert {event.actor for event in failed} == {"ann (127.0.0.1)"}
+
+
 async def test_a_null_sender_with_a_login_still_has_somebody_who_answers(house: House) -> None:
     answer = await submit(house, letter(), [KIM], "")
     assert "held as" in answer.text

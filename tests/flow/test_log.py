@@ -14,8 +14,8 @@ FIELDS = {
     "error",
 }  # fmt: skip
 MORE = {
-    "audit", "exception", "kinds", "listener", "listeners", "reason", "recipient", "remaining", "rules_hash", "tags",
-    "web", "where",
+    "audit", "exception", "head", "kinds", "last", "listener", "listeners", "reason",
+    "recipient", "remaining", "rules_hash", "seal", "tags", "web", "where",
 }  # fmt: skip
 RULES = """
 version: 1

@@ -1,10 +1,12 @@
 """What Prometheus scrapes after a few mails: the documented names, and the right numbers."""
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from mailguard.store.sqlite import reserve
 from tests.flow.conftest import OpenHouse
-from tests.flow.house import ANN, BOB, KIM, House, letter, routes
+from tests.flow.house import ANN, BOB, CEO, KIM, House, letter, routes
 from tests.unit.courier.peer import Peer
 
 RULES = """
@@ -109,3 +111,27 @@ async def test_a_mail_that_leaves_late_shows_in_the_lag(open_house: OpenHouse) -
     await house.restart()
     now = await scrape(house)
     assert of(now, "mailguard_release_lag_seconds_sum") == 600
+
+
+async def test_a_full_disk_shows_once_the_room_kept_for_it_is_used_up(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await open_house(rules=RULES, config=LISTENING)
+    assert of(await scrape(house), "mailguard_storage_reserve_spent") == 0
+    monkeypatch.setattr(reserve.Reserve, "_allocate", lambda _: False)
+    await house.restart()
+    assert of(await scrape(house), "mailguard_storage_reserve_spent") == 1
+    assert (await house.submit(letter())).text.startswith("4.3.1 ")
+
+
+async def test_a_pilot_acts_for_its_group_and_is_counted_as_audit_for_all_others(open_house: OpenHouse) -> None:
+    rules = """
+rules:
+  - {id: try, enforce: {groups: [executives]}, when: {recipients: {any: external}}, then: [{hold: sender_confirms}]}
+"""
+    house = await open_house(rules=rules, config=LISTENING)
+    assert "held as" in (await house.submit(letter(CEO), sender=CEO)).text
+    assert "queued as" in (await house.submit(letter())).text
+    now = await scrape(house)
+    assert of(now, "mailguard_rule_matches_total", rule="try", action="hold", mode="enforce") == 1
+    assert of(now, "mailguard_rule_matches_total", rule="try", action="hold", mode="audit") == 1

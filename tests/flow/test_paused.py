@@ -13,7 +13,7 @@ from tests.flow.house import ANN, DELAY, HOLD, KIM, LEE, House
 
 async def into_a_copy(house: House) -> None:
     """The store as it is now, restored; the house goes on with it."""
-    path = house.service.store.path
+    path = house.config.store_path
     copy = path.with_name("copy.db")
     await asyncio.to_thread(backup, path, copy, lambda _done, _of: None)
     await house.stop()

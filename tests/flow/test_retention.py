@@ -2,9 +2,10 @@
 
 import asyncio
 
-from mailguard.records import State
+from mailguard.records import Actor, State
 from tests.flow.conftest import OpenHouse
-from tests.flow.house import ANN, DELAY, HOLD, KIM, House
+from tests.flow.house import ANN, DELAY, HOLD, KIM, House, letter, routes
+from tests.unit.courier.peer import Peer
 
 MARK = "Kumquat-4711"
 
@@ -51,6 +52,26 @@ async def test_what_still_waits_is_never_purged(open_house: OpenHouse) -> None:
     await house.quiet()
     (arrived,) = house.arrived(KIM)
     assert MARK in arrived.text
+
+
+async def test_a_mail_comes_back_whole_however_soon_bytes_are_purged_and_however_late_its_notice(
+    open_house: OpenHouse, peer: Peer
+) -> None:
+    peer.answers["MAIL"] = "451 4.3.2 not now"  # where Ann has her mailbox
+    soon = {"retention": {"bodies": "0s", "decisions": "1h", "facts": "0s"}}
+    house = await open_house(rules=HOLD.replace("24h", "2h"), config={**soon, **routes(corp_example=peer.port)})
+    taken_back, expired = (letter(subject=subject, body=f"{MARK}\r\n") for subject in ("Taken back", "Expired"))
+    queue_id = (await house.submit(taken_back)).queue_id
+    await house.submit(expired)
+    await house.service.desk.call_off(await house.mail(queue_id), Actor(ANN, "link"))
+    await house.wait(hours=20)
+    assert not peer.arrived
+    del peer.answers["MAIL"]
+    await house.wait(hours=1)
+    for raw in (taken_back, expired):
+        assert sum(raw in arrived.data for arrived in peer.arrived) == 1
+    await house.restart()
+    assert not await asyncio.to_thread(on_disk, house), "and then the bytes go"
 
 
 async def test_who_wrote_to_whom_is_forgotten_after_its_own_time(open_house: OpenHouse) -> None:

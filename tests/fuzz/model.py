@@ -4,7 +4,7 @@ Written from the words of `store.base.Store`, not from any store's statements: `
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailguard.records import Ending, HoldKind, OnExpiry, State
 
@@ -16,7 +16,10 @@ _SAFEST = (OnExpiry.RETURN, OnExpiry.DISCARD, OnExpiry.SEND)
 
 @dataclass
 class Copy:
-    """One recipient's. `taken_back`: cancelled while on its way, so it ends unless this attempt brings it there."""
+    """One recipient's. `taken_back`: cancelled while on its way, so it ends unless this attempt brings it there.
+
+    `behind`: the mail whose copy to the same person has to leave first. `tried`: an attempt of it had an outcome.
+    """
 
     to: str
     hop: str
@@ -26,7 +29,10 @@ class Copy:
     crashes: int = 0
     fence: int = 0
     lease: float = 0.0
+    claimed: float = 0.0
     taken_back: bool = False
+    tried: bool = False
+    behind: "Model | None" = None
 
     @property
     def unfinished(self) -> bool:
@@ -59,19 +65,24 @@ class Guard:
         return self
 
 
-@dataclass
+@dataclass(eq=False)
 class Model:
-    """One mail."""
+    """One mail, and the earlier and later ones of its conversation, itself among them."""
 
     copies: list[Copy]
     holds: list[Guard]
     client: float = 0.0  # until when its client asked to wait
+    conversation: list["Model"] = field(default_factory=list)
     ended: float | None = None
 
     @classmethod
-    def put(cls, copies: list[Copy], holds: list[Guard], client: float, now: float) -> "Model":
-        made = cls(copies, [hold.arm(now, asleep=False) for hold in holds], client)
+    def put(
+        cls, copies: list[Copy], holds: list[Guard], client: float, now: float, conversation: list["Model"]
+    ) -> "Model":
+        made = cls(copies, [hold.arm(now, asleep=False) for hold in holds], client, conversation)
+        conversation.append(made)
         made._place(now)
+        made._line_up()
         return made
 
     # --- looking ---
@@ -82,7 +93,7 @@ class Model:
     @property
     def next(self) -> float | None:
         """When time has something to do with it."""
-        times = [c.due for c in self.copies if c.state is State.QUEUED]
+        times = [c.due for c in self.copies if c.state is State.QUEUED and c.behind is None]
         times += [at for h in self.open if not h.asleep for at in (h.expires, h.remind)]
         return min((at for at in times if at is not None), default=None)
 
@@ -93,8 +104,16 @@ class Model:
         """By next hop, what may leave now."""
         found: dict[str, list[Copy]] = {}
         for c in self.copies:
-            if c.state is State.QUEUED and c.due is not None and c.due <= now:
+            if c.state is State.QUEUED and c.behind is None and c.due is not None and c.due <= now:
                 found.setdefault(c.hop, []).append(c)
+        return found
+
+    def interrupted(self, now: float) -> dict[str, float]:
+        """By next hop, what an end of the process cut off and may leave now; since when it was not tried."""
+        found = {}
+        for hop, copies in self.due(now).items():
+            if cut := [c.claimed for c in copies if c.crashes]:
+                found[hop] = min(cut)
         return found
 
     def mine(self, fence: int) -> list[Copy]:
@@ -104,32 +123,42 @@ class Model:
     def claim(self, hop: str, fence: int, now: float) -> None:
         for c in self.due(now)[hop]:
             c.state, c.due, c.fence, c.lease, c.attempts = State.SENDING, None, fence, now + LEASE, c.attempts + 1
+            c.claimed = now
 
-    def end(self, c: Copy, state: State, now: float, due: float | None = None) -> None:
-        """An attempt's outcome; QUEUED: deferred until `due`."""
-        taken_back = state is State.QUEUED and c.taken_back
-        c.state, c.due = (State.CANCELLED, None) if taken_back else (state, due)
-        c.crashes, c.taken_back = 0, False
-        self._place(now)
+    def settle(self, ends: list[tuple[Copy, State]], now: float, due: float) -> None:
+        """The outcomes of one attempt; QUEUED: deferred until `due`, and now nobody waits behind it any more."""
+        for c, state in ends:
+            c.tried = True
+            self._come_back(c, state, now, due if state is State.QUEUED else None)
+        if any(state is not State.SENT for _, state in ends):
+            self._let_follow(now)
 
     def set_aside(self, fence: int, kind: HoldKind, now: float) -> None:
         for c in self.mine(fence):
-            self.end(c, State.QUEUED, now, now)
+            self._come_back(c, State.QUEUED, now, now)
         self._hold_all(kind, now)
+        self._let_follow(now)
 
     def reclaim(self, now: float, *, everything: bool, alone: bool) -> None:
         """`alone`: on the wire, when the process ended; then, or when its lease ran out, it has to answer for it."""
         poison = False
         for c in self.copies:
             if c.state is State.SENDING and (everything or c.lease <= now):
-                crashes = c.crashes + (alone or not everything)
-                self.end(c, State.QUEUED, now, now)
+                crashes = c.crashes + 1 if alone or not everything else max(c.crashes, 1)
+                self._come_back(c, State.QUEUED, now, now)
                 c.crashes = crashes
                 poison = poison or crashes >= CRASHES
         if poison:
             for c in self.copies:
                 c.crashes = 0
             self._hold_all(HoldKind.POISON, now)
+
+    def _come_back(self, c: Copy, state: State, now: float, due: float | None) -> None:
+        taken_back = state is State.QUEUED and c.taken_back
+        c.state, c.due = (State.CANCELLED, None) if taken_back else (state, due)
+        c.crashes, c.taken_back = 0, False
+        self._place(now)
+        self._ended([c], now)
 
     def _hold_all(self, kind: HoldKind, now: float) -> None:
         self.holds.append(Guard(kind).arm(now, asleep=False))
@@ -150,6 +179,7 @@ class Model:
         for c in self.waiting(scope):
             if c.due is not None and c.due > due:
                 c.due, changed = due, True
+        changed = self._overtake(self.waiting(scope)) or changed
         return Ending.DONE if changed or mine else Ending.ALREADY
 
     def approve(self, person: str, now: float) -> Ending:
@@ -161,7 +191,8 @@ class Model:
             return self._gone()
         for hold in fresh:
             hold.approved += (person,)
-        self._resolve([h for h in fresh if len(h.approved) >= h.needed], now)
+        if self._resolve([h for h in fresh if len(h.approved) >= h.needed], now):
+            self._overtake(self.copies)
         return Ending.DONE if fresh else Ending.ALREADY
 
     def stop(self, hold: Guard, now: float) -> Ending:
@@ -209,6 +240,7 @@ class Model:
         for c in waiting:
             c.state, c.due = State.FAILED, None
         self._place(now)
+        self._ended(waiting, now)
         return Ending.DONE
 
     def decide(self, holds: list[Guard], due: float, now: float) -> Ending:
@@ -221,8 +253,10 @@ class Model:
             hold.asleep = hold.kind in _TIMELESS
         self.holds += [hold.arm(now, asleep=False) for hold in holds]
         for c in self.waiting():
-            c.state, c.due, c.attempts, c.crashes = State.QUEUED, due, 0, 0
+            c.state, c.due, c.attempts, c.crashes, c.tried = State.QUEUED, due, 0, 0, False
         self._place(now)
+        self._line_up()
+        self._let_follow(now)
         return Ending.DONE
 
     # --- time ---
@@ -263,13 +297,14 @@ class Model:
         return freed
 
     def _call_off(self, scope: Collection[str], now: float) -> None:
-        for c in self.copies:
-            if scope and c.to not in scope:
-                continue
-            if c.state.waiting:
-                c.state, c.due = State.CANCELLED, None
+        meant = [c for c in self.copies if not scope or c.to in scope]
+        waiting = [c for c in meant if c.state.waiting]
+        for c in waiting:
+            c.state, c.due = State.CANCELLED, None
+        for c in meant:
             c.taken_back = c.taken_back or c.state is State.SENDING
         self._place(now)
+        self._ended(waiting, now)
 
     def _too_late(self, scope: Collection[str] = ()) -> Ending:
         """For those who wanted to keep it."""
@@ -284,3 +319,38 @@ class Model:
         if states & {State.SENDING, State.SENT, State.FAILED}:
             return left
         return cancelled if states else Ending.UNKNOWN
+
+    # --- order in a conversation ---
+    def comes_first(self, to: str) -> bool:
+        """Whether a later mail to the same person has to wait for this one."""
+        if any(h.kind is HoldKind.DAMAGED for h in self.open):
+            return False  # it will never leave
+        return any(c.to == to and c.unfinished and (c.state is State.HELD or not c.tried) for c in self.copies)
+
+    def _first(self, to: str) -> "Model | None":
+        """The latest of the earlier ones that this one has to wait for."""
+        earlier = self.conversation[: self.conversation.index(self)] if self.conversation else []
+        return next((one for one in reversed(earlier) if one.comes_first(to)), None)
+
+    def _line_up(self) -> None:
+        for c in self.waiting():
+            c.behind = self._first(c.to)
+
+    def _ended(self, copies: Iterable[Copy], now: float) -> None:
+        for to in [c.to for c in copies if not c.unfinished]:
+            self._let_follow(now, to)
+
+    def _let_follow(self, now: float, to: str = "") -> None:
+        """Who waits behind it looks again; the time of whoever need not begins now."""
+        for later in self.conversation:
+            for c in later.copies:
+                if c.behind is self and to in ("", c.to) and (first := later._first(c.to)) is not self:
+                    c.behind = first
+                    c.due = None if c.due is None else max(c.due, now)
+
+    def _overtake(self, copies: Iterable[Copy]) -> bool:
+        """A person wants these to leave, whoever came first."""
+        freed = [c for c in copies if c.state is State.QUEUED and c.behind is not None]
+        for c in freed:
+            c.behind = None
+        return bool(freed)

@@ -1,49 +1,33 @@
 """The queue against its model: whatever people, time and the network do in whatever order, both end in the same place.
 
-After every step: the states, instants and holds of every mail, the tallies, what is due next; no final state was
-left, no mail is missing. A hundred steps of a failing run are cut down to the few that matter by hypothesis.
+What is compared is in `machine`. Many steps of a failing run are cut down to the few that matter by hypothesis.
 """
 
-import asyncio
 import contextlib
 import math
-import tempfile
-from collections.abc import Coroutine
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any, TypeVar
+from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
-    invariant,
     precondition,
     rule,
     run_state_machine_as_test,
 )
 
 from mailguard.errors import ClaimLost
-from mailguard.records import Claim, Decision, Ending, Hold, HoldKind, NoticeKind, OnExpiry, State
-from mailguard.store.base import Retention, Store
-from mailguard.testing import FakeClock
+from mailguard.records import Claim, Hold, HoldKind, OnExpiry, State
+from tests.fuzz.machine import Machine, Place, minutes
 from tests.fuzz.model import LEASE, Copy, Guard, Model
 from tests.store.conftest import IMPLEMENTATIONS
-from tests.store.making import ANN, NO, NOW, OK, body, deferred, later, mail
+from tests.store.making import ANN, NO, NOW, OK, deferred, later, mail
 
-T = TypeVar("T")
 HOPS = {"bob@client.example": "one:25", "eve@client.example": "one:25", "pat@other.example": "two:25"}
 BOSSES = ("boss@corp.example", "lex@corp.example")
-LEGAL = {
-    State.HELD: set(State) - {State.SENDING, State.SENT},
-    State.QUEUED: set(State) - {State.SENT},
-    State.SENDING: set(State),
-    **{state: {state} for state in State if state.final},
-}
-
-minutes = st.sampled_from([1, 4, 5, 30, 60, 120])
 scopes = st.sampled_from([(), ("bob@client.example",), ("pat@other.example",), tuple(HOPS)])
 guards = st.builds(
     Guard,
@@ -54,6 +38,10 @@ guards = st.builds(
     expires=st.one_of(st.none(), minutes),
     on_expiry=st.sampled_from(OnExpiry),
 )
+people = st.lists(st.sampled_from(sorted(HOPS)), min_size=1, unique=True)
+TALK = "<start@corp.example>"
+talks = st.sampled_from(["", TALK])
+waits = st.sampled_from([0, 0, 0, 45])
 picks = st.integers(0, 30)
 
 
@@ -75,69 +63,41 @@ def after(now: float, given: list[Guard]) -> list[Guard]:
     ]  # fmt: skip
 
 
-class Queue(RuleBasedStateMachine):
-    """One store and one model of it, in step."""
+class Queue(Machine):
+    """Mail in, mail out, and people."""
 
-    implementation = "sqlite"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.loop = asyncio.Runner()
-        self.folder = tempfile.TemporaryDirectory()
-        self.clock = FakeClock()
-        self.now = 0.0
-        self.mails: dict[str, Model] = {}
-        self.seen: dict[tuple[str, str], State] = {}
-        self.claims: list[Claim] = []
-        self.fence = self.made = 0
-        self.told = True  # whether every notice has gone out
-        self.store: Store
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.loop.run(work)
-
-    @property
-    def at(self) -> datetime:
-        return later(self.now)
-
-    def picked(self, pick: int) -> tuple[str, Model | None]:
-        """One of the mails, or now and then one that nobody knows."""
-        if pick == 0 or not self.mails:
-            return "UNKNOWN", None
-        queue_id = list(self.mails)[pick % len(self.mails)]
-        return queue_id, self.mails[queue_id]
-
-    def agree(self, said: Decision, expected: Ending | Model | None) -> None:
-        assert said.ending is (expected or Ending.UNKNOWN)
-
-    @initialize()
-    def open(self) -> None:
-        self.store = IMPLEMENTATIONS[self.implementation](Path(self.folder.name), self.clock)
-        self.run(self.store.open())
-
-    def teardown(self) -> None:
-        if hasattr(self, "store"):
-            self.run(self.store.close())
-        self.loop.close()
-        self.folder.cleanup()
+    @initialize(mails=st.lists(st.tuples(people, st.sampled_from([0, 0, 10]), talks), max_size=4))
+    def begin(self, mails: list[tuple[list[str], int, str]]) -> None:
+        self.open()
+        for to, delay, talk in mails:
+            self.put(to, [], delay, 0, False, talk)
 
     # --- mail in ---
     @rule(
-        to=st.lists(st.sampled_from(sorted(HOPS)), min_size=1, unique=True),
+        to=people,
         held=st.lists(guards, max_size=2),
         delay=st.sampled_from([0, 0, 0, 10, 60]),
-        client=st.sampled_from([0, 0, 0, 45]),
+        client=waits,
         copied=st.booleans(),
+        talk=talks,
     )
-    def put(self, to: list[str], held: list[Guard], delay: int, client: int, copied: bool) -> None:
+    def put(self, to: list[str], held: list[Guard], delay: int, client: int, copied: bool, talk: str) -> None:
         holds = [g for g in after(self.now, held) if not g.scope or g.scope & set(to)]
-        self._put(to, holds, self.now + max(delay, client), self.now + client if client else 0, copied=copied)
+        self._put(to, holds, self.now + max(delay, client), self.now + client if client else 0, talk, copied=copied)
 
-    @rule(to=st.lists(st.sampled_from(sorted(HOPS)), min_size=1, unique=True))
-    def put_undecided(self, to: list[str]) -> None:
-        self._put(to, [Guard(HoldKind.UNDECIDED)], self.now, 0)
+    @rule(to=people, held=st.booleans(), client=waits)
+    def put_one_after_the_other(self, to: list[str], held: bool, client: int) -> None:
+        """In one conversation, of which the first has to wait."""
+        self.put(to, [Guard()] if held else [], 10, client, False, TALK)
+        self.put(to, [], 0, 0, False, TALK)
 
-    def _put(self, to: list[str], holds: list[Guard], due: float, client: float, *, copied: bool = False) -> None:
+    @rule(to=people, talk=talks)
+    def put_undecided(self, to: list[str], talk: str) -> None:
+        self._put(to, [Guard(HoldKind.UNDECIDED)], self.now, 0, talk)
+
+    def _put(
+        self, to: list[str], holds: list[Guard], due: float, client: float, talk: str, *, copied: bool = False
+    ) -> None:
         self.made += 1
         queue_id = f"Q{self.made}"
         per = {one: {"destination": HOPS[one], "due_at": later(due)} for one in to}
@@ -145,11 +105,12 @@ class Queue(RuleBasedStateMachine):
             per[to[-1]] |= {"added": True, "due_at": self.at}
         made = mail(
             queue_id, to, per=per, holds=list(map(hold, holds)), received_at=self.at,
-            hold_until=later(client) if client else None,
+            hold_until=later(client) if client else None, references=(talk,) if talk else (),
         )  # fmt: skip
         self.run(self.store.put(made, self.at))
         copies = [Copy(one, HOPS[one], due=self.now if copied and one == to[-1] else due) for one in to]
-        self.mails[queue_id] = Model.put(copies, holds, client, self.now)
+        conversation = self.conversations.setdefault(talk or queue_id, [])
+        self.mails[queue_id] = Model.put(copies, holds, client, self.now, conversation)
 
     @rule(pick=picks, held=st.lists(guards, max_size=2), delay=st.sampled_from([0, 10]))
     def decide(self, pick: int, held: list[Guard], delay: int) -> None:
@@ -163,7 +124,7 @@ class Queue(RuleBasedStateMachine):
     # --- mail out ---
     @rule(limit=st.sampled_from([1, 2, 100]))
     def claim(self, limit: int) -> None:
-        due = {(q, hop): min(c.due or 0 for c in copies) for q, m in self.mails.items()
+        due = {} if self.paused else {(q, hop): min(c.due or 0 for c in copies) for q, m in self.mails.items()
                for hop, copies in m.due(self.now).items()}  # fmt: skip
         lease = timedelta(minutes=LEASE)
         claims = self.run(self.store.claim("w", self.at, lease=lease, limit=limit, per_destination=99, skip={}))
@@ -171,12 +132,26 @@ class Queue(RuleBasedStateMachine):
         assert len(set(taken)) == len(taken) == min(limit, len(due)), "every due copy, once"
         assert max((due[one] for one in taken), default=0) <= min((due[o] for o in due if o not in taken), default=1e9)
         for one in claims:
-            assert one.fence > self.fence
-            self.fence = one.fence
-            model = self.mails[one.mail.queue_id]
-            assert {d.address for d in one.deliveries} == {c.to for c in model.due(self.now)[one.destination]}
-            model.claim(one.destination, one.fence, self.now)
-        self.claims += claims
+            self._taken(one)
+
+    @rule()
+    def claim_interrupted(self) -> None:
+        """What an end of the process cut off, one at a time, whatever waited longest since its last try."""
+        claims = self.run(self.store.claim_interrupted("w", self.at, lease=timedelta(minutes=LEASE)))
+        cut = {} if self.paused else {(q, hop): since for q, m in self.mails.items()
+               for hop, since in m.interrupted(self.now).items()}  # fmt: skip
+        assert len(claims) == min(1, len(cut))
+        for one in claims:
+            assert cut[one.mail.queue_id, one.destination] == min(cut.values())
+            self._taken(one)
+
+    def _taken(self, one: Claim) -> None:
+        assert one.fence > self.fence
+        self.fence = one.fence
+        model = self.mails[one.mail.queue_id]
+        assert {d.address for d in one.deliveries} == {c.to for c in model.due(self.now)[one.destination]}
+        model.claim(one.destination, one.fence, self.now)
+        self.claims.append(one)
 
     def _mine(self, one: Claim) -> list[Copy]:
         model = self.mails.get(one.mail.queue_id)
@@ -185,7 +160,9 @@ class Queue(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     @rule(pick=picks, outcomes=st.lists(st.sampled_from([OK, NO, None]), min_size=3, max_size=3), wait=minutes)
     def settle(self, pick: int, outcomes: list[Any], wait: int) -> None:
-        one = self.claims[pick % len(self.claims)]
+        self._settle(self.claims[pick % len(self.claims)], outcomes, wait)
+
+    def _settle(self, one: Claim, outcomes: list[Any], wait: int) -> None:
         said = dict(zip((d.id for d in one.deliveries), outcomes, strict=False))
         due = self.now + wait
         with _lost(when=len(self._mine(one)) < len(said)) as lost:
@@ -193,9 +170,9 @@ class Queue(RuleBasedStateMachine):
         if lost:
             return
         ended = {d.address: said[d.id] for d in one.deliveries}
-        for c in self._mine(one):
-            end = {OK: State.SENT, NO: State.FAILED}.get(ended[c.to], State.QUEUED)
-            self.mails[one.mail.queue_id].end(c, end, self.now, due if end is State.QUEUED else None)
+        ends = [(c, {OK: State.SENT, NO: State.FAILED}.get(ended[c.to], State.QUEUED)) for c in self._mine(one)]
+        if ends:
+            self.mails[one.mail.queue_id].settle(ends, self.now, due)
 
     @precondition(lambda self: self.claims)
     @rule(pick=picks)
@@ -225,6 +202,34 @@ class Queue(RuleBasedStateMachine):
         for model in self.mails.values():
             model.reclaim(self.now, everything=everything, alone=alone)
         self.told = self.told and not back
+
+    @rule(outcomes=st.lists(st.sampled_from([OK, NO, None]), min_size=3, max_size=3), wait=minutes)
+    def do_what_is_due(self, outcomes: list[Any], wait: int) -> None:
+        """As the scheduler does, at the instant the store names: then there is nothing left to do but to carry."""
+        due = self.run(self.store.next_due())
+        if due is not None and due > self.at:
+            self.now = math.ceil((due - NOW) / timedelta(minutes=1))
+        self.expire()
+        self.the_same()
+        before = len(self.claims)
+        self.claim(100)
+        self._tell()
+        due = self.run(self.store.next_due())
+        assert due is None or due > self.at, "woken for nothing, again and again"
+        self.the_same()
+        for one in self.claims[before:]:
+            self._settle(one, outcomes, wait)
+
+    @rule(times=st.sampled_from([1, 2, 3]), pause=st.sampled_from([0, 1]), alone=st.sampled_from([0, 0, 2]))
+    def die(self, times: int, pause: int, alone: int) -> None:
+        """So many starts in a row end with all that was due on the wire, then some with what is tried alone."""
+        for number in range(times + alone):
+            if number < times:
+                self.claim(100)
+            else:
+                self.claim_interrupted()
+            self.now += pause
+            self.reclaim(everything=True)
 
     # --- people ---
     @rule(pick=picks, scope=scopes)
@@ -278,92 +283,6 @@ class Queue(RuleBasedStateMachine):
         said = self.run(self.store.bounce(queue_id, [d.id for d in about], reply="550 no", by=ANN, now=self.at))
         self.agree(said, model and model.bounce({d.address for d in about}, self.now))
 
-    # --- time and house ---
-    @rule(wait=minutes)
-    def wait(self, wait: int) -> None:
-        self.now += wait
-
-    @rule()
-    def expire(self) -> None:
-        self.run(self.store.expire(self.at))
-        for model in self.mails.values():
-            model.expire(self.now)
-        self.told = False
-
-    @rule()
-    def do_what_is_due(self) -> None:
-        """As the scheduler does, at the instant the store names: afterwards there is nothing left to do."""
-        due = self.run(self.store.next_due(self.at))
-        if due is not None and due > self.at:
-            self.now = math.ceil((due - NOW) / timedelta(minutes=1))
-        self.expire()
-        self.the_same()
-        self.claim(100)
-        self._tell()
-        due = self.run(self.store.next_due(self.at))
-        assert due is None or due > self.at, "woken for nothing, again and again"
-
-    def _tell(self) -> None:
-        hour = timedelta(hours=1)
-        claims = self.run(self.store.claim_notices(self.at, lease=hour, limit=999, digest_over=999, digest_within=hour))
-        for one in claims:
-            assert one.fence > self.fence
-            self.run(self.store.settle_notice(one, OK, self.at))
-            for notice in one.notices:
-                assert self._true(notice.notice.kind, notice.notice.queue_id), f"cries wolf: {notice}"
-        self.fence = max([self.fence, *(one.fence for one in claims)])
-        self.told = True
-
-    def _true(self, kind: NoticeKind, queue_id: str) -> bool:
-        return kind in (NoticeKind.HELD, NoticeKind.REMINDER, NoticeKind.EXPIRED) and queue_id in self.mails
-
-    @rule()
-    def purge(self) -> None:
-        self._tell()
-        keep = Retention(timedelta(minutes=60), timedelta(minutes=120), timedelta(days=365))
-        self.run(self.store.purge(self.at, keep))
-        for queue_id, model in list(self.mails.items()):
-            if model.ended is not None and model.ended <= self.now - 60:
-                assert self.run(body(self.store, queue_id)) == b""
-            if model.ended is not None and model.ended <= self.now - 120:
-                assert self.run(self.store.get(queue_id)) is None
-                del self.mails[queue_id]
-
-    @rule()
-    def reopen(self) -> None:
-        self.run(self.store.close())
-        self.open()
-
-    # --- what holds after every step ---
-    @invariant()
-    def the_same(self) -> None:
-        if not hasattr(self, "store"):
-            return
-        for queue_id, model in self.mails.items():
-            found = self.run(self.store.get(queue_id))
-            assert found is not None, f"{queue_id} is lost"
-            there = sorted((d.address, d.state, _minutes(d.due_at), d.attempts) for d in found.deliveries)
-            assert there == sorted((c.to, c.state, c.due, c.attempts) for c in model.copies)
-            holds = [(h.kind, _minutes(h.expires_at), h.approved_by) for h in found.open_holds]
-            assert holds == [(h.kind, h.expires, h.approved) for h in model.open]
-            for d in found.deliveries:
-                before = self.seen.get((queue_id, d.address), d.state)
-                assert d.state in LEGAL[before], f"{before} → {d.state}"
-                self.seen[queue_id, d.address] = d.state
-        self.tallies()
-        self.next_due()
-
-    def tallies(self) -> None:
-        counted = self.run(self.store.counts(self.at)).deliveries
-        states = [c.state for model in self.mails.values() for c in model.copies]
-        assert {state: states.count(state) for state in State} == dict(counted)
-
-    def next_due(self) -> None:
-        """Never later than what the model waits for; earlier only for a notice."""
-        due = _minutes(self.run(self.store.next_due(self.at)))
-        expected = min((at for m in self.mails.values() if (at := m.next) is not None), default=None)
-        assert due == expected or (not self.told and due is not None and (expected is None or due < expected))
-
 
 @contextlib.contextmanager
 def _lost(*, when: bool) -> Any:
@@ -376,13 +295,9 @@ def _lost(*, when: bool) -> Any:
     assert bool(lost) is when
 
 
-def _minutes(instant: datetime | None) -> float | None:
-    return None if instant is None else (instant - NOW) / timedelta(minutes=1)
-
-
-def live(implementation: str, *, lives: int, steps: int = 40, number: int = 0) -> None:
+def live(place: Place, *, lives: int, steps: int = 40, number: int = 0) -> None:
     """Random lives of a queue, always the same for the same number; a failing one is cut down and printed."""
-    machine = seed(number)(type("Queue", (Queue,), {"implementation": implementation}))
+    machine = seed(number)(type("Queue", (Queue,), {"place": staticmethod(place)}))
     run_state_machine_as_test(
         machine,
         settings=settings(
@@ -394,5 +309,5 @@ def live(implementation: str, *, lives: int, steps: int = 40, number: int = 0) -
 
 @pytest.mark.timeout(600)  # cutting a failure down takes its time
 @pytest.mark.parametrize("implementation", sorted(IMPLEMENTATIONS))
-def test_every_store_is_like_the_model(implementation: str) -> None:
-    live(implementation, lives=30)
+def test_every_store_is_like_the_model(implementation: str, request: pytest.FixtureRequest) -> None:
+    live(partial(IMPLEMENTATIONS[implementation], request), lives=30 if implementation == "sqlite" else 6)

@@ -6,12 +6,27 @@ from pathlib import Path
 import pytest
 
 from mailguard.store.base import Store
+from mailguard.store.postgres import PostgresStore
 from mailguard.store.sqlite import SqliteStore
 from mailguard.testing import FakeClock
+from tests.postgres import Postgres
 
-IMPLEMENTATIONS: dict[str, Callable[[Path, FakeClock], Store]] = {
-    "sqlite": lambda folder, clock: SqliteStore(folder / "mail.db", clock=clock),
-}
+
+def _sqlite(request: pytest.FixtureRequest, folder: Path, clock: FakeClock) -> Callable[[], Store]:
+    return lambda: SqliteStore(folder / "mail.db", clock=clock)
+
+
+def _postgres(request: pytest.FixtureRequest, folder: Path, clock: FakeClock) -> Callable[[], Store]:
+    server: Postgres = request.getfixturevalue("postgres")
+    url = server.fresh()
+    return lambda: PostgresStore(url, clock=clock, callers_clock=True)
+
+
+IMPLEMENTATIONS = {"sqlite": _sqlite, "postgres": _postgres}
+
+
+# For what only one of them has: files of its own.
+sqlite_only = pytest.mark.parametrize("another", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -22,7 +37,7 @@ def clock() -> FakeClock:
 @pytest.fixture(params=sorted(IMPLEMENTATIONS))
 def another(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> Callable[[], Store]:
     """Makes a store, not open, on the same place each time."""
-    return lambda: IMPLEMENTATIONS[request.param](tmp_path, clock)
+    return IMPLEMENTATIONS[request.param](request, tmp_path, clock)
 
 
 @pytest.fixture

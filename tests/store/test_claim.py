@@ -31,7 +31,7 @@ from tests.store.making import (
 
 async def test_a_delay_is_claimed_exactly_when_it_is_due(store: Store) -> None:
     await store.put(mail(delay=5), NOW)
-    assert await store.next_due(NOW) == later(5)
+    assert await store.next_due() == later(5)
     assert await claim(store, later(5) - timedelta(microseconds=1)) == []
     (one,) = await claim(store, later(5))
     assert await state(store) is State.SENDING
@@ -39,7 +39,7 @@ async def test_a_delay_is_claimed_exactly_when_it_is_due(store: Store) -> None:
     (d,) = one.deliveries
     assert (d.attempts, d.released_at, d.state) == (1, later(5), State.SENDING)
     assert d.due_at == later(5), "lateness is reckoned from it"
-    assert await store.next_due(later(5)) is None
+    assert await store.next_due() is None
     assert await claim(store, later(5)) == []
 
 
@@ -143,7 +143,7 @@ async def test_an_empty_reclaim_at_start_takes_everything_back(store: Store) -> 
     await store.put(mail(), NOW)
     await claim(store)
     assert await store.reclaim(NOW, everything=True) == 1
-    assert await store.next_due(NOW) == NOW
+    assert await store.next_due() == NOW
     assert "delivery.interrupted" in await kinds(store)
 
 
@@ -277,4 +277,4 @@ async def test_a_third_crash_of_what_was_cancelled_tells_nobody_of_a_hold(store:
     await store.reclaim(later(29))
     assert await state(store) is State.CANCELLED
     assert "message.held" not in await kinds(store)
-    assert await store.next_due(later(29)) is None
+    assert await store.next_due() is None

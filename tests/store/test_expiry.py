@@ -34,7 +34,7 @@ async def told(store: Store, minutes: float) -> list[tuple[str, NoticeKind, str]
 async def test_nothing_happens_before_its_instant(store: Store) -> None:
     await store.put(mail(holds=[hold(expires_at=later(60))]), NOW)
     assert await store.expire(later(29)) == []
-    assert await store.next_due(NOW) == later(30)
+    assert await store.next_due() == later(30)
 
 
 async def test_one_reminder_at_half_time(store: Store) -> None:
@@ -42,7 +42,7 @@ async def test_one_reminder_at_half_time(store: Store) -> None:
     assert await store.expire(later(30)) == [Expiry("Q1", "confidential-outside", "reminded")]
     assert await store.expire(later(31)) == []
     assert await told(store, 31) == [("owner@corp.example", NoticeKind.REMINDER, "")]
-    assert await store.next_due(later(31)) == later(60)
+    assert await store.next_due() == later(60)
 
 
 async def test_the_reminder_goes_to_those_whose_answer_is_missing(store: Store) -> None:
@@ -131,7 +131,7 @@ async def test_discard_is_discard_when_its_notice_arrived(store: Store) -> None:
 @pytest.mark.parametrize("kind", [HoldKind.UNDECIDED, HoldKind.DAMAGED])
 async def test_time_does_nothing_to_what_is_undecided_or_damaged(store: Store, kind: HoldKind) -> None:
     await store.put(mail(holds=[Hold("", "x", kind=kind, expires_at=later(60))]), NOW)
-    assert await store.next_due(NOW) is None
+    assert await store.next_due() is None
     assert await store.expire(later(100_000)) == []
     assert await state(store) is State.HELD
 
@@ -142,14 +142,14 @@ async def test_a_released_hold_expires_no_more(store: Store) -> None:
     await carry(store, later(1))
     assert await store.expire(later(60)) == []
     assert await told(store, 60) == []
-    assert await store.next_due(later(60)) is None
+    assert await store.next_due() is None
 
 
 async def test_many_expire_at_once(store: Store) -> None:
     for i in range(250):
         await store.put(mail(f"Q{i}", holds=[hold(expires_at=later(60))]), NOW)
     seen: set[str] = set()
-    while (at := await store.next_due(later(61))) is not None and at <= later(60) and len(seen) < 1000:
+    while (at := await store.next_due()) is not None and at <= later(60) and len(seen) < 1000:
         seen |= {e.queue_id for e in await store.expire(later(61)) if e.outcome == "return"}
         await told(store, 61)
     assert len(seen) == 250
@@ -166,7 +166,7 @@ async def test_a_stop_is_over_when_the_copies_it_held_are(store: Store) -> None:
     found = await store.get("Q1")
     assert found is not None
     assert found.open_holds == ()
-    assert await store.next_due(later(1)) is None
+    assert await store.next_due() is None
 
 
 async def test_a_hold_decided_on_those_who_were_dropped_meanwhile_is_over(store: Store) -> None:

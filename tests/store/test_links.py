@@ -1,4 +1,4 @@
-"""Links, one-time codes and web sessions."""
+"""Links and one-time codes."""
 
 import hashlib
 from datetime import timedelta
@@ -68,12 +68,3 @@ async def test_too_many_codes_asked_for_lately_are_refused(store: Store) -> None
     assert await store.use_code(SUBJECT, digest("4"), NOW)  # the last one given is still good
     assert await store.set_code("another", digest("x"), later(10), NOW)
     assert await store.set_code(SUBJECT, digest("y"), later(30), later(16))
-
-
-async def test_a_web_session_lasts_until_its_time_or_signing_out(store: Store) -> None:
-    await store.open_login(digest("cookie"), "ann@corp.example", later(60))
-    assert await store.login(digest("cookie"), later(59)) == "ann@corp.example"
-    assert await store.login(digest("cookie"), later(60)) is None
-    assert await store.login(digest("other"), NOW) is None
-    await store.close_login(digest("cookie"))
-    assert await store.login(digest("cookie"), NOW) is None

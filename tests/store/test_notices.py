@@ -30,7 +30,7 @@ async def test_a_notice_comes_with_its_mail_and_goes_once(store: Store) -> None:
         person="pa@corp.example", kind=NoticeKind.ASSISTANT, power=Power.ASSISTANT, scope=scope, data={"a": "b"}
     )
     await store.put(mail(notices=(asked,), delay=5), NOW)
-    assert await store.next_due(NOW) == NOW
+    assert await store.next_due() == NOW
     (one,) = await claimed(store)
     assert one.person == "pa@corp.example"
     assert one.mails["Q1"].subject == "Quote"
@@ -47,7 +47,7 @@ async def test_a_notice_waits_for_its_instant(store: Store) -> None:
     await store.put(mail(delay=5), NOW)
     await store.notify([notice(due_at=later(1))], NOW)
     assert await claimed(store) == []
-    assert await store.next_due(NOW) == later(1)
+    assert await store.next_due() == later(1)
     assert len(await claimed(store, later(1))) == 1
 
 
@@ -65,7 +65,7 @@ async def test_deferred_again_failed_counted(store: Store) -> None:
 async def test_after_a_crash_the_lease_gives_it_back_and_the_first_claim_is_lost(store: Store) -> None:
     await store.put(mail(notices=(notice(),), delay=999), NOW)
     (first,) = await claimed(store)
-    assert await store.next_due(NOW) == NOW + LEASE
+    assert await store.next_due() == NOW + LEASE
     (second,) = await claimed(store, NOW + LEASE)
     with pytest.raises(ClaimLost):
         await store.settle_notice(first, OK, later(6))
@@ -96,7 +96,7 @@ async def test_a_trickle_is_gathered_too(store: Store) -> None:
             await store.settle_notice(one, OK, now)
             sent += 1
     assert sent == 3
-    due = await store.next_due(later(3))
+    due = await store.next_due()
     assert due is not None
     (digest,) = await claimed(store, later(5))
     assert len(digest.notices) == 21

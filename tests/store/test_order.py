@@ -48,7 +48,7 @@ async def test_a_correction_does_not_arrive_before_its_mistake(store: Store) -> 
     await put(store, "Q2")
     assert await behind(store, "Q2") == "Q1"
     assert await left(store) == []
-    assert await store.next_due(NOW) == later(5)
+    assert await store.next_due() == later(5)
     assert await left(store, later(5)) == ["Q1"]
     assert await left(store, later(5)) == ["Q2"]
     assert "message.delayed" in [event.kind for event in await store.events("Q2")]
@@ -206,6 +206,25 @@ async def test_an_attempt_cut_off_by_a_crash_frees_nobody(store: Store) -> None:
     await store.reclaim(NOW, everything=True)
     assert await behind(store, "Q2") == "Q1"
     assert [await left(store), await left(store)] == [["Q1"], ["Q2"]]
+
+
+async def test_nor_do_two_of_them_with_other_mail_on_the_wire(store: Store) -> None:
+    await put(store, "Q1")
+    await store.put(mail("OTHER"), NOW)
+    for _ in range(2):
+        await claim(store)
+        await store.reclaim(NOW, everything=True)
+    await put(store, "Q2")
+    assert await behind(store, "Q2") == "Q1"
+
+
+async def test_a_mail_set_aside_before_any_outcome_comes_first_when_it_is_let_go(store: Store) -> None:
+    await put(store, "Q1")
+    (one,) = await claim(store)
+    await store.quarantine(one, Hold("", "carrying it failed", HoldKind.POISON), NOW)
+    await store.send_now("Q1", by=ANN, now=NOW)
+    await put(store, "Q2")
+    assert await behind(store, "Q2") == "Q1"
 
 
 async def test_order_outlives_a_restart(store: Store, another: Callable[[], Store]) -> None:

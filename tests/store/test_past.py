@@ -76,7 +76,7 @@ async def test_a_large_mailing_is_learnt_and_asked_in_good_time(store: Store) ->
 
 
 async def test_counting_ends_where_more_mails_say_nothing_more(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailguard.store.sqlite.past.COUNTED", 3)
+    monkeypatch.setattr("mailguard.store.verbs.past.COUNTED", 3)
     for number in range(5):
         await sent(store, f"Q{number}", [A])
     past = await store.facts_for(SENDER, [A], [])
@@ -86,7 +86,7 @@ async def test_counting_ends_where_more_mails_say_nothing_more(store: Store, mon
 async def test_of_two_addresses_the_latest_mails_tell_whether_they_belong_together(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailguard.store.sqlite.past._TOGETHER", 2)
+    monkeypatch.setattr("mailguard.store.verbs.past._TOGETHER", 2)
     await sent(store, "Q0", [A, B])
     await sent(store, "Q1", [A])
     assert (await store.facts_for(SENDER, [A, B], [])).together == {A: frozenset({B}), B: frozenset({A})}
@@ -170,3 +170,13 @@ async def test_a_held_mail_can_end_after_its_thread_was_forgotten(store: Store) 
     (one,) = await claim(store, NOW + timedelta(days=2))
     await settle(store, one, now=NOW + timedelta(days=2))
     assert (await store.facts_for(SENDER, ["bob@client.example"], [])).mails == 1
+
+
+async def test_everybody_a_sender_wrote_to_and_every_domain_of_all(store: Store) -> None:
+    await sent(store, "Q1", [A, "b@mail.y.example"])
+    await sent(store, "Q2", [A])
+    await sent(store, "Q3", [B, C], sender="other@corp.example")
+    await store.put(mail("Q4", to=["held@h.example"], holds=[hold()]), NOW)
+    assert await store.written_by(SENDER) == {A: 2, "b@mail.y.example": 1}
+    assert await store.written_by("new@corp.example") == {}
+    assert await store.written_domains() == {"x.example": 2, "y.example": 2, "z.example": 1}

@@ -1,10 +1,15 @@
 """A store that may be a copy: nothing leaves it before a person says so."""
 
+import asyncio
+import errno
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from mailguard.errors import StoreBroken
 from mailguard.records import NewNotice, NoticeKind, OnExpiry, State
 from mailguard.store.base import Store
 from mailguard.store.sqlite import SqliteStore, backup
@@ -53,7 +58,7 @@ async def test_a_copy_hands_out_nothing_and_is_never_due(tmp_path: Path) -> None
     assert await claim(store, later(5)) == []
     assert await notices(store) == 0
     assert await store.expire(later(5)) == []
-    assert await store.next_due(later(5)) is None
+    assert await store.next_due() is None
     assert (await state(store, "DUE"), await state(store, "HELD")) == (State.QUEUED, State.HELD)
     await store.close()
 
@@ -166,6 +171,26 @@ async def test_even_one_step_back_is_noticed(tmp_path: Path, step: str) -> None:
     assert "earlier state" in await doubt(path)
 
 
+@pytest.mark.parametrize("left", [None, 0, 20, 32, 60_000, -1])
+async def test_a_log_that_was_cut_off_is_noticed_even_when_all_there_was_is_in_it(
+    tmp_path: Path, left: int | None
+) -> None:
+    """SQLite goes on without it, in silence; a store that never had a checkpoint would look new."""
+    store = SqliteStore(tmp_path / "mail.db")
+    await store.open()
+    await store.put(mail(), NOW)
+    (tmp_path / "killed").mkdir()
+    for name in ("mail.db", "mail.db.epoch", "mail.db-wal"):
+        await asyncio.to_thread(shutil.copy, tmp_path / name, tmp_path / "killed")
+    await store.close()
+    log = tmp_path / "killed" / "mail.db-wal"
+    if left is None:
+        log.unlink()
+    else:
+        log.write_bytes(log.read_bytes()[:left])
+    assert "its log was cut off" in await doubt(tmp_path / "killed" / "mail.db")
+
+
 async def test_what_came_in_while_paused_does_not_make_it_look_whole(tmp_path: Path) -> None:
     path = tmp_path / "mail.db"
     await lived(path, 1)
@@ -243,4 +268,26 @@ async def test_an_epoch_that_can_no_longer_be_written_costs_no_mail(tmp_path: Pa
     store._epoch._file = 1 << 20  # no such descriptor
     await store.put(mail(), NOW)
     store._epoch._file = file
+    await store.close()
+
+
+async def test_a_file_system_that_failed_right_behind_a_commit_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux's ext4 may have said that the sync was done, and it was not."""
+    told: list[BaseException] = []
+    store = SqliteStore(tmp_path / "mail.db", on_broken=told.append)
+    await store.open()
+    await store.put(mail(), NOW)
+
+    def read_only(*_: object) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("mailguard.store.sqlite.epoch.os.pwrite", read_only)
+    with pytest.raises(StoreBroken):
+        await store.put(mail("Q2"), NOW)
+    with pytest.raises(StoreBroken):
+        await store.put(mail("Q3"), NOW)
+    await asyncio.sleep(0)
+    assert len(told) == 1
     await store.close()

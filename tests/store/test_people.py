@@ -1,12 +1,27 @@
 """What people do to a mail that waits: one winner, and the losers are told the truth."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
-from mailguard.mail.headers import AddCc, Drop
-from mailguard.records import Actor, Decision, Ending, HoldKind, NewNotice, NoticeKind, State
-from mailguard.store.base import Store
+from mailguard.locale import Language, saying
+from mailguard.mail.headers import AddCc, Drop, Hide
+from mailguard.records import (
+    Action,
+    Actor,
+    Decision,
+    Ending,
+    Hit,
+    HoldKind,
+    Mail,
+    Mode,
+    NewNotice,
+    NoticeKind,
+    Power,
+    State,
+)
+from mailguard.store.base import Filter, Store
 from tests.store.making import (
     ADMIN,
     ANN,
@@ -33,6 +48,12 @@ CEO = frozenset({"ceo@corp.example"})
 
 async def send_now(store: Store, now: datetime = NOW, **more: object) -> Decision:
     return await store.send_now("Q1", by=ANN, now=now, **more)  # type: ignore[arg-type]
+
+
+async def got(store: Store) -> Mail:
+    found = await store.get("Q1")
+    assert found is not None
+    return found
 
 
 async def due(store: Store) -> dict[str, datetime | None]:
@@ -242,7 +263,7 @@ async def test_dropping_everybody_is_cancelling(store: Store) -> None:
     assert (done.ending, done.remaining) == (Ending.DONE, ())
     assert await state(store) is State.CANCELLED
     assert "message.cancelled" in await kinds(store)
-    assert await store.next_due(NOW) is None
+    assert await store.next_due() is None
 
 
 async def test_dropping_those_a_hold_is_about_ends_the_hold(store: Store) -> None:
@@ -271,7 +292,7 @@ async def test_extending_moves_the_expiry_later_and_never_earlier(store: Store) 
     await store.put(mail(holds=[hold(expires_at=later(60))]), NOW)
     assert (await store.extend("Q1", by=ANN, until=later(120), now=later(10))).ending is Ending.DONE
     assert (await store.extend("Q1", by=ANN, until=later(90), now=later(10))).ending is Ending.ALREADY
-    assert await store.next_due(later(10)) == later(65)  # the reminder, at the new half time
+    assert await store.next_due() == later(65)  # the reminder, at the new half time
     await store.expire(later(65))
     assert await store.expire(later(119)) == []
     assert [e.outcome for e in await store.expire(later(120))] == ["return"]
@@ -331,3 +352,103 @@ async def test_a_damaged_mail_is_not_let_go_by_anybody(store: Store) -> None:
     assert (await send_now(store)).ending is Ending.ALREADY
     assert (await store.requeue("Q1", by=ADMIN, now=NOW)).ending is Ending.ALREADY
     assert (await store.cancel("Q1", by=ADMIN, now=NOW)).ending is Ending.DONE
+
+
+async def test_hiding_makes_waiting_copies_bcc_and_says_so_once(store: Store) -> None:
+    to = ("a@x.example", "b@x.example")
+    await store.put(mail(to=to, holds=[hold()], per={one: {"state": State.HELD} for one in to}), NOW)
+    decision = await store.hide("Q1", ["a@x.example"], by=ANN, now=later(1), edits=[Hide("a@x.example")])
+    assert decision.ending is Ending.DONE
+    assert len(decision.changed) == 1
+    assert {d.address: d.visible for d in (await got(store)).deliveries} == {"a@x.example": False, "b@x.example": True}
+    assert (await got(store)).edits == (Hide("a@x.example"),)
+    assert (await got(store)).revision == 1
+    again = await store.hide("Q1", ["a@x.example"], by=ANN, now=later(2), edits=[Hide("a@x.example")])
+    assert again.ending is Ending.ALREADY
+    hidden = [e.data["address"] for e in await store.events("Q1") if e.kind == "recipient.hidden"]
+    assert hidden == ["a@x.example"]
+
+
+async def test_hiding_what_has_left_is_too_late_and_of_nobody_is_unknown(store: Store) -> None:
+    await store.put(mail(), NOW)
+    await carry(store, NOW)
+    gone = await store.hide("Q1", ["bob@client.example"], by=ANN, now=later(1), edits=[Hide("bob@client.example")])
+    assert gone.ending is Ending.TOO_LATE
+    assert (await store.hide("Q1", [], by=ANN, now=NOW, edits=[])).ending is Ending.UNKNOWN
+    assert (await store.hide("Q9", ["a@x.example"], by=ANN, now=NOW, edits=[])).ending is Ending.UNKNOWN
+
+
+async def test_who_was_moved_to_bcc_before_anything_left_is_told_to_nobody_on_the_thread(store: Store) -> None:
+    to = ("a@x.example", "b@x.example")
+    await store.put(mail(to=to, delay=5), NOW)
+    await store.hide("Q1", ["a@x.example"], by=ANN, now=NOW, edits=[Hide("a@x.example")])
+    thread = await store.thread("ann@corp.example", [], ["<Q1@corp.example>"], "<Q1@corp.example>")
+    assert thread is not None
+    assert thread.named >= {"b@x.example"}
+    assert "a@x.example" not in thread.named
+
+
+async def test_a_note_is_a_line_of_history_and_changes_nothing_else(store: Store) -> None:
+    await store.put(mail(holds=[hold()]), NOW)
+    before = await got(store)
+    told = [NewNotice(NoticeKind.APPROVAL, "lex@corp.example", "Q1")]
+    decision = await store.note("Q1", "approval.asked", by=ANN, now=later(1), data={"said": "please"}, notices=told)
+    assert (decision.ending, len(decision.remaining)) == (Ending.DONE, 1)
+    assert await got(store) == before
+    (event,) = [e for e in await store.events("Q1") if e.kind == "approval.asked"]
+    assert (event.actor, event.data, event.at) == (str(ANN), {"said": "please"}, later(1))
+    assert (await store.note("Q9", "x.y", by=ANN, now=NOW, data={})).ending is Ending.UNKNOWN
+
+
+async def test_why_it_was_let_go_stands_in_its_history(store: Store) -> None:
+    await store.put(mail(holds=[hold()]), NOW)
+    await store.send_now("Q1", by=ANN, now=NOW, said="it is right")
+    await store.put(mail("Q2", holds=[hold(approvers=("lex@corp.example",))]), NOW)
+    await store.approve("Q2", by=ANN, person="lex@corp.example", now=NOW, said="agreed")
+    said = {e.kind: e.data.get("said") for one in ("Q1", "Q2") for e in await store.events(one)}
+    assert (said["message.sent_now"], said["hold.approved"]) == ("it is right", "agreed")
+
+
+async def test_an_approval_by_right_counts_on_holds_that_name_others_and_once(store: Store) -> None:
+    names = ("lex@corp.example", "rob@corp.example")
+    await store.put(mail(holds=[hold(approvers=names, needed=2), hold("ask")]), NOW)
+    rita = Actor("rita@corp.example", "outbox")
+    foreign = await store.approve("Q1", by=rita, person=rita.name, now=NOW)
+    assert foreign.ending is Ending.UNKNOWN
+    for ending in (Ending.DONE, Ending.ALREADY):
+        assert (await store.approve("Q1", by=rita, person=rita.name, now=NOW, anyones=True)).ending is ending
+    first, asked = (await got(store)).holds
+    assert (first.approved_by, first.open) == ((rita.name,), True)
+    assert (asked.approved_by, asked.open) == ((), True)
+    await store.approve("Q1", by=LEX, person=LEX.name, now=NOW)
+    assert [one.open for one in (await got(store)).holds] == [False, True]
+
+
+async def test_how_a_hold_may_be_answered_is_kept(store: Store) -> None:
+    await store.put(mail(holds=[hold(by_mail=True), hold("other")]), NOW)
+    assert [one.by_mail for one in (await got(store)).holds] == [True, False]
+
+
+async def test_what_a_reason_is_made_of_is_kept_with_holds_hits_and_recipients(store: Store) -> None:
+    why = saying("nobody {place} is {who}", place=saying("in Cc"), who="x")
+    hit = Hit("r", Mode.ENFORCE, Action.HOLD, why)
+    per = {"bob@client.example": {"flagged": str(why)}}
+    new = mail(to=["bob@client.example"], holds=[hold(reason=why), hold(reason="as written")], per=per)
+    await store.put(replace(new, verdict=replace(new.verdict, hits=(hit,))), NOW)
+    found = await got(store)
+    said = [found.holds[0].reason, found.hits[0].reason, found.deliveries[0].flagged]
+    assert said == [str(why)] * 3
+    assert [Language("de").tell(one) for one in said] == ["in Cc ist niemand x"] * 3
+    assert Language("de").tell(found.holds[1].reason) == "as written"
+
+
+async def test_what_waits_for_approvals_is_found_and_what_an_assistant_was_told_of(store: Store) -> None:
+    told = NewNotice(NoticeKind.ASSISTANT, "PA@corp.example", "Q1", Power.ASSISTANT, CEO)
+    await store.put(mail(holds=[hold(approvers=(LEX.name,))], notices=[told]), NOW)
+    await store.put(mail("Q2", holds=[hold()]), NOW)
+    assert [one.queue_id for one in await store.find(Filter(approval=True))] == ["Q1"]
+    assert await store.assisted(PA.name, 10) == {"Q1": CEO}
+    assert await store.assisted(LEX.name, 10) == {}
+    await store.cancel("Q1", by=ANN, now=NOW)
+    assert await store.find(Filter(approval=True)) == []
+    assert await store.assisted(PA.name, 10) == {}

@@ -1,6 +1,7 @@
 """SQLite: opening the file, or saying in plain words why not."""
 
 import asyncio
+import errno
 import os
 import sqlite3
 import stat
@@ -9,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -159,6 +161,16 @@ async def test_a_folder_that_is_not_writable_is_explained() -> None:
         await asyncio.to_thread(folder.rmdir)
 
 
+async def test_a_file_system_that_became_read_only_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("mailguard.store.sqlite.connection.os.open", read_only)
+    assert "its file system is read-only" in await refusal(tmp_path / "mail.db")
+
+
 async def test_a_locked_database_is_a_temporary_failure(tmp_path: Path) -> None:
     store = await opened(tmp_path / "mail.db")
     assert store._writer is not None
@@ -238,4 +250,59 @@ async def test_many_waiting_for_a_locked_database_wait_once(tmp_path: Path) -> N
     results = await asyncio.gather(*(store.put(mail(f"Q{i}"), NOW) for i in range(100)), return_exceptions=True)
     assert {type(r) for r in results} == {TemporaryFailure}
     other.close()
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE mail SET attachments = '{['",
+        "UPDATE mail SET attachments = CAST(x'ff' AS TEXT)",
+        "UPDATE delivery SET state = 'sant'",
+        "DELETE FROM mail",
+    ],
+)
+async def test_a_record_that_makes_no_sense_stops_everything(tmp_path: Path, damage: str) -> None:
+    """A flipped bit inside a value is none of SQLite's business."""
+    heard: list[BaseException] = []
+    store = SqliteStore(tmp_path / "mail.db", on_broken=heard.append)
+    await store.open()
+    await store.put(mail(), NOW)
+    other = sqlite3.connect(tmp_path / "mail.db", isolation_level=None)
+    other.execute("PRAGMA ignore_check_constraints = 1")
+    for (name,) in other.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+        other.execute(f"DROP TRIGGER {name}")
+    other.execute(damage)
+    other.close()
+
+    async def look() -> None:
+        await store.claim("w", NOW, lease=timedelta(minutes=1), limit=10, per_destination=10, skip={})
+        await store.get(mail().queue_id)  # of a state that is none nothing is ever due: it is met by whoever looks
+
+    with pytest.raises(StoreBroken):
+        await look()
+    await asyncio.sleep(0)
+    assert len(heard) == 1
+    await store.close()
+
+
+async def test_a_definition_that_sqlite_quotes_in_broken_bytes_is_damage_too(tmp_path: Path) -> None:
+    path = tmp_path / "mail.db"
+    store = await opened(path)
+    await store.close()
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE mail (", b"CREATE \xccABLE mail (", 1))
+    assert "is damaged" in await refusal(path)
+
+
+async def test_a_count_of_no_state_at_all_is_damage(tmp_path: Path) -> None:
+    heard: list[BaseException] = []
+    store = SqliteStore(tmp_path / "mail.db", on_broken=heard.append)
+    await store.open()
+    other = sqlite3.connect(tmp_path / "mail.db", isolation_level=None)
+    other.execute("UPDATE tally SET state = 'sant' WHERE state = 'sent'")
+    other.close()
+    with pytest.raises(StoreBroken):
+        await store.counts(NOW)
+    await asyncio.sleep(0)
+    assert len(heard) == 1
     await store.close()

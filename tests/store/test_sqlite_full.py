@@ -2,12 +2,13 @@
 
 import asyncio
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
 
-from mailguard.errors import ConfigError, StoreFull
-from mailguard.store.sqlite import SqliteStore, reserve
+from mailguard.errors import ConfigError, StoreBroken, StoreFull
+from mailguard.store.sqlite import SqliteStore, failures, reserve
 from mailguard.testing import FakeClock
 from tests.store.making import NOW, body, carry, mail, state
 
@@ -44,6 +45,36 @@ async def test_new_mail_needs_room_for_itself_twice(
     await store.close()
 
 
+async def test_room_for_a_large_mail_is_tried_for_a_quota_says_nothing(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once in the log it would have to go into the database, too: what was accepted could not leave any more."""
+    store = await opened(tmp_path, clock)
+    monkeypatch.setattr(reserve, "room", lambda _folder, size: size < 20 << 20)
+    with pytest.raises(StoreFull):
+        await store.put(mail("LARGE", raw=bytes(10 << 20)), NOW)
+    await store.put(mail("SMALL"), NOW)
+    await store.close()
+
+
+def cannot_write(_db: sqlite3.Connection) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
+    raise error
+
+
+@pytest.mark.parametrize("room", [False, True], ids=["a quota that is used up", "a disk that fails"])
+async def test_a_write_that_fails_for_a_quota_is_a_full_disk_and_no_broken_one(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, room: bool
+) -> None:
+    store = await opened(tmp_path, clock)
+    monkeypatch.setattr(failures, "room", lambda _folder, _size: room)
+    with pytest.raises(StoreBroken if room else StoreFull):
+        await store._write(cannot_write)
+    assert (store._writer is not None and store._writer.broken) is room
+    await store.close()
+
+
 async def test_new_mail_waits_until_the_reserve_is_there_again(
     tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,12 +83,14 @@ async def test_new_mail_waits_until_the_reserve_is_there_again(
     for _ in range(2):
         with pytest.raises(StoreFull):
             await store.put(mail(), NOW)
+    assert store.reserve_spent
     monkeypatch.undo()
     with pytest.raises(StoreFull):  # it looks every ten seconds
         await store.put(mail(), NOW)
     await clock.advance(11)
     await store.put(mail(), NOW)
     assert (tmp_path / "mail.db.reserve").exists()
+    assert not store.reserve_spent
     await store.close()
 
 

@@ -7,7 +7,6 @@ import argparse
 import heapq
 import itertools
 import json
-import os
 import re
 import sys
 import time
@@ -24,7 +23,7 @@ from tests import tools
 from tests.torture import faults
 from tests.torture.fault import FAULTS, Fault
 from tests.torture.report import Result, Row, rows, show, write
-from tests.torture.workers import ROOT, one_run, workers
+from tests.torture.workers import AT_A_TIME, ROOT, one_run, workers
 
 DOCUMENT = ROOT / "docs" / "reliability.md"
 SEED = 20261126
@@ -48,12 +47,22 @@ def main() -> int:
         if one not in able:
             console.print(f"NOT TESTED, {' and '.join(one.needs)} missing: {one.id}", style="red", markup=False)
     started = time.monotonic()
-    results = _run(able, given, started)
+    earlier = [Result(**one) for one in json.loads(given.again.read_text("utf-8"))] if given.again else []
+    failed = [(0.0, one.fault, one.number) for one in earlier if one.error]
+    results = [one for one in earlier if not one.error]
+    if given.again:  # and what there was not yet then
+        ran = {one.fault for one in earlier}
+        failed += _items([one for one in able if one.id not in ran], given)
+    results += _run(
+        iter(failed) if given.again else _items(able, given), len(failed) or _todo(able, given), given, started
+    )
     found = rows(able, sorted(results, key=lambda result: (result.fault, result.number)))
     show(found, Console(width=None if sys.stdout.isatty() else 160, highlight=False))
     _keep(given.json, found)
     if given.write:
-        how = f"`make torture` with seed {given.seed} took {(time.monotonic() - started) / 60:.0f} minutes:"
+        spent = sum(result.seconds for result in results) / 3600
+        mended = f" what failed in {sum(bool(one.error) for one in earlier)} of them was mended, and run again;"
+        how = f"`make torture` with seed {given.seed}, {spent:.1f} hours of runs;{mended if earlier else ''}"
         write(DOCUMENT, found, how)
     missing = len(able) < len(chosen) and tools.required()
     return 1 if missing or any(row.failed or not row.results for row in found) else 0
@@ -65,7 +74,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=SEED, help="the same seed throws the same dice")
     parser.add_argument("--only", default="", metavar="RE", help="faults whose name fits this pattern")
     parser.add_argument("--run", type=int, help="only the run with this number: to repeat one that failed")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
+    parser.add_argument(
+        "--again", type=Path, metavar="JSON", help="what a run kept: only what failed or was missing in it"
+    )
+    parser.add_argument("--jobs", type=int, default=AT_A_TIME, help="how many at a time")
     parser.add_argument("--list", action="store_true", help="name the faults")
     parser.add_argument("--write", action="store_true", help=f"put the table into {DOCUMENT.relative_to(ROOT)}")
     parser.add_argument("--json", type=Path, default=ROOT / "out" / "torture.json", help="where every run is kept")
@@ -84,10 +96,13 @@ def _items(able: list[Fault], given: argparse.Namespace) -> Iterator[Item]:
     return heapq.merge(*map(of, able))
 
 
-def _run(able: list[Fault], given: argparse.Namespace, started: float) -> list[Result]:
+def _todo(able: list[Fault], given: argparse.Namespace) -> int:
+    return 1 if given.run is not None else sum(one.full for one in able)
+
+
+def _run(items: Iterator[Item], todo: int, given: argparse.Namespace, started: float) -> list[Result]:
     """Everything, in processes of their own: one that hangs or dies takes nothing else with it."""
     results: list[Result] = []
-    todo = 1 if given.run is not None else sum(one.full for one in able)
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TextColumn("{task.fields[said]}"), console=console, disable=not console.is_terminal,
@@ -95,7 +110,7 @@ def _run(able: list[Fault], given: argparse.Namespace, started: float) -> list[R
     with bar, workers(given.jobs) as pool:
         task = bar.add_task("torture", total=None if given.minutes else todo, said="")
         running: dict[Future[Result], Item] = {}
-        items, first, told = _items(able, given), {one.id for one in able}, started
+        first, told = {one.id for one in FAULTS}, started
         while True:
             late = bool(given.minutes) and time.monotonic() - started > given.minutes * 60
             while len(running) < given.jobs and (item := next(items, None)) is not None:
@@ -109,6 +124,9 @@ def _run(able: list[Fault], given: argparse.Namespace, started: float) -> list[R
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 results.append(_result(future, running.pop(future)))
+                if results[-1].error:
+                    one = results[-1]
+                    console.print(f"FAILED {one.fault}, run {one.number}: {one.error}", style="red", markup=False)
             said = _so_far(results)
             bar.update(task, completed=len(results), said=said)
             if not console.is_terminal and time.monotonic() - told > 30:

@@ -3,8 +3,13 @@
     # failpoint: intake.stored
 
 `install` makes Python read mailguard's files with these lines turned into calls of `hit`, and MAILGUARD_FAILPOINTS says
-what happens there: `intake.stored=kill@3` ends the process with SIGKILL at the third hit, `kill@1+0.05` fifty
-milliseconds after the first, `nap@1+2` makes a thread (not the event loop) wait two seconds at each hit from the first.
+what happens there:
+
+    intake.stored=kill@3        ends the process with SIGKILL at the third hit
+    intake.stored=kill@1+0.05   fifty milliseconds after the first
+    intake.stored=raise@2       an error nobody expects at the second and third: what is tried anew at once fails again
+    intake.stored=nap@1+2       a thread (not the event loop) waits two seconds at each hit from the first
+
 Without `install` the variable means nothing.
 """
 
@@ -23,10 +28,14 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 MARK = re.compile(r"^([ \t]+)# failpoint: ([\w.]+)$", re.MULTILINE)
-_ORDER = re.compile(r"(?P<name>[\w.]+)=(?P<act>kill|nap)@(?P<at>\d+)(?:\+(?P<seconds>[\d.]+))?")
+_ORDER = re.compile(r"(?P<name>[\w.]+)=(?P<act>kill|nap|raise)@(?P<at>\d+)(?:\+(?P<seconds>[\d.]+))?")
 _CALL = r'\1__import__("tests.torture.failpoints", fromlist=["hit"]).hit("\2")'
 
 _hits: Counter[str] = Counter()
+
+
+class Planted(Exception):
+    """An error that no code of the product knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,7 @@ def orders(text: str) -> dict[str, Order]:
     for part in filter(None, text.split(",")):
         order = _ORDER.fullmatch(part)
         if order is None:
-            raise ValueError(f"{part!r} is no failpoint: write name=kill@3, name=kill@1+0.05 or name=nap@1+2")
+            raise ValueError(f"{part!r} is no failpoint: write name=kill@3, name=raise@1 or name=nap@1+2")
         found[order["name"]] = Order(order["act"], int(order["at"]), float(order["seconds"] or 0))
     return found
 
@@ -58,6 +67,9 @@ def hit(name: str) -> None:
     if order.act == "nap":
         if _hits[name] >= order.at and threading.current_thread() is not threading.main_thread():
             time.sleep(order.seconds)
+    elif order.act == "raise":
+        if order.at <= _hits[name] <= order.at + 1:
+            raise Planted(name)
     elif _hits[name] == order.at:
         if order.seconds:
             threading.Timer(order.seconds, _die).start()
@@ -81,13 +93,17 @@ def points() -> dict[str, str]:
     return found
 
 
+def armed(text: str) -> str:
+    """A module's source with its failpoints turned into calls."""
+    return MARK.sub(_CALL, text)
+
+
 class _Loader(importlib.machinery.SourceFileLoader):
     """Compiles the source anew, never from the cache: that has no calls in it."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        text = MARK.sub(_CALL, Path(path).read_text("utf-8"))
-        return compile(text, path, "exec", dont_inherit=True)
+        return compile(armed(Path(path).read_text("utf-8")), path, "exec", dont_inherit=True)
 
 
 class _Finder(importlib.abc.MetaPathFinder):

@@ -1,14 +1,18 @@
-"""Services that start quickly: one process imports everything once, with failpoints, and each service is a fork of it.
+"""The command line, started quickly: one process imports everything once, with failpoints; each command is its fork.
 
-They are real processes with files, sockets and threads of their own; only the import is shared.
+They are real processes with files, sockets and threads of their own; only the import is shared. MAILGUARD_FAILPOINTS
+says where one dies (see failpoints), TORTURE_DOOM at whose mail (see doomed).
 """
 
+import functools
 import gc
+import importlib
 import json
 import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -37,12 +41,21 @@ class Nursery:
         self._process.communicate()
 
 
+@functools.cache
+def nursery() -> Nursery:
+    """This process's own, made when it is first asked for."""
+    return Nursery()
+
+
 class Child:
     """What `subprocess.Popen` would be, as far as a test needs it."""
 
-    def __init__(self, nursery: Nursery, config: Path, log: Path, environ: dict[str, str]) -> None:
+    def __init__(
+        self, nursery: Nursery, config: Path, log: Path, environ: dict[str, str], verb: Sequence[str] = ("serve",)
+    ) -> None:
         self._nursery = nursery
-        self.pid: int = nursery.ask(config=str(config), log=str(log), environ=environ)
+        arguments = ["--config", str(config), *verb]
+        self.pid: int = nursery.ask(arguments=arguments, log=str(log), environ=environ)
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
@@ -50,7 +63,7 @@ class Child:
             self.returncode = self._nursery.ask(poll=self.pid)
         return self.returncode
 
-    def send_signal(self, signum: int) -> None:
+    def send_signal(self, signum: int, /) -> None:
         if self.poll() is None:
             os.kill(self.pid, signum)
 
@@ -73,11 +86,13 @@ class Child:
 def _main() -> None:
     from tests.torture import failpoints
 
-    failpoints.install()
+    failpoints.install()  # before anything of mailguard
     import uvloop  # noqa: F401 - here once, instead of in every child
 
-    from mailguard.service import serve
+    from mailguard import cli
 
+    for verb in ("serve", "user", "reload", "db"):
+        importlib.import_module(f"mailguard.cli.{verb}")
     gc.freeze()
     for line in sys.stdin:
         asked = json.loads(line)
@@ -87,25 +102,32 @@ def _main() -> None:
         else:
             answer = os.fork()
             if answer == 0:
-                _serve(serve, asked)
+                _run(cli.main, asked)
         print(json.dumps(answer), flush=True)
 
 
-def _serve(serve: Any, asked: dict[str, Any]) -> NoReturn:
+def _run(main: Callable[[], None], asked: dict[str, Any]) -> NoReturn:
     """In the child. It ends here, whatever happens."""
-    code = 70
+    code: object = 70
     try:
         log, nothing = os.open(asked["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), os.open(os.devnull, 0)
         os.dup2(nothing, 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.environ.update(asked["environ"])
-        code = serve(Path(asked["config"]), os.environ)
+        sys.argv = ["mailguard", *asked["arguments"]]
+        if whom := os.environ.get("TORTURE_DOOM"):
+            from tests.torture.doomed import doom
+
+            doom(whom)
+        main()
+    except SystemExit as end:
+        code = end.code
     except BaseException as error:
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
     finally:
         sys.stdout.flush()
-        os._exit(code)
+        os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 if __name__ == "__main__":

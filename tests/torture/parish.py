@@ -1,25 +1,22 @@
-"""A site for kills: five kinds of mail, people who act on them, two places to go to, and books that are compared."""
+"""A site for kills: every kind of mail, people who act on it, two places to go to, and books that are compared."""
 
 import asyncio
 import contextlib
 import re
-from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
-
-from mailguard.clock import SystemClock
-from mailguard.demo.world import Caught, OutsideWorld
 from mailguard.testing import eventually
+from tests.torture.books import Books, Letter, interrupted, stored
 from tests.torture.fault import Trial
-from tests.torture.nursery import Child, Nursery
-from tests.torture.served import end, installation, ready, tell
+from tests.torture.served import database, end, installation, launch, lives, ready, tell
+from tests.torture.sink import NOBODY, Sink, hello
 
-BOB, LEE, KIM, MO, NOBODY = (
-    "bob@corp.example", "lee@corp.example", "kim@client.example", "mo@other.example", "gone@nobody.example",
+BOB, LEE, JAN, EVA, TOM, KIM, UMA, MO = (
+    "bob@corp.example", "lee@corp.example", "jan@corp.example", "eva@corp.example", "tom@corp.example",
+    "kim@client.example", "uma@client.example", "mo@other.example",
 )  # fmt: skip
 RULES = """\
 version: 1
@@ -34,43 +31,14 @@ KINDS: dict[str, tuple[tuple[str, ...], int]] = {
     "at once": ((BOB,), 500),
     "delayed": ((KIM,), 500),
     "to five": ((BOB, LEE, KIM, MO, NOBODY), 500),
+    "five in one": ((BOB, LEE, JAN, EVA, TOM), 500),
+    "two and three": ((KIM, UMA, BOB, LEE, JAN), 500),
     "back": ((BOB,), 500),
     "on": ((LEE, KIM), 500),
     "large": ((BOB, KIM), 600_000),
+    "one large": ((BOB,), 600_000),
 }
 """Subject → recipients, and the length of the text."""
-
-_ID = re.compile(rb"<(\d+-\w+)@parish\.example>")
-_nursery: list[Nursery] = []
-
-
-class Sink(OutsideWorld):
-    """Knows nobody at nobody.example, and may take its time with the answer to the final dot."""
-
-    pause = 0.0
-
-    async def handle_RCPT(
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
-    ) -> str:
-        if address == NOBODY:
-            return "550 5.1.1 there is no such mailbox"
-        envelope.rcpt_tos.append(address)
-        return "250 2.1.5 ok"
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        answer = await super().handle_DATA(server, session, envelope)
-        await asyncio.sleep(self.pause)
-        return answer
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One mail that was answered 250."""
-
-    name: str  # its Message-ID without brackets and domain
-    queue_id: str
-    recipients: tuple[str, ...]
-    text: bytes
 
 
 @dataclass
@@ -80,26 +48,29 @@ class Parish:
     trial: Trial
     site: Any
     sinks: list[Sink]
-    acknowledged: list[Letter] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)  # whose final dot was sent, acknowledged or not
+    lives: dict[int, str] = field(default_factory=dict)  # number → killed, erred, stopped or running
+    stopped_mails: set[str] = field(default_factory=set)
+    spared: dict[str, str] = field(default_factory=dict)  # kind → name of the first of it: nobody touches that
     undecided: int = 0
-    sent: int = 0
+    begun: int = 0  # mails
 
     # --- the service ---
     async def start(self, failpoints: str = "", *, wait: bool = True) -> None:
-        if not _nursery:
-            _nursery.append(Nursery())
-        log = self.site.folder / f"log-{len(self.site.logs)}.jsonl"
-        log.touch()
-        self.site.logs.append(log)
-        environ = {"MAILGUARD_FAILPOINTS": failpoints}
-        self.site.process = cast(Any, await asyncio.to_thread(Child, _nursery[0], self.site.config, log, environ))
+        self.lives[len(self.lives) + 1] = "running"
+        _edit(self.site.config, r"hostname: .*", f"hostname: {hello(len(self.lives))}")
+        await launch(self.site, MAILGUARD_FAILPOINTS=failpoints)
         if wait:
             await ready(self.site)
 
-    async def lives(self) -> bool:
+    async def takes_mail(self) -> bool:
         """Whether it came so far that it takes mail."""
+        return await lives(self.site)
+
+    async def dead(self, within: float) -> bool:
+        """Whether it has ended, in so many seconds at most."""
         try:
-            await ready(self.site)
+            await eventually(lambda: self.site.process.poll() is not None, within=within)
         except AssertionError:
             return False
         return True
@@ -109,14 +80,35 @@ class Parish:
         code = await asyncio.to_thread(self.site.process.wait, within)
         assert code == -9, f"exit {code}: {self.site.log[-2000:]}"
         self.site.process = None
-        self.trial.kills += 1
+        self._ended("killed")
 
     async def killed(self) -> None:
-        self.trial.kills += 1
         await end(self.site, 9)
+        self._ended("killed")
 
     async def stopped(self) -> None:
         assert await end(self.site) == 0, self.site.log[-2000:]
+        self._ended("stopped")
+
+    def seen_to_err(self) -> bool:
+        """Whether the planted error is in the log."""
+        return "Planted" in self.site.log
+
+    async def erred(self) -> None:
+        """Ended in order, by itself or now, after an error that may have cut off what it did."""
+        code = await end(self.site)
+        assert code in (0, 1), f"exit {code}: {self.site.log[-2000:]}"
+        self._ended("erred")
+
+    def _ended(self, how: str) -> None:
+        self.trial.kills += how == "killed"
+        self.lives[len(self.lives)] = how
+
+    def next_hop(self, dot: bool = True, *, pause: float = 0.0, large_passes: bool = False) -> None:
+        """From now on: whether it lets mail come to its final dot, and how long it thinks about it."""
+        for sink in self.sinks:
+            sink.pause, sink.large_passes = pause, large_passes
+            sink.open.set() if dot else sink.open.clear()
 
     # --- the people ---
     async def load(self, mails: int = 24, clients: int = 4) -> None:
@@ -124,11 +116,12 @@ class Parish:
         kinds = [*KINDS, *self.trial.dice.choices(list(KINDS), k=max(0, mails - len(KINDS)))]
         self.trial.dice.shuffle(kinds)
         people = asyncio.create_task(self._people())
-        await asyncio.gather(*(self._client(kinds[start::clients]) for start in range(clients)))
+        await asyncio.gather(*(self.send(kinds[start::clients]) for start in range(clients)))
         people.cancel()
         await asyncio.gather(people, return_exceptions=True)
 
-    async def _client(self, kinds: list[str]) -> None:
+    async def send(self, kinds: list[str]) -> None:
+        """One mail after the other, until the service is gone."""
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, ValueError):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.site.ports["plain"])
             try:
@@ -141,8 +134,9 @@ class Parish:
 
     async def _mail(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, kind: str) -> None:
         recipients, length = KINDS[kind]
-        self.sent += 1
-        name = f"{self.sent}-{self.trial.number}x"
+        self.begun += 1
+        name = f"{self.begun}-{self.trial.number}x"
+        self.spared.setdefault(kind, name)
         text = (f"{name} ".encode() * (length // (len(name) + 1) + 1))[:length]
         text = b"\r\n".join(text[at : at + 76] for at in range(0, len(text), 76)) + b"\r\n"
         head = (
@@ -153,14 +147,17 @@ class Parish:
         for one in recipients:
             await _ask(reader, writer, f"RCPT TO:<{one}>")
         await _ask(reader, writer, "DATA")
-        for piece in (head.encode(), text[: length // 2], text[length // 2 :], b".\r\n"):
+        raw = head.encode() + text
+        for piece in (raw[: -length // 2], raw[-length // 2 :], b".\r\n"):
             writer.write(piece)
             await writer.drain()
+        letter = Letter(name, recipients, raw)
+        self.letters.append(letter)
         code, said = await _answer(reader)
         if code == "250":
             found = re.search(r"\b[0-9A-HJKMNP-TV-Z]{13}\b", said)
             assert found, said
-            self.acknowledged.append(Letter(name, found[0], recipients, text))
+            self.letters[self.letters.index(letter)] = replace(letter, queue_id=found[0])
             self.undecided += "undecided" in said
 
     async def _people(self) -> None:
@@ -168,104 +165,61 @@ class Parish:
         with contextlib.suppress(Exception):  # the service was killed under their hands
             while True:
                 await asyncio.sleep(0.02)
-                waiting = [m for m in await tell(self.site, "list", state="waiting", limit=100) if m["sender"]]
+                spared = {f"<{name}@parish.example>" for name in self.spared.values()}
+                rows = await tell(self.site, "list", state="waiting", limit=100)
+                waiting = [row for row in rows if row["sender"] and row["message_id"] not in spared]
                 if not waiting:
                     continue
                 mail = self.trial.dice.choice(waiting)
-                verb = self.trial.dice.choice(["cancel", "send", "drop"])
+                verb = self.trial.dice.choice(["cancel", "send", "drop", "stop"])
                 whom = [mail["deliveries"][0]["address"]] if verb == "drop" else []
+                if verb == "stop":
+                    self.stopped_mails.add(mail["queue_id"])
                 await tell(self.site, "act", act=verb, queue_id=mail["queue_id"], recipients=whom)
 
     # --- the books ---
-    async def settled(self, *, count: bool = True) -> None:
-        """Until the books balance; then they are counted, once a run."""
-        complaints = ["never looked"]
+    async def settled(self, *, judge: bool = True) -> None:
+        """Until the books balance; then they are judged and counted, once a run."""
+        await self._let_go()
+        unsettled = ["never looked"]
 
         async def balanced() -> bool:
-            nonlocal complaints
-            complaints = self.complaints(await tell(self.site, "list", state="", limit=100_000))
-            return not complaints
+            nonlocal unsettled
+            unsettled = (await self._books()).unsettled()
+            return not unsettled
 
         try:
             await eventually(balanced, within=30)
         except AssertionError as error:
-            raise AssertionError(f"{error}; {len(complaints)} complaints: {complaints[:5]}") from None
-        if count:
-            self._count(await tell(self.site, "list", state="", limit=100_000))
+            raise AssertionError(f"{error}; {len(unsettled)} complaints: {unsettled[:5]}") from None
+        if judge:
+            await self._judge()
 
-    def complaints(self, rows: list[dict[str, Any]]) -> list[str]:
-        """What is not as it must be in the end."""
-        mails = {row["queue_id"]: row for row in rows}
-        arrived, told = self._arrived(), self._told()
-        found = [
-            f"{row['queue_id']} to {d['address']} is {d['state']}"
-            for row in rows
-            for d in row["deliveries"]
-            if d["state"] in ("held", "queued", "sending")
-        ]
-        for letter in self.acknowledged:
-            row = mails.get(letter.queue_id)
-            states = {d["address"]: d["state"] for d in row["deliveries"]} if row else {}
-            for person in letter.recipients:
-                found += _wrong(letter, person, states.get(person, "nowhere"), arrived[letter.name, person])
-            ended = set(states.values())
-            if "failed" in ended and not told["report", letter.name]:
-                found.append(f"{letter.queue_id}: its sender has no report")
-            if ended == {"cancelled"} and not told["returned", letter.name]:
-                found.append(f"{letter.queue_id}: it did not come back")
-        return found
+    async def _let_go(self) -> None:
+        """What was stopped waits for days; what a rule failed on waits for an approver."""
+        for queue_id in self.stopped_mails:
+            await tell(self.site, "act", act="send", queue_id=queue_id)
+        for mail in await tell(self.site, "list", state="held", limit=1000):
+            if not {"back", "on"} & set(mail["rules"]):
+                await tell(self.site, "act", act="cancel", queue_id=mail["queue_id"])
 
-    def _count(self, rows: list[dict[str, Any]]) -> None:
-        self.trial.accepted += len(self.acknowledged)
-        arrived, told = self._arrived(), self._told()
-        attempts = {
-            (found[1].decode(), d["address"]): (d["state"], d["attempts"])
-            for row in rows
-            if (found := _ID.match(row["message_id"].encode()))
-            for d in row["deliveries"]
-        }
-        for copy, times in arrived.items():
-            assert copy in attempts, f"{copy} arrived and is in no book"
-            state, tries = attempts[copy]
-            assert state == "sent", f"{copy} arrived and is {state}"
-            assert tries >= times, f"{copy} arrived {times} times in {tries} attempts"
-            self.trial.duplicated += times - 1
-        if not self.trial.kills:
-            assert all(times == 1 for times in told.values()), f"told twice: {told}"
+    async def _judge(self) -> None:
+        books = await self._books()
+        cut = [number for number, ending in self.lives.items() if ending in ("killed", "erred")]
+        kept = await asyncio.to_thread(stored, database(self.site))
+        cut_off = await asyncio.to_thread(interrupted, database(self.site), books.suspects())
+        wrong = books.wrong(cut, cut_off, kept)
+        assert not wrong, f"{len(wrong)} promises broken: {wrong[:5]}"
+        self.trial.accepted += sum(bool(letter.queue_id) for letter in self.letters)
+        self.trial.duplicated += books.duplicated()
 
-    def _arrived(self) -> Counter[tuple[str, str]]:
-        """(name, recipient) → how often it arrived, whole."""
-        texts = {letter.name: letter.text for letter in self.acknowledged}
-        found: Counter[tuple[str, str]] = Counter()
-        for mail in self._caught():
-            if not mail.is_notice and (name := _ID.search(mail.raw[:4000])):
-                text = texts.get(name[1].decode())
-                assert text is None or mail.raw.endswith(b"\r\n\r\n" + text), f"{name[1]!r}: other bytes arrived"
-                found.update((name[1].decode(), person) for person in mail.recipients)
-        return found
+    def arrived(self) -> int:
+        """Copies of people's mail."""
+        return sum(len(one.recipients) for sink in self.sinks for one in sink.arrivals if not one.told)
 
-    def _told(self) -> Counter[tuple[str, str]]:
-        """(report or returned, name) → how often the sender was told."""
-        found: Counter[tuple[str, str]] = Counter()
-        for mail in self._caught():
-            if mail.is_notice and (name := _ID.search(mail.raw)):
-                report = b"report-type=delivery-status" in mail.raw or b"message/delivery-status" in mail.raw
-                attached = report or b"message/rfc822" in mail.raw
-                if attached:
-                    found["report" if report else "returned", name[1].decode()] += 1
-        return found
-
-    def _caught(self) -> list[Caught]:
-        return [mail for sink in self.sinks for mail in sink.caught]
-
-
-def _wrong(letter: Letter, person: str, state: str, arrived: int) -> list[str]:
-    where = f"{letter.queue_id} to {person}"
-    if state == "nowhere":
-        return [f"{where} was acknowledged and is lost"]
-    if state == "sent" and not arrived:
-        return [f"{where} is sent and did not arrive"]
-    return []
+    async def _books(self) -> Books:
+        rows = await tell(self.site, "list", state="", limit=100_000)
+        return Books(self.letters, rows, [one for sink in self.sinks for one in sink.arrivals])
 
 
 async def _answer(reader: asyncio.StreamReader) -> tuple[str, str]:
@@ -285,11 +239,16 @@ async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, line:
 async def parish(trial: Trial) -> AsyncIterator[Parish]:
     """Configured, not started; whatever runs at the end is killed."""
     async with installation(trial, RULES) as (site, _):
-        sinks = [Sink(SystemClock()), Sink(SystemClock())]
+        sinks = [Sink(), Sink()]
         for sink in sinks:
             await sink.start()
         inside, outside = (f"127.0.0.1:{sink.port}" for sink in sinks)
-        _rewrite(site.config, inside, outside)
+        _edit(
+            site.config, r"next_hop: .*",
+            f'next_hop: {{smarthost: "{inside}", tls: none, '
+            f'routes: {{client.example: {{smarthost: "{outside}", tls: none}}}}}}',
+        )  # fmt: skip
+        _edit(site.config, r"notices: {", "notices: {digest: {over: 100000, within: 1s}, ")
         try:
             yield Parish(trial, site, sinks)
         finally:
@@ -297,13 +256,5 @@ async def parish(trial: Trial) -> AsyncIterator[Parish]:
                 await sink.stop()
 
 
-def _rewrite(config: Path, inside: str, outside: str) -> None:
-    text = config.read_text("utf-8")
-    text = re.sub(
-        r"next_hop: .*",
-        f'next_hop: {{smarthost: "{inside}", tls: none, '
-        f'routes: {{client.example: {{smarthost: "{outside}", tls: none}}}}}}',
-        text,
-    )
-    text = text.replace("notices: {", "notices: {digest: {over: 100000, within: 1s}, ")
-    config.write_text(text, "utf-8")
+def _edit(config: Path, pattern: str, new: str) -> None:
+    config.write_text(re.sub(pattern, new, config.read_text("utf-8")), "utf-8")

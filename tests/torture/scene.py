@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
-from mailguard.courier import Courier, Timeouts
+from mailguard.courier.courier import Courier
+from mailguard.courier.wire import Timeouts
 from mailguard.demo.world import OutsideWorld
 from mailguard.records import State
 from mailguard.testing import eventually

@@ -1,11 +1,10 @@
-"""The real process under load: an installation in a trial's folder, clients that never rest, and an exact account."""
+"""A real process under load: an installation in a trial's folder, clients that never rest, and an exact account."""
 
 import asyncio
 import contextlib
 import functools
 import json
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Set
 from dataclasses import dataclass, field
@@ -17,8 +16,9 @@ from mailguard.admin import client
 from mailguard.clock import SystemClock
 from mailguard.demo.world import OutsideWorld
 from mailguard.testing import eventually
-from tests.installed import COMMAND, Installed, install
+from tests.installed import Installed, install
 from tests.torture.fault import Trial
+from tests.torture.nursery import Child, nursery
 
 INSIDE, OUTSIDE = "bob@corp.example", "kim@client.example"
 RULES = """\
@@ -110,7 +110,7 @@ async def installation(trial: Trial, rules: str = RULES) -> AsyncIterator[tuple[
     await sink.start()
     folder = trial.folder / "site"
     folder.mkdir()
-    site = await asyncio.to_thread(install, folder, sink.port, user=False)
+    site = await asyncio.to_thread(install, folder, sink.port)
     write_rules(site, rules)
     try:
         yield site, sink
@@ -127,25 +127,30 @@ def write_rules(site: Installed, rules: str) -> None:
     (site.folder / "rules" / "10-only.yaml").write_text(rules)
 
 
-async def start(site: Installed) -> None:
+async def launch(site: Installed, **environ: str) -> None:
+    """Start it, from the nursery, without waiting until it is ready."""
+    log = site.next_log()
+    site.process = await asyncio.to_thread(lambda: Child(nursery(), site.config, log, environ))
+
+
+async def start(site: Installed, **environ: str) -> None:
     """Ready when it returns."""
-    await asyncio.to_thread(site.launch)
+    await launch(site, **environ)
     await ready(site)
 
 
 async def ready(site: Installed) -> None:
     """Until it takes mail."""
+    await asyncio.to_thread(site.wait_until_ready)
 
-    async def healthy() -> bool:
-        assert site.process is not None
-        assert site.process.poll() is None, site.log
-        try:
-            health = await tell(site, "health")
-        except client.Unreachable:
-            return False
-        return bool(health["ready"])
 
-    await eventually(healthy, within=30)
+async def lives(site: Installed) -> bool:
+    """Whether it came so far that it takes mail, or ended before."""
+    try:
+        await ready(site)
+    except AssertionError:
+        return False
+    return True
 
 
 async def tell(site: Installed, verb: str, **arguments: Any) -> Any:
@@ -167,14 +172,14 @@ async def kill(trial: Trial, site: Installed) -> None:
     await end(site, signal.SIGKILL)
 
 
-async def ask(site: Installed, *arguments: str, code: int = 0) -> tuple[str, str]:
-    """Run a verb: (stdout, stderr)."""
-    made = await asyncio.create_subprocess_exec(
-        COMMAND, "--config", site.config, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    out, err = await made.communicate()
-    assert made.returncode == code, f"{arguments}: exit {made.returncode}\n{out.decode()}\n{err.decode()}"
-    return out.decode(), err.decode()
+async def command(site: Installed, *verb: str, code: int | None = 0) -> str:
+    """Run a verb as a process of its own: what it said. It ends with `code` (None: any)."""
+    said = site.folder / f"said-{next(_numbers)}"
+    process = await asyncio.to_thread(lambda: Child(nursery(), site.config, said, {}, verb))
+    found = await asyncio.to_thread(process.wait)
+    text = said.read_text("utf-8")
+    assert code is None or found == code, f"{verb}: exit {found}\n{text}"
+    return text
 
 
 async def rows(site: Installed, state: str = "waiting") -> list[dict[str, Any]]:
@@ -193,7 +198,7 @@ async def emptied(site: Installed) -> None:
 
 def events(site: Installed, event: str) -> list[dict[str, Any]]:
     whole = site.log.rpartition("\n")[0]  # the last line may be half there
-    lines = (json.loads(line) for line in whole.splitlines() if line.startswith("{"))
+    lines = (json.loads(line) for line in whole.splitlines() if event in line and line.startswith("{"))
     return [line for line in lines if line["event"] == event]
 
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import multiprocessing
+import os
 import re
 import resource
 import shutil
 import tempfile
 import time
+import traceback
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -16,6 +18,8 @@ from tests.torture.fault import FAULTS, Fault, Trial, attempt, trial
 from tests.torture.report import Result
 
 ROOT = Path(__file__).parents[2]
+LOG = ROOT / "out" / "torture" / "workers.log"
+AT_A_TIME = 3 * (os.cpu_count() or 1)  # runs: each computes for two fifths of its time, else it waits
 
 
 def workers(jobs: int) -> ProcessPoolExecutor:
@@ -24,6 +28,10 @@ def workers(jobs: int) -> ProcessPoolExecutor:
 
 
 def _prepare() -> None:
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    said = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(said, 1)  # what services and event loops say of what is done to them would tear the table and its bar
+    os.dup2(said, 2)
     warnings.simplefilter("ignore", ResourceWarning)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
@@ -42,7 +50,9 @@ def one_run(name: str, number: int, seed: int) -> Result:
         kept = ROOT / "out" / "torture" / re.sub(r"\W+", "-", f"{name}-{number}")
         shutil.rmtree(kept, ignore_errors=True)
         shutil.copytree(folder, kept, ignore=lambda at, names: [n for n in names if Path(at, n).is_socket()])
-        error = f"{type(trouble).__name__}: {trouble} (its folder: {kept.relative_to(ROOT)})"
+        at = traceback.extract_tb(trouble.__traceback__)[-1]
+        where = f"at {Path(at.filename).name}:{at.lineno}; its folder: {kept.relative_to(ROOT)}"
+        error = f"{type(trouble).__name__}: {trouble} ({where})"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     seconds = time.monotonic() - started

@@ -82,3 +82,13 @@ def test_the_help_of_no_verb_is_cut_short() -> None:
     lines = run("--help").output.partition("Commands:")[2].splitlines()
     assert [line.split()[0] for line in lines if line] == list(VERBS)
     assert [line for line in lines if line.endswith("...")] == []
+
+
+def test_check_names_a_role_that_nobody_has(tmp_path: Path) -> None:
+    assert run("init", str(tmp_path)).exit_code == 0
+    with (tmp_path / "mailguard.yaml").open("a") as file:
+        file.write("access:\n  admin: [it@corp.example]\n  auditor: [{group: audit}]\n")
+    done = run("--config", str(tmp_path / "mailguard.yaml"), "check")
+    assert done.exit_code == 0
+    assert "warning[MG309]: nobody is in the group audit" in done.output
+    assert "auditor: [{group: audit}]" in done.output

@@ -17,6 +17,9 @@ from mailguard.cli.common import Context
 from mailguard.document import yaml
 from mailguard.metrics import Metrics
 from mailguard.people import Organization, People
+from mailguard.people.calendar import Calendar
+from mailguard.people.hours import parse
+from tests.web.screenshots import LOOKS, PICTURED
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -31,6 +34,7 @@ people:
   - {address: ceo@corp.example, groups: [executives], assistant: assistant@corp.example, manager: chair@corp.example}
 groups: {legal: [lex@corp.example], it: [it@corp.example]}
 """
+_CORP = Organization(name="Corp", domains=("corp.example",), calendar=Calendar(hours=parse("Mon-Fri 08:00-18:00")))
 # What the pieces of rules refer to; the page itself shows these lists.
 _LISTS = {"secret": ["bluebird"], "partners": ["kim@client.example"]}
 
@@ -53,7 +57,7 @@ EXAMPLES = [
 @pytest.fixture
 def staff(tmp_path: Path) -> People:
     (tmp_path / "people.yaml").write_text(_PEOPLE)
-    return people.load(tmp_path / "people.yaml", Organization(name="Corp", domains=("corp.example",)))
+    return people.load(tmp_path / "people.yaml", _CORP)
 
 
 def as_file(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,8 +147,9 @@ def test_operating_names_every_verb_and_no_other() -> None:
 def test_operating_names_every_log_event() -> None:
     source = (ROOT / "mailguard" / "log.py").read_text("utf-8")
     page = (ROOT / "docs" / "operating.md").read_text("utf-8")
-    events = set(re.findall(r'"((?:service|smtp|auth|message|hold|recipient|delivery|notice|rules)\.[a-z_]+)"', source))
-    assert len(events) > 12
+    methods = source[source.index("    # service\n") :]
+    events = set(re.findall(r'"([a-z]+\.[a-z_]+)"', methods))
+    assert len(events) > 20
     assert {event for event in events if f"`{event}`" not in page} == set()
 
 
@@ -154,3 +159,11 @@ def test_operating_names_only_metrics_there_are() -> None:
     named = set(re.findall(r"`(mailguard_\w+)", page))
     assert len(named) > 5
     assert {name for name in named if name not in scraped} == set()
+
+
+def test_every_page_has_its_pictures_and_every_picture_is_shown() -> None:
+    """`make pictures` takes them."""
+    wanted = {f"{page}-{look}.webp" for page in PICTURED for look in LOOKS}
+    assert {path.name for path in (ROOT / "docs" / "images").iterdir()} == wanted
+    shown = re.findall(r"\(images/([^)]+)\)", (ROOT / "docs" / "pages.md").read_text("utf-8"))
+    assert wanted <= set(shown)

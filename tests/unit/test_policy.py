@@ -1,51 +1,63 @@
 """The shipped policy: its own tests, and a week of ordinary mail that it must leave alone."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from mailguard.extract import Worker
 from mailguard.history import Learn
 from mailguard.intake.facts import gather
+from mailguard.mail.domains import Domains
 from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
 from mailguard.mail.message import Message
 from mailguard.people import People, empty
-from mailguard.records import Action, Past, Verdict
+from mailguard.records import Action, Familiar, Known, Need, Past, Verdict
 from mailguard.rules import RuleSet, evaluate, load, tester
 from mailguard.rules.facts import Facts
 from mailguard.rules.settings import HoldSettings
 from mailguard.testing import MONDAY
 from tests.unit.rules.judge import PEOPLE
 from tests.unit.rules.judge import facts as gathered
+from tests.unit.rules.judge import rule as written
+from tests.unit.rules.judge import rules as parsed
 
 RULES = Path(__file__).parents[2] / "rules"
 HOLDS = HoldSettings(fallback="postmaster@corp.example")
 POLICY: RuleSet = load([RULES], PEOPLE)
 
 
-def collect(raw: bytes, envelope: Envelope, identity: Identity, past: Past, at: datetime, people: People) -> Facts:
-    return gather(Message(raw), envelope, identity, people, past, at, Learn())
+def collect(raw: bytes, envelope: Envelope, identity: Identity, known: Known, at: datetime, people: People) -> Facts:
+    return gather(Message(raw), envelope, identity, people, known, at, Learn())
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    """Reads attached files."""
+    with Worker() as reader:
+        yield reader
 
 
 def test_mail_between_colleagues_is_decided_by_its_addresses() -> None:
     found = gathered(to="bob@corp.example", cc="eve@corp.example", body="strictly confidential")
     assert evaluate(POLICY, found, HOLDS).action is Action.PASS
-    assert not found.standing.asked
+    assert Need.PAST not in found.wanted
     assert "text" not in vars(found.reading)
 
 
 def test_an_outsider_in_copy_is_looked_up_in_the_past() -> None:
     found = gathered(to="bob@corp.example", cc="kim@client.example", body="Hello")
     evaluate(POLICY, found, HOLDS)
-    assert found.standing.asked
+    assert Need.PAST in found.wanted
     assert "text" in vars(found.reading)
 
 
 @pytest.mark.parametrize("together", [False, True], ids=["alone", "with all the others"])
 @pytest.mark.parametrize("path", tester.test_files([RULES]), ids=lambda path: path.name)
-def test_the_shipped_tests_pass(path: Path, together: bool) -> None:
-    results = tester.run(path, tester.Setting(collect, HOLDS, together=together))
+def test_the_shipped_tests_pass(path: Path, together: bool, worker: Worker) -> None:
+    results = tester.run(path, tester.Setting(collect, HOLDS, together=together, read=worker.read))
     assert results
     if together:  # other rules may add to a verdict; whether a rule fires may not change
         results = [r for r in results if any("expected to fire" in f or "not to fire" in f for f in r.failures)]
@@ -206,10 +218,10 @@ def raw(mail: Ordinary) -> bytes:
     return ("\r\n".join(head) + "\r\n\r\n" + body).encode()
 
 
-def facts(mail: Ordinary) -> Facts:
+def facts(mail: Ordinary, known: Known = Known(PAST)) -> Facts:  # noqa: B008 - frozen
     envelope = Envelope(mail.sender, tuple(Recipient(address) for address in mail.to + mail.cc))
     identity = Identity(mail.sender, Proof.LOGIN if mail.sender else Proof.NETWORK)
-    return collect(raw(mail), envelope, identity, PAST, MONDAY, PEOPLE)
+    return collect(raw(mail), envelope, identity, known, MONDAY, PEOPLE)
 
 
 def judged(mail: Ordinary) -> Verdict:
@@ -227,6 +239,13 @@ def test_ordinary_mail_is_never_held(mail: Ordinary) -> None:
     assert verdict.action in (Action.PASS, Action.DELAY)
     told = bool(verdict.notify)
     assert told is mail.words, [hit.reason for hit in verdict.hits]
+
+
+def test_the_words_for_strangers_are_silent_on_ordinary_mail() -> None:
+    strange = parsed(written("{recipients: {any: [lookalike, namesake, no_contact, unknown_list]}}"))
+    familiar = Familiar(dict.fromkeys(KNOWN, 40), Domains({"client.example": 80, "kunde.example": 40}))
+    for mail in WEEK:
+        assert evaluate(strange, facts(mail, Known(PAST, familiar)), HOLDS).hits == ()
 
 
 def test_a_notice_is_rare_and_inside_mail_never_waits() -> None:

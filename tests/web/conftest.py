@@ -50,3 +50,12 @@ async def page(chromium: Browser) -> AsyncIterator[Page]:
     context.set_default_timeout(8000)
     yield await context.new_page()
     await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def scripted(chromium: Browser) -> AsyncIterator[Page]:
+    """A desk with JavaScript, with no cookies yet."""
+    context = await chromium.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(8000)
+    yield await context.new_page()
+    await context.close()

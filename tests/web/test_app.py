@@ -1,17 +1,21 @@
 """The pages as a program meets them: every status, every header, and what is never said."""
 
+import asyncio
+import json
 import re
 from urllib.parse import urlencode
 
 import httpx
 import pytest
 
-from mailguard.records import Power, State
+from mailguard.records import Action, Hit, Mode, Power, State
+from mailguard.rules.echoes import WAITING
 from mailguard.web.forms import BODY_LIMIT
-from tests.web.house import ANN, BOB, BOSS, HELPER, HIDDEN, LEX, PAT, House
+from tests.web.house import ANN, BOB, BOSS, HELPER, HIDDEN, LEX, PAT, House, waiting
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+OUR_SCRIPT = '<script src="/static/mailguard.js" defer></script>'
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -199,15 +203,16 @@ async def test_every_answer_is_guarded(house: House, client: httpx.AsyncClient) 
 async def test_pages_need_no_script_and_no_inline_style(house: House, client: httpx.AsyncClient) -> None:
     for link in (await house.link(await house.held()), await house.link(await house.delayed()), "/outbox", "/m/none"):
         page = (await client.get(link)).text
+        page = page.replace(OUR_SCRIPT, "", 1)  # which they do without: most tests of tests/web run without JavaScript
         assert not re.search(r"<script|<style| style=| on\w+=|javascript:|https?://", page)
         assert "<title>mailguard</title>" in page
 
 
 async def test_what_others_wrote_is_only_text(house: House, client: httpx.AsyncClient) -> None:
     evil = "<script>alert(1)</script>\r\n\x1b[31m\u202e"
-    number = await house.put([house._copy(PAT, held=False)], why='"><img src=x>', subject=evil)
+    number = await house.put([house.copy(PAT, held=False)], why='"><img src=x>', subject=evil)
     page = (await client.get(await house.link(number))).text
-    assert "<script" not in page
+    assert "<script" not in page.replace(OUR_SCRIPT, "", 1)
     assert "<img src=x" not in page
     assert not set("\x1b\u202e") & set(page)
 
@@ -262,7 +267,7 @@ async def test_a_body_that_is_no_form_of_ours_is_refused(
 
 async def test_a_thousand_recipients_fit_into_the_form(house: House, client: httpx.AsyncClient) -> None:
     many = [f"{'x' * 60}{n:04}@client.example" for n in range(1000)]
-    number = await house.put([house._copy(address, held=False) for address in many])
+    number = await house.put([house.copy(address, held=False) for address in many])
     link = await house.link(number)
     answer = await post(client, link, "send", confirm=many, seen=await seen(client, link))
     assert answer.status_code == 303
@@ -279,7 +284,7 @@ async def test_the_assistant_is_never_shown_bcc(house: House, client: httpx.Asyn
 
 
 async def test_an_assistant_without_a_copy_sees_no_content(house: House, client: httpx.AsyncClient) -> None:
-    number = await house.put([house._copy(BOSS, held=False), house._copy(BOB, held=False)], why="“poufne” in the text")
+    number = await house.put([house.copy(BOSS, held=False), house.copy(BOB, held=False)], why="“poufne” in the text")
     page = (await client.get(await house.link(number, HELPER, Power.ASSISTANT))).text
     assert BOSS in page
     assert "Quote for ACME" in page
@@ -299,3 +304,74 @@ async def test_the_stylesheet_and_icon_are_kept_by_browsers(house: House, client
         assert answer.headers["cache-control"] == "public, max-age=3600"
     assert (await client.get("/static/../app.py")).status_code == 404
     assert (await client.get("/static/app.py")).status_code == 404
+
+
+async def repeated(house: House, *, mode: Mode = Mode.ENFORCE, answers: str = ANN) -> tuple[str, str]:
+    """Queue ids of a mail that waits, and of a second one that a rule finds to be nearly the same."""
+    first, copies = await house.delayed(), (waiting(BOB, house.clock, held=False),)
+    hit = Hit("again", mode, Action.DELAY, "nearly the same", evidence=((WAITING, first),))
+    return first, await house.put(copies, hits=(hit,), answers=answers)
+
+
+async def test_the_earlier_of_two_alike_is_cancelled_by_a_tick_and_nothing_else(
+    house: House, client: httpx.AsyncClient
+) -> None:
+    first, second = await repeated(house)
+    link = await house.link(second)
+    nonce = await seen(client, link)
+    refused: list[dict[str, str]] = [{}, {"confirm": first}, {"confirm": second, "seen": nonce}, {"seen": nonce}]
+    for fields in refused:
+        assert (await post(client, link, "cancel-earlier", **fields)).status_code == 422
+    assert (await client.get(f"{link}/cancel-earlier")).status_code == 303
+    assert set((await house.states(first)).values()) == {State.QUEUED}
+    assert (await post(client, link, "cancel-earlier", confirm=first, seen=nonce)).status_code == 303
+    assert set((await house.states(first)).values()) == {State.CANCELLED}
+    assert set((await house.states(second)).values()) == {State.QUEUED}
+
+
+async def test_only_its_sender_is_offered_to_cancel_their_own_earlier_mail(
+    house: House, client: httpx.AsyncClient
+) -> None:
+    first, second = await repeated(house)
+    _, audited = await repeated(house, mode=Mode.AUDIT)
+    _, foreign = await repeated(house, answers=LEX)
+    links = [
+        (await house.link(second, LEX, Power.APPROVER), 403),
+        (await house.link(second, HELPER, Power.ASSISTANT), 403),
+        (await house.link(audited), 303),
+        (await house.link(foreign, LEX), 303),
+    ]
+    for link, status in links:
+        assert "cancel-earlier" not in (await client.get(link)).text
+        assert (await post(client, link, "cancel-earlier", confirm=first, seen="x")).status_code == status
+    assert set((await house.states(first)).values()) == {State.QUEUED}
+
+
+async def test_the_stream_tells_the_fact_at_once_and_ends_with_the_server(
+    house: House, client: httpx.AsyncClient
+) -> None:
+    number = await house.held()
+    async with client.stream("GET", f"{await house.link(number)}/events") as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        lines = stream.aiter_lines()
+        told = await anext(line async for line in lines if line.startswith("data: "))
+        assert json.loads(told.removeprefix("data: "))["headline"] == "Held: not sent yet"
+        stopping = asyncio.create_task(house.server.stop())
+        assert [line async for line in lines if line.startswith("data:")] == []
+        await stopping
+
+
+async def test_a_stream_of_nobodys_link_is_not_found_and_head_opens_none(
+    house: House, client: httpx.AsyncClient
+) -> None:
+    assert (await client.get("/m/none/events")).status_code == 404
+    assert (await client.head(f"{await house.link(await house.held())}/events")).status_code == 200
+
+
+async def test_what_the_pulse_says_tells_an_assistant_nothing_of_hidden_copies(
+    house: House, client: httpx.AsyncClient
+) -> None:
+    page = (await client.get(await house.link(await house.to_boss(), HELPER, Power.ASSISTANT))).text
+    found = re.search(r'data-pulse="([^"]*)"', page)
+    assert found
+    assert re.fullmatch(r"[0-9a-f]{16}", found[1])

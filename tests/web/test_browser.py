@@ -1,38 +1,13 @@
 """People at the pages: a real browser on a phone, without JavaScript."""
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Page, expect
 
 from mailguard.records import NoticeKind, Power, Requires, State
 from tests.web.house import ANN, BOB, BOSS, HELPER, HIDDEN, LEX, PAT, House
+from tests.web.walking import click, fact, press, sign_in, tick, unfold
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
-
-
-async def unfold(page: Page, form: str) -> None:
-    """Open what the form is folded into, as a finger does."""
-    folded = page.locator(f"details:has(#{form})")
-    if await folded.get_attribute("open") is None:
-        await folded.locator("summary").click()
-
-
-async def press(page: Page, form: str) -> None:
-    await click(page, page.locator(f"#{form} button"))
-
-
-async def click(page: Page, target: Locator) -> None:
-    """Until the next page is there."""
-    async with page.expect_navigation():
-        await target.click()
-
-
-async def tick(page: Page, form: str, *values: str) -> None:
-    for value in values:
-        await page.locator(f"#{form} input[value='{value}']").check()
-
-
-async def fact(page: Page) -> str:
-    return await page.locator("h1").inner_text()
 
 
 async def test_send_with_every_tick_lets_a_held_mail_go(house: House, page: Page) -> None:
@@ -196,20 +171,12 @@ async def test_nothing_is_wider_than_the_screen(house: House, page: Page, width:
     await page.set_viewport_size({"width": width, "height": 800})
     for number in (await house.held(), await house.delayed()):
         await page.goto(await house.link(number))
-        for form in ("send", "drop", "cancel"):
-            await unfold(page, form)
+        for form in await page.locator("form").all():
+            await unfold(page, await form.get_attribute("id") or "")
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
         boxes = [await button.bounding_box() for button in await page.locator("button, .tick").all()]
         assert boxes
         assert all(box and box["height"] >= 44 and box["width"] >= 44 for box in boxes)
-
-
-async def sign_in(house: House, page: Page, address: str = ANN) -> None:
-    await page.goto(f"{house.url}/outbox")
-    await page.get_by_label("Your mail address").fill(address)
-    await click(page, page.get_by_role("button", name="Mail me a code"))
-    await page.locator("input[name=code]").fill(await house.code())
-    await click(page, page.get_by_role("button", name="Sign in"))
 
 
 async def test_the_outbox_lists_what_waits_and_stops_it(house: House, page: Page) -> None:

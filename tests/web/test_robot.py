@@ -1,6 +1,7 @@
 """A machine that opens every link and presses every button, with JavaScript, as mail scanners do."""
 
 import email
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from email import policy
 from email.message import EmailMessage
@@ -10,11 +11,12 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from mailguard.records import HoldKind, NoticeKind, Power, State
-from tests.web.house import ANN, BOSS, HELPER, LEX, House
+from tests.web.house import ADA, ANN, BOB, BOSS, HELPER, LEX, House
+from tests.web.walking import sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
-NOTICES = 20
+NOTICES = int(os.environ.get("NOTICES", "4"))  # of each kind; `make robot` takes a hundred
 Make = Callable[[House], Awaitable[str]]
 
 KINDS: dict[str, tuple[Make, NoticeKind, str, Power]] = {
@@ -48,11 +50,20 @@ async def press_everything(robot: Page, link: str) -> int:
     """Click each button as a browser lets it, then send each form as it stands, past the browser's own checks."""
     pressed = 0
     for force in (False, True):
-        for place in range(4):
+        await robot.goto(link)
+        for place in range(await robot.evaluate("document.forms.length")):
             await robot.goto(link)
             pressed += await press(robot, place, force=force)
+    return pressed
+
+
+async def look_everywhere(robot: Page, link: str) -> int:
+    """The page behind the link and every page it leads to, with everything on them pressed."""
+    pressed, at = await press_everything(robot, link), f"{link.split('/m/', maxsplit=1)[0]}/"
+    await robot.goto(link)
     for href in await robot.locator("a").evaluate_all("links => links.map(link => link.href)"):
-        await robot.goto(href)
+        if href.startswith(at) and href.partition("#")[0] != link:
+            pressed += await press_everything(robot, href)
     return pressed
 
 
@@ -77,7 +88,7 @@ async def fates(house: House, number: str) -> tuple[set[str], set[State], bool]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(60 * NOTICES + 300)
 async def test_a_robot_sends_approves_cancels_and_drops_nothing(house: House, robot: Page, kind: str) -> None:
     make, notice, person, power = KINDS[kind]
     mails = []
@@ -86,7 +97,7 @@ async def test_a_robot_sends_approves_cancels_and_drops_nothing(house: House, ro
         scope = {"scope": frozenset({BOSS})} if power is Power.ASSISTANT else {}
         raw = await house.notice(notice, number, await house.link(number, person, power), power=power, **scope)
         (link,) = await links_in(raw, robot)
-        assert await press_everything(robot, link) >= 2
+        assert await look_everywhere(robot, link) >= 2
         mails.append(number)
     for number in mails:
         answered, states, early = await fates(house, number)
@@ -110,3 +121,51 @@ async def one_press_undoes(house: House, page: Page, mails: list[str]) -> None:
         mail = await house.mail(number)
         assert all(hold.kind is HoldKind.RULE for hold in mail.open_holds)
         assert await house.let_go(number) or mail.open_holds
+
+
+async def test_a_robot_in_an_administrators_browser_can_at_most_stop(house: House, robot: Page) -> None:
+    """Every page of the console, every form as it stands, with one that would sign it out held back."""
+    mails = [await house.held(), await house.delayed(), await house.for_approval()]
+    await sign_in(house, robot, ADA)
+    await robot.route("**/outbox/sign-out", lambda route: route.abort())
+    verbs = ("stop", "send", "cancel", f"drop&recipient={BOB}")
+    places = ["", "/rules", "/people", "/health", "/sending", "?state=waiting", f"/mail/{mails[0]}"]
+    places += [f"/preview?state=waiting&all=1&do={verb}" for verb in verbs]
+    for place in places:
+        for form in range(1, 4):  # the first is the one to sign out
+            for force in (False, True):
+                await robot.goto(f"{house.url}/console{place}")
+                await press(robot, form, force=force)
+    for number in mails:
+        answered, states, early = await fates(house, number)
+        assert (answered, early) == (set(), False)
+        assert states <= {State.HELD, State.QUEUED}
+        assert "message.read" not in [event.kind for event in await house.store.events(number)]
+    assert house.store.paused == ""
+
+
+@pytest.mark.timeout(300)
+async def test_a_robot_in_an_approvers_browser_approves_sends_back_and_writes_nothing(
+    house: House, robot: Page
+) -> None:
+    mails = [await house.for_approval() for _ in range(3)]
+    await sign_in(house, robot, LEX)
+    for number in mails:
+        assert await press_everything(robot, f"{house.url}/approvals/{number}") >= 4
+    await press_everything(robot, f"{house.url}/approvals")  # which signs it out
+    for number in mails:
+        answered, states, early = await fates(house, number)
+        assert (answered, states, early) == (set(), {State.HELD}, False)
+    assert not house.desk.absences.now
+    assert {n.notice.kind for claim in await house.notices() for n in claim.notices} <= {NoticeKind.STOPPED}
+
+
+@pytest.mark.timeout(300)
+async def test_a_robot_reports_nothing_and_proposes_no_rule(house: House, robot: Page) -> None:
+    number = await house.delayed()
+    await house.clock.advance(301)
+    await house.leave(number)
+    assert await press_everything(robot, f"{await house.link(number)}/aid") == 4
+    kinds = {event.kind for event in await house.store.events(number)}
+    assert not kinds & {"aid.reported", "rule.proposed"}
+    assert await house.notices() == []

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import re
 import signal
-import tomllib
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,9 +17,10 @@ from starlette.routing import Route
 from mailguard.desk import Desk, View
 from mailguard.errors import ConfigError, StoreBroken, TemporaryFailure
 from mailguard.testing import FakeClock
-from mailguard.web import WebServer, WebSettings, create_app, metrics_app
+from mailguard.web.app import create_app, metrics_app
 from mailguard.web.limits import Limit
-from mailguard.web.words import Words
+from mailguard.web.server import WebServer
+from mailguard.web.settings import WebSettings
 
 PACKAGE = Path(__file__).parent.parent.parent / "mailguard" / "web"
 
@@ -162,20 +162,3 @@ def test_colours_can_be_told_apart(scheme: int, front: str, behind: str, least: 
     schemes = [dict(re.findall(r"--([\w-]+): #(\w+);", block)) for block in css.split(":root {")[1:3]]
     one, other = sorted((luminance(schemes[scheme][front]), luminance(schemes[scheme][behind])), reverse=True)
     assert (one + 0.05) / (other + 0.05) >= least
-
-
-def test_both_languages_have_the_same_sentences_with_the_same_gaps() -> None:
-    folder = PACKAGE / "words"
-    english, polish = (tomllib.loads((folder / f"{name}.toml").read_text("utf-8")) for name in ("en", "pl"))
-    gap = re.compile(r"{\w+}")
-    assert {name: set(gap.findall(said)) for name, said in english.items()} == {
-        name: set(gap.findall(said)) for name, said in polish.items()
-    }
-
-
-@pytest.mark.parametrize(
-    ("language", "octets", "said"),
-    [("en", 0, "1 KB"), ("en", 48_000, "47 KB"), ("en", 1_600_000, "1.5 MB"), ("pl", 1_600_000, "1,5 MB")],
-)
-def test_sizes_are_written_for_people(language: str, octets: int, said: str) -> None:
-    assert Words(language).size(octets) == said

@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 from starlette.applications import Starlette
 
-from mailguard.web import WebSettings, create_app
+from mailguard.web.app import create_app
+from mailguard.web.settings import WebSettings
 from tests.web.house import ANN, House, build, stop
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -134,6 +135,19 @@ async def test_steps_opened_by_hand_lead_to_the_outbox(house: House, client: htt
     for step in ("sign-in", "code", "sign-out"):
         answer = await client.get(f"/outbox/{step}")
         assert (answer.status_code, answer.headers["location"]) == (303, "/outbox")
+
+
+async def test_a_german_page_is_german(tmp_path: Path) -> None:
+    german = await build(tmp_path, language="de")
+    async with httpx.AsyncClient(base_url=german.url) as client:
+        held = await client.get(await german.link(await german.held()))
+        refused = await client.post(f"{await german.link(await german.held())}/cancel", data={"seen": "x"})
+        left = await client.get(await german.link(await german.delayed()))
+    await stop(german)
+    assert "Angehalten: noch nicht gesendet" in held.text
+    assert "Diese Nachricht hat sich geändert" in refused.text
+    assert "Geht um 10:05:00 Uhr hinaus" in left.text
+    assert "in 5 Minuten" in left.text
 
 
 @pytest_asyncio.fixture(loop_scope="session")

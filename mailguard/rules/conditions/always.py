@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import model_validator
 
 from mailguard.document.model import BadValue
+from mailguard.locale.sayings import saying
 from mailguard.records import Match
 from mailguard.rules.condition import Condition, condition
 from mailguard.rules.facts import Facts
@@ -14,6 +15,8 @@ from mailguard.rules.facts import Facts
 class Always(Condition):
     """True of every mail. Its only value is true."""
 
+    examples = (True,)
+
     @model_validator(mode="before")
     @classmethod
     def _true(cls, value: object) -> object:
@@ -22,7 +25,7 @@ class Always(Condition):
         return {}
 
     def match(self, facts: Facts) -> Match | None:  # noqa: ARG002
-        return Match("every mail")
+        return Match(saying("every mail"))
 
     @classmethod
     def schema_of(cls) -> dict[str, Any]:

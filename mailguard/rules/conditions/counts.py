@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PrivateAttr
 
+from mailguard.locale.sayings import counted, every, saying
 from mailguard.mail import address
 from mailguard.records import Match
 from mailguard.rules import who
@@ -22,6 +23,7 @@ class Header(StrEnum):
     BCC = "bcc"
 
 
+SAID = {Header.TO: saying("To"), Header.CC: saying("Cc"), Header.BCC: saying("Bcc")}
 EVERYWHERE = (Header.TO, Header.CC, Header.BCC)
 
 
@@ -29,6 +31,7 @@ EVERYWHERE = (Header.TO, Header.CC, Header.BCC)
 class RecipientCount(Condition):
     """At least so many people get the mail."""
 
+    examples = ({"at_least": 10, "in": ["to", "cc"]},)
     at_least: int = Field(ge=1, le=1_000_000, examples=[10])
     """How many."""
     of: Any = Field(None, json_schema_extra=who.SCHEMA)
@@ -54,6 +57,8 @@ class RecipientCount(Condition):
 
     def _keys(self, facts: Facts) -> tuple[str, ...]:
         keys = tuple(key for header in self.in_ for key in getattr(facts, header.value))
+        if self.in_ == EVERYWHERE:
+            keys += facts.invited
         return keys if self._of is None else self._of.select(facts, keys)
 
     def _counted(self, facts: Facts, keys: tuple[str, ...]) -> frozenset[str]:
@@ -66,12 +71,16 @@ class RecipientCount(Condition):
         return facts.people.expand(key) or frozenset({key})
 
     def _sentence(self, count: int) -> str:
-        return self._said(count, "recipient", "recipients")
+        if self._of is None:
+            return self._within(counted("{number} recipient", "{number} recipients", count))
+        who = self._of.said
+        return self._within(counted("{number} recipient {who}", "{number} recipients {who}", count, who=who))
 
-    def _said(self, count: int, one: str, many: str) -> str:
-        kind = f" {self._of.said}" if self._of is not None else ""
-        where = "" if self.in_ == EVERYWHERE else f" in {' and '.join(header.value.title() for header in self.in_)}"
-        return f"{count} {one if count == 1 else many}{kind}{where}"
+    def _within(self, said: str) -> str:
+        if self.in_ == EVERYWHERE:
+            return said
+        headers = every(SAID[header] for header in self.in_)
+        return saying("{found} in {places}", found=said, places=headers)
 
     @property
     def names_recipients(self) -> bool:
@@ -82,8 +91,15 @@ class RecipientCount(Condition):
 class DomainCount(RecipientCount):
     """The mail goes to at least so many different domains."""
 
+    examples = ({"at_least": 3, "of": "external"},)
+
     def _counted(self, facts: Facts, keys: tuple[str, ...]) -> frozenset[str]:
         return frozenset(map(address.domain, super()._counted(facts, keys)))
 
     def _sentence(self, count: int) -> str:
-        return f"recipients at {self._said(count, 'domain', 'domains')}"
+        if self._of is None:
+            return self._within(counted("recipients at {number} domain", "recipients at {number} domains", count))
+        who = self._of.said
+        return self._within(
+            counted("recipients at {number} domain {who}", "recipients at {number} domains {who}", count, who=who)
+        )

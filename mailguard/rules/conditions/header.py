@@ -5,6 +5,8 @@ from typing import Any
 from pydantic import Field, PrivateAttr, model_validator
 
 from mailguard.document.model import BadValue
+from mailguard.locale import N_
+from mailguard.locale.sayings import quoted, saying
 from mailguard.records import Match
 from mailguard.rules.binder import Binder
 from mailguard.rules.condition import Condition, condition
@@ -18,6 +20,7 @@ _SHOWN = 80
 class Header(Condition):
     """A field says something, or is there at all. Anyone can type a header: never let one excuse a mail."""
 
+    examples = ({"name": "X-Project", "contains": "bluebird"},)
     name: str = Field(pattern=r"^[!-9;-~]+$", max_length=200)
     """The field's name, like X-Project."""
     is_: str | None = Field(None, alias="is")
@@ -41,14 +44,16 @@ class Header(Condition):
             self._re = binder.pattern(self.pattern, "pattern")
 
     def match(self, facts: Facts) -> Match | None:
-        values = facts.message.all(self.name)
         if self.present is not None:
-            said = "has a" if self.present else "has no"
-            return Match(f"the mail {said} {self.name} header") if bool(values) == self.present else None
-        found = next((value for value in values if self._says(value)), None)
+            there = self.name.lower() in facts.message.names
+            form = N_("the mail has a {name} header") if there else N_("the mail has no {name} header")
+            return Match(saying(form, name=self.name)) if there == self.present else None
+        found = next((value for value in facts.message.all(self.name) if self._says(value)), None)
         if found is None:
             return None
-        return Match(f"the header {self.name} is “{found[:_SHOWN]}”", evidence=((self.name, found[:_SHOWN]),))
+        shown = found[:_SHOWN]
+        said = saying("the header {name} is {value}", name=self.name, value=quoted(shown))
+        return Match(said, evidence=((self.name, shown),))
 
     def _says(self, value: str) -> bool:
         if self.is_ is not None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from mailguard.locale.sayings import every, saying
 from mailguard.records import Match
 from mailguard.rules.condition import Condition, condition, filled
 from mailguard.rules.facts import Facts
@@ -14,15 +15,15 @@ Kind = Literal[
     "confidential",
 ]  # fmt: skip
 _SAID = {
-    "reply": "a reply",
-    "reply_all": "a reply to all",
-    "forward": "forwarded",
-    "automatic": "automatic",
-    "invitation": "an invitation",
-    "calendar_reply": "an answer to an invitation",
-    "signed": "signed",
-    "encrypted": "encrypted",
-    "confidential": "marked confidential",
+    "reply": saying("a reply"),
+    "reply_all": saying("a reply to all"),
+    "forward": saying("forwarded"),
+    "automatic": saying("automatic"),
+    "invitation": saying("an invitation"),
+    "calendar_reply": saying("an answer to an invitation"),
+    "signed": saying("signed"),
+    "encrypted": saying("encrypted"),
+    "confidential": saying("marked confidential"),
 }
 _METHOD = re.compile(rb"^METHOD[^:\r\n]*:[ \t]*REPLY\s*$", re.IGNORECASE | re.MULTILINE)
 _CALENDAR = ("text/calendar", "application/ics")
@@ -33,6 +34,7 @@ _HEAD = 4096  # METHOD stands among the first lines of a calendar object (RFC 55
 class Message(Condition):
     """It is one of these kinds."""
 
+    examples = ({"is": ["reply", "forward"]},)
     is_: Annotated[tuple[Kind, ...], AfterValidator(filled)] = Field(alias="is", examples=["[reply_all]"])
     """reply, reply_all, forward, automatic, invitation, calendar_reply, signed, encrypted, confidential."""
 
@@ -45,7 +47,7 @@ class Message(Condition):
 
     def match(self, facts: Facts) -> Match | None:
         found = [kind for kind in self.is_ if _is(facts, kind)]
-        return Match(f"the mail is {' and '.join(_SAID[kind] for kind in found)}") if found else None
+        return Match(saying("the mail is {kinds}", kinds=every(_SAID[kind] for kind in found))) if found else None
 
     def miss(self, facts: Facts) -> str:  # noqa: ARG002
         return f"the mail is not {' or '.join(_SAID[kind] for kind in self.is_)}"
@@ -53,11 +55,16 @@ class Message(Condition):
 
 def _is(facts: Facts, kind: str) -> bool:
     if kind == "calendar_reply":
-        return facts.once("calendar_reply", lambda: calendar_reply(facts))
+        return is_calendar_reply(facts)
     return bool(getattr(facts, kind))
 
 
-def calendar_reply(facts: Facts) -> bool:
+def is_calendar_reply(facts: Facts) -> bool:
+    """Whether it answers an invitation, and does nothing else."""
+    return facts.once("calendar_reply", lambda: _calendar_reply(facts))
+
+
+def _calendar_reply(facts: Facts) -> bool:
     """Accepting, declining: nothing but text and a calendar object that says METHOD:REPLY (RFC 5546 §3.2.3).
 
     What carries a file or an attached mail is more than an answer, whatever calendar lies beside it.

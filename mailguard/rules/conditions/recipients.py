@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from pydantic import Field, PrivateAttr, model_validator
 
 from mailguard.document.model import BadValue
+from mailguard.locale.sayings import joined, saying
 from mailguard.records import Match
 from mailguard.rules import who
 from mailguard.rules.binder import Binder
@@ -15,10 +16,11 @@ from mailguard.rules.who import Who
 
 @condition("recipients")
 class Recipients(Condition):
-    """The mail's recipients in To, Cc and Bcc. Several keys must all be true."""
+    """The mail's recipients in To, Cc and Bcc, and whom its invitation names. Several keys must all be true."""
 
+    examples: ClassVar[tuple[Any, ...]] = ({"any": "external"}, {"all": "internal"}, {"none": {"group": "executives"}})
     header: ClassVar[str] = "recipients"
-    place: ClassVar[str] = "among the recipients"
+    place: ClassVar[str] = saying("among the recipients")
 
     any_: Any = Field(None, alias="any", json_schema_extra=who.SCHEMA)
     """One of them is …; the rule is about those that are."""
@@ -56,20 +58,23 @@ class Recipients(Condition):
             if not keys or everyone.select(facts, keys) != keys:
                 return None
             named = named or keys
-            reasons.append(f"everyone {self.place} is {everyone.said}")
+            reasons.append(saying("everyone {place} is {who}", place=self.place, who=everyone.said))
         if nobody is not None:
             if nobody.select(facts, keys):
                 return None
-            reasons.append(f"nobody {self.place} is {nobody.said}")
-        return Match("; ".join(reasons), frozenset(named))
+            reasons.append(saying("nobody {place} is {who}", place=self.place, who=nobody.said))
+        if only := [key for key in named if key in facts.invited and key not in facts.recipients]:
+            reasons.append(saying("named in the invitation only: {list}", list=who.listed(only)))
+        return Match(joined("; ", reasons), frozenset(named))
 
     def _keys(self, facts: Facts) -> tuple[str, ...]:
         keys: tuple[str, ...] = getattr(facts, self.header)
-        return keys
+        return keys + facts.invited if self.header == "recipients" else keys
 
     def miss(self, facts: Facts) -> str:
-        if self._asks_the_past and facts.unexpected is None and facts.first_contact is None:
-            return "not known: too little of the sender's mail has been seen"
+        for one in filter(None, self._asked):
+            if one.unknown is not None and (why := one.unknown(facts, self._keys(facts))):
+                return f"not known: {why}"
         keys = self._keys(facts)
         some, everyone, nobody = self._asked
         if some is not None and not some.select(facts, keys):
@@ -81,10 +86,6 @@ class Recipients(Condition):
         return f"{who.listed(found)} {'is' if len(found) == 1 else 'are'} {nobody.said if nobody else ''}"
 
     @property
-    def _asks_the_past(self) -> bool:
-        return any(one is not None and one.past for one in self._asked)
-
-    @property
     def names_recipients(self) -> bool:
         some, everyone, _ = self._asked
         return some is not None or everyone is not None
@@ -94,21 +95,24 @@ class Recipients(Condition):
 class To(Recipients):
     """As recipients, of those in To."""
 
+    examples = ({"all": "internal"},)
     header = "to"
-    place = "in To"
+    place = saying("in To")
 
 
 @condition("cc")
 class Cc(Recipients):
     """As recipients, of those in Cc."""
 
+    examples = ({"any": {"all": ["external", "unexpected"]}},)
     header = "cc"
-    place = "in Cc"
+    place = saying("in Cc")
 
 
 @condition("bcc")
 class Bcc(Recipients):
     """As recipients, of those in Bcc: on the envelope, in neither To nor Cc."""
 
+    examples = ({"any": "external"},)
     header = "bcc"
-    place = "in Bcc"
+    place = saying("in Bcc")

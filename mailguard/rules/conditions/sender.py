@@ -1,9 +1,11 @@
-"""Who sends the mail: the identity that logged in, not what From says."""
+"""Who sends the mail: the person who logged in, and the address they write as where send_as lets them."""
 
 from typing import Any
 
 from pydantic import PrivateAttr, model_validator
 
+from mailguard.locale import N_
+from mailguard.locale.sayings import saying
 from mailguard.records import Match
 from mailguard.rules import who
 from mailguard.rules.binder import Binder
@@ -17,6 +19,7 @@ from mailguard.rules.who import Who
 class Sender(Condition):
     """The sender is …"""
 
+    examples = ({"group": "executives"},)
     who: Any
     _who: Who = PrivateAttr(who.NOBODY)
 
@@ -27,16 +30,25 @@ class Sender(Condition):
 
     def bind(self, binder: Binder) -> None:
         self._who = who.bind(self.who, binder)
-        if self._who.past:
-            binder.wrong((), Code.SENDER, "a sender is never unexpected", "ask this of recipients, to, cc or bcc")
+        if self._who.receives:
+            message = "this says something of recipients, never of a sender"
+            binder.wrong((), Code.SENDER, message, "ask it of recipients, to, cc or bcc")
 
     def match(self, facts: Facts) -> Match | None:
-        if not self._who.test(facts, facts.people.canonical(facts.sender)):
+        if self._is(facts, facts.sender):
+            return Match(saying("the sender {sender} is {who}", sender=facts.sender or "<>", who=self._who.said))
+        written_as = next((key for key in facts.written_as if self._is(facts, key)), None)
+        if written_as is None:
             return None
-        return Match(f"the sender {facts.sender or '<>'} is {self._who.said}")
+        form = N_("the sender {sender} writes as {written_as}, who is {who}")
+        return Match(saying(form, sender=facts.sender or "<>", written_as=written_as, who=self._who.said))
+
+    def _is(self, facts: Facts, key: str) -> bool:
+        return self._who.test(facts, facts.people.canonical(key))
 
     def miss(self, facts: Facts) -> str:
-        return f"the sender {facts.sender or '<>'} is not {self._who.said}"
+        written_as = f", writing as {' and '.join(facts.written_as)}," if facts.written_as else ""
+        return f"the sender {facts.sender or '<>'}{written_as} is not {self._who.said}"
 
     @classmethod
     def schema_of(cls) -> dict[str, Any]:

@@ -1,26 +1,39 @@
 """Words and phrases, as whole words of any script; case, encodings of accents and line breaks don't matter."""
 
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import Hashable, Iterator
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_validator
 
 from mailguard.document.model import BadValue
+from mailguard.locale.sayings import every, joined, quoted, saying
 from mailguard.records import Match
 from mailguard.rules import places
 from mailguard.rules.binder import Binder
 from mailguard.rules.condition import Condition, condition, filled
 from mailguard.rules.facts import Facts
-from mailguard.rules.finder import Finder, normal
+from mailguard.rules.finder import Finder, Hit, Vocabulary, normal
+from mailguard.rules.forms import USUAL
 from mailguard.rules.places import Place
 
+Language = Literal[
+    "cs", "da", "de", "en", "es", "fi", "fr", "hu", "it", "nl", "no", "pl", "pt", "ro", "ru", "sv"
+]  # fmt: skip
+_Forms = bool | Language | list[Language]
 _SHOWN = 20  # pieces of evidence kept: the page shows a few
+
+
+def _languages(value: Any) -> Any:
+    if isinstance(value, bool):
+        return USUAL if value else ()
+    return [value] if isinstance(value, str) else value
 
 
 @condition("words")
 class Words(Condition):
     """Words of a list, or named here, in chosen parts of the mail."""
 
+    examples = ({"any": ["strictly private"], "in": ["subject", "body"]},)
     list_: str | None = Field(None, alias="list")
     """A list's name."""
     any_: tuple[str, ...] = Field((), alias="any")
@@ -28,11 +41,12 @@ class Words(Condition):
     ignore: str | tuple[str, ...] = ()
     """A list's name, or phrases: a word inside one of them does not count ("non-confidential")."""
     in_: Annotated[tuple[Place, ...], AfterValidator(filled)] = Field((Place.SUBJECT, Place.BODY), alias="in")
-    """subject, body (what the sender wrote now), quoted, attachments (their names)."""
+    """subject, body (what the sender wrote now), quoted, attachments (their names and what is in them), file_names."""
     at_least: int = Field(1, ge=1, le=1_000_000)
     """How many hits it takes."""
-    _finder: Finder = PrivateAttr()
-    _ignored: Finder = PrivateAttr()
+    forms: Annotated[tuple[Language, ...], BeforeValidator(_languages, json_schema_input_type=_Forms)] = ()
+    """Other forms count too (secrets, poufnego): true for en, pl, de, fr and es, or the languages to try."""
+    _search: tuple[Vocabulary, Finder, Finder] = PrivateAttr()
 
     @model_validator(mode="after")
     def _asks(self) -> "Words":
@@ -46,34 +60,41 @@ class Words(Condition):
     def bind(self, binder: Binder) -> None:
         listed = binder.list_of(self.list_, "list") if self.list_ is not None else ()
         ignored = binder.list_of(self.ignore, "ignore") if isinstance(self.ignore, str) else self.ignore
-        self._finder = binder.finder((*self.any_, *listed))
-        self._ignored = binder.finder(ignored)
+        vocabulary = binder.names.vocabulary
+        languages = tuple(self.forms)
+        self._search = (
+            vocabulary,
+            vocabulary.finder((*self.any_, *listed), languages),
+            vocabulary.finder(ignored, languages),
+        )
 
     def match(self, facts: Facts) -> Match | None:
-        found = list(self._found(facts))
-        if len(found) < self.at_least:
+        vocabulary, finder, _ = self._search
+        hits = list(self._hits(facts)) if finder in places.seen(facts, self.in_, vocabulary) else []
+        if not hits or len(hits) < self.at_least:
+            places.check(facts, self.in_)
             return None
-        evidence = tuple(dict.fromkeys(found))[:_SHOWN]
-        where = " and ".join(dict.fromkeys(place for place, _ in evidence))
-        said = ", ".join(f"“{word}”" for word in dict.fromkeys(word for _, word in evidence[:5]))
-        return Match(f"{said} in {where}", evidence=evidence)
+        evidence = tuple(dict.fromkeys(hits))[:_SHOWN]
+        where = every(dict.fromkeys(place for place, _ in evidence))
+        words = joined(", ", map(quoted, dict.fromkeys(word for _, word in evidence[:5])))
+        return Match(saying("{found} in {places}", found=words, places=where), evidence=evidence)
 
-    def _found(self, facts: Facts) -> Iterator[tuple[str, str]]:
+    @property
+    def sought(self) -> tuple[Hashable, Hashable] | None:
+        vocabulary, finder, _ = self._search
+        unsure = Place.ATTACHMENTS in self.in_  # no word was found, and there was a file that could not be read
+        return None if unsure else ((vocabulary, self.in_), finder)
+
+    def _hits(self, facts: Facts) -> Iterator[tuple[str, str]]:
+        vocabulary, finder, ignored = self._search
         for place in self.in_:
-            hits = self._hits(facts, place)
-            if not hits:
-                continue
-            ignored = list(self._ignored.find(places.folded(facts, place)))
-            for word, start, end in hits:
-                if not any(first <= start and end <= last for _, first, last in ignored):
-                    yield places.SAID[place], word
-
-    def _hits(self, facts: Facts, place: Place) -> list[tuple[str, int, int]]:
-        text = places.folded(facts, place)
-        return facts.once((self._finder, place), lambda: _longest(self._finder.find(text)))
+            found = places.found(facts, place, vocabulary)
+            for hit in found.get(finder, ()):
+                if not any(_within(hit, other) for other in found.get(ignored, ())):
+                    yield places.said(facts, place, hit.start, places.folded), hit.word
 
     def miss(self, facts: Facts) -> str:
-        count = sum(1 for _ in self._found(facts))
+        count = sum(1 for _ in self._hits(facts))
         where = " or ".join(places.SAID[place] for place in self.in_)
         return f"only {count} of these words in {where}" if count else f"none of these words in {where}"
 
@@ -86,10 +107,5 @@ class Words(Condition):
         return {**super().schema_of(), "anyOf": [{"required": ["list"]}, {"required": ["any"]}]}
 
 
-def _longest(hits: Iterator[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
-    """Of hits inside one another the longest: “strictly confidential” is one hit, not two."""
-    kept: list[tuple[str, int, int]] = []
-    for hit in sorted(hits, key=lambda hit: (hit[1], -hit[2])):
-        if not kept or hit[2] > kept[-1][2]:
-            kept.append(hit)
-    return kept
+def _within(hit: Hit, other: Hit) -> bool:
+    return other.start <= hit.start and hit.end <= other.end

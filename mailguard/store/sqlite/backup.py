@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mailguard.errors import ConfigError
+from mailguard.store.sqlite import failures
 from mailguard.store.sqlite.connection import COPY, connect_onlooker, refusal
 from mailguard.store.sqlite.files import sync_folder
 
@@ -30,7 +31,7 @@ def backup(database: Path, target: Path, progress: Progress) -> None:
                 _publish(partial, target)
         finally:
             source.close()
-    except sqlite3.Error as error:
+    except failures.ERRORS as error:
         raise refusal(database, error) from error
     except OSError as error:
         raise ConfigError(f"{target} can't be written ({error.strerror}): no backup was made") from error

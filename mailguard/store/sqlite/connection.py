@@ -2,13 +2,17 @@
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from mailguard.errors import ConfigError
+from mailguard.store.database import Asked, Term
 from mailguard.store.sqlite import failures, wal
 from mailguard.store.statements import load, migrations
 
@@ -32,6 +36,47 @@ _PRAGMAS = {
 }
 # Larger pages make a large mail cheaper (fewer to write twice) and small mail no dearer: measured by make bench.
 _NEW_FILE = ("PRAGMA page_size = 8192",)
+
+
+class Connection(sqlite3.Connection):
+    """As `store.database.Database`."""
+
+    sql = SQL
+
+    def run(self, name: str, asked: Asked = (), gaps: Mapping[str, str] | None = None) -> sqlite3.Cursor:
+        text = SQL[name]
+        for gap, part in (gaps or {}).items():
+            text = text.replace(gap, part)
+        return self.execute(text, asked)
+
+    def run_many(self, name: str, rows: Iterable[Asked]) -> None:
+        self.executemany(SQL[name], rows)
+
+    def each(self, name: str, asked: Asked = ()) -> Iterator[sqlite3.Row]:
+        return self.execute(SQL[name], asked)
+
+    def make_findable(self, number: int, *, anew: bool = False) -> None:
+        if anew:
+            self.execute(SQL["make_unfindable"], (number,))
+        self.execute(SQL["make_findable"], (number,))
+
+    def having(self, terms: Sequence[Term]) -> tuple[dict[str, str], dict[str, Any]]:
+        """As FTS5 takes it: words in quotes, so nothing is an operator."""
+        if not terms:
+            return {"{words}": "", "{order}": "m.id"}, {}
+        words = (f'{{{" ".join(t.columns)}}} : "{t.word}"{" *" if t.prefix else ""}' for t in terms)
+        gaps = {
+            "{from}": "word JOIN mail m ON m.id = word.rowid",
+            "{words}": "word MATCH :words AND word.rowid BETWEEN :first AND :last AND",
+            "{order}": "word.rowid",
+        }
+        return gaps, {"words": " AND ".join(words)}
+
+    def number_events(self) -> None:
+        """They have their numbers: only one connection writes."""
+
+    def lease_time(self, now: datetime) -> datetime:
+        return now
 
 
 class NoRoomError(ConfigError):
@@ -63,6 +108,8 @@ def prepare(path: Path) -> None:
         raise ConfigError(f"the folder {folder} of `store:` does not exist: create it, or change `store:`")
     if path.is_dir():
         raise ConfigError(f"{path} is a folder: `store:` names a file in a folder, like sqlite:///{path}/mail.db")
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        raise _read_only(path)
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
         raise ConfigError(f"the folder {folder} of `store:` is not writable for this user: change its owner or mode")
     try:
@@ -70,7 +117,16 @@ def prepare(path: Path) -> None:
         path.chmod(0o600)
         _refuse_foreign_log(path)
     except OSError as error:
+        if error.errno == errno.EROFS:
+            raise _read_only(path) from None
         raise ConfigError(f"{path} can't be opened for writing ({error.strerror}): change its owner or mode") from None
+
+
+def _read_only(path: Path) -> ConfigError:
+    return ConfigError(
+        f"{path} can't be written: its file system is read-only, as Linux makes it after an error of the disk. "
+        "The kernel's log says why; mount it for writing, then start"
+    )
 
 
 def _refuse_foreign_log(path: Path) -> None:
@@ -95,7 +151,7 @@ def _refuse_damaged_log(path: Path) -> None:
         )
 
 
-def connect_writer(path: Path) -> sqlite3.Connection:
+def connect_writer(path: Path) -> Connection:
     """The one connection that writes and checkpoints; the schema is made or brought up to date."""
     _refuse_damaged_log(path)
     db = _connect(path)
@@ -107,7 +163,8 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         _migrate(db, path)
         db.execute("BEGIN IMMEDIATE")  # whoever else is writing here is found now, not by the first mail
         db.execute("ROLLBACK")
-    except sqlite3.Error as error:
+    except failures.ERRORS as error:
+        failures.look_closer(error, path)
         release(db, error)
         raise refusal(path, error) from error
     except ConfigError:
@@ -116,7 +173,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     return db
 
 
-def abandon(db: sqlite3.Connection) -> None:
+def abandon(db: Connection) -> None:
     """Leave a connection to the end of the process, for the kernel to close.
 
     Closing it would bring the log into the database and fsync both: on a disk that has just failed, that is to try
@@ -125,7 +182,7 @@ def abandon(db: sqlite3.Connection) -> None:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(db))
 
 
-def release(db: sqlite3.Connection, error: BaseException) -> None:
+def release(db: Connection, error: BaseException) -> None:
     """Close a connection after this error; or abandon it, for closing writes the log into a damaged file."""
     if failures.breaks(error):
         abandon(db)
@@ -133,7 +190,7 @@ def release(db: sqlite3.Connection, error: BaseException) -> None:
         db.close()
 
 
-def connect_reader(path: Path) -> sqlite3.Connection:
+def connect_reader(path: Path) -> Connection:
     """A connection that can only look. It never checkpoints: only the writer does."""
     db = _connect(path)
     db.execute("PRAGMA query_only = 1")
@@ -143,21 +200,21 @@ def connect_reader(path: Path) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
+def transaction(db: Connection) -> Iterator[None]:
     """All of it or nothing, before the writer has the connection. What fails closes it, which takes all back."""
     db.execute("BEGIN IMMEDIATE")
     yield
     db.execute("COMMIT")
 
 
-def connect_onlooker(path: Path) -> sqlite3.Connection:
+def connect_onlooker(path: Path) -> Connection:
     """For another process than the service's, which may run or not: nothing is written, not even at the end."""
     if not path.is_file():
         raise ConfigError(f"there is no store at {path}: `store:` of the configuration names another place?")
     db = _connect(f"{path.absolute().as_uri()}?mode=ro")
     try:
         _check_ours(db, path)
-    except sqlite3.Error as error:
+    except failures.ERRORS as error:
         db.close()
         raise refusal(path, error) from error
     except ConfigError:
@@ -166,10 +223,10 @@ def connect_onlooker(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _connect(path: Path | str) -> sqlite3.Connection:
+def _connect(path: Path | str) -> Connection:
     db = sqlite3.connect(
         path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256,
-        uri=isinstance(path, str),
+        uri=isinstance(path, str), factory=Connection,
     )  # fmt: skip
     db.row_factory = sqlite3.Row
     return db
@@ -179,7 +236,7 @@ def _pragma(db: sqlite3.Connection, name: str) -> object:
     return db.execute(f"PRAGMA {name}").fetchone()[0]
 
 
-def _set_pragmas(db: sqlite3.Connection, path: Path) -> None:
+def _set_pragmas(db: Connection, path: Path) -> None:
     for name, value in _PRAGMAS.items():
         db.execute(f"PRAGMA {name} = {value}").fetchall()
         if (now := _pragma(db, name)) != value:
@@ -189,7 +246,7 @@ def _set_pragmas(db: sqlite3.Connection, path: Path) -> None:
             )
 
 
-def _check_ours(db: sqlite3.Connection, path: Path) -> None:
+def _check_ours(db: Connection, path: Path) -> None:
     tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if tables and _pragma(db, "application_id") not in (APPLICATION, COPY):
         raise ConfigError(f"{path} is a database of another program: `store:` must name a file of mailguard's own")
@@ -224,7 +281,7 @@ def migrate(path: Path) -> tuple[int, int]:
         before = connect_reader(path)
         try:
             there = schema(before)
-        except sqlite3.Error as error:
+        except failures.ERRORS as error:
             release(before, error)
             raise refusal(path, error) from error
         before.close()
@@ -236,12 +293,12 @@ def migrate(path: Path) -> tuple[int, int]:
     return there, now
 
 
-def schema(db: sqlite3.Connection) -> int:
+def schema(db: Connection) -> int:
     """The number of the last migration this file has seen."""
     return int(str(_pragma(db, "user_version")))
 
 
-def _migrate(db: sqlite3.Connection, path: Path) -> None:
+def _migrate(db: Connection, path: Path) -> None:
     """Run the migrations this file has not seen, each with its number in one transaction."""
     known, there = migrations("sqlite"), schema(db)
     if there > known[-1][0]:
@@ -270,7 +327,7 @@ def _statements(script: str) -> list[str]:
     return found
 
 
-def refusal(path: Path, error: sqlite3.Error) -> ConfigError:
+def refusal(path: Path, error: Exception) -> ConfigError:
     """Why this file can't be used, and what to do."""
     code = failures.code(error)
     if code == sqlite3.SQLITE_BUSY:

@@ -1,23 +1,26 @@
 """Which store this is and how far it has come, kept beside the database: an older or copied one is noticed at start.
 
-`mail.db.epoch` is one line: a random id, which the database has too, and a mark that grows with every transaction. It
-is written after each commit, before anybody hears of it. After a power cut it may be behind, which says nothing.
+`mail.db.epoch` is one line: a random id, which the database has too, and a mark that grows with all that happens to a
+mail. It is written after each commit, before anybody hears of it, so it also tells a log that was cut off, at whatever
+place. After a power cut it may be behind, which says nothing.
 """
 
 import contextlib
+import errno
 import os
 import re
 import secrets
 from datetime import datetime
 from pathlib import Path
-from sqlite3 import Connection
 
+from mailguard.errors import StoreBroken
 from mailguard.records import Actor
-from mailguard.store.sqlite import mails
-from mailguard.store.sqlite.codec import instant
-from mailguard.store.sqlite.connection import APPLICATION, COPY, SQL, transaction
+from mailguard.store.sqlite.connection import APPLICATION, COPY, Connection, transaction
 from mailguard.store.sqlite.files import sync_folder
+from mailguard.store.verbs import mails, pause
+from mailguard.store.verbs.codec import instant
 
+_FAILED = (errno.EIO, errno.EROFS)
 _LINE = re.compile(rb"([0-9a-f]{32}) ([0-9]{20})\n")
 _SELF = Actor("mailguard", "start")
 
@@ -60,10 +63,17 @@ class Epoch:
         self._file, self._id = os.open(self.path, os.O_RDWR | os.O_CLOEXEC), name
 
     def reached(self, mark: int) -> None:
-        """In place and without fsync: it costs nothing beside a commit. A failure costs watchfulness, never a mail."""
+        """In place and without fsync: it costs nothing beside a commit. A failure costs watchfulness, never a mail.
+
+        But StoreBroken when the file system has failed: ext4 may say that a sync is done which an error broke off, and
+        that error is met here, before anybody hears of the commit.
+        """
         if self._file is not None:
-            with contextlib.suppress(OSError):
+            try:
                 os.pwrite(self._file, _line(self._id, mark), 0)
+            except OSError as error:
+                if error.errno in _FAILED:
+                    raise StoreBroken(f"the store stopped working: {self.path}: {error.strerror}") from error
 
     def close(self) -> None:
         if self._file is not None:
@@ -79,39 +89,43 @@ def _line(name: str, mark: int) -> bytes:
 
 def mark(db: Connection) -> int:
     """How far the database has come: it grows with every audit event and every claim, and never shrinks."""
-    return int(db.execute(SQL["mark"]).fetchone()[0])
+    return int(db.run("mark").fetchone()[0])
 
 
 def watch(db: Connection, epoch: Epoch, now: datetime) -> str:
     """At start: why nothing may leave ('': it may), kept until `resume`. A first start begins an epoch."""
-    name, paused = db.execute(SQL["epoch"]).fetchone()
+    name, paused = db.run("epoch").fetchone()
     if paused:
         return str(paused)
     if doubt := _doubt(db, epoch, name):
-        return _pause(db, f"{doubt} ({_last_known(db)})", now)
+        return _doubted(db, f"{doubt} ({_last_known(db)})", now)
     if name:
         epoch.follow(name)
     else:
         name = secrets.token_hex(16)
         epoch.begin(name, mark(db))  # first: a crash before the commit leaves a file that is no doubt
         with transaction(db):
-            db.execute(SQL["begin_epoch"], (name,))
+            db.run("begin_epoch", (name,))
+        # Not left to the log alone: were that cut off or lost, this would look like an empty store's first start.
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     return ""
 
 
-def _pause(db: Connection, reason: str, now: datetime) -> str:
+def _doubted(db: Connection, reason: str, now: datetime) -> str:
     with transaction(db):
-        db.execute(SQL["pause"], (reason,))
+        db.run("pause", (reason,))
         db.execute(f"PRAGMA application_id = {APPLICATION}")
         mails.event(db, None, now, "queue.paused", _SELF, {"reason": reason})
     return reason
 
 
-def resume(db: Connection, by: Actor, now: datetime) -> tuple[str, int]:
-    """A person vouches for what waits: (id, mark) of the epoch that begins."""
+def resume(db: Connection, by: Actor, now: datetime, *, afresh: bool) -> tuple[str, int] | None:
+    """A person lets what waits leave. `afresh`: and vouches for the store: (id, mark) of the epoch that begins."""
+    pause.end(db, by, now)
+    if not afresh:
+        return None
     name = secrets.token_hex(16)
-    db.execute(SQL["begin_epoch"], (name,))
-    mails.event(db, None, now, "queue.resumed", by, {})
+    db.run("begin_epoch", (name,))
     return name, mark(db)
 
 
@@ -130,10 +144,10 @@ def _doubt(db: Connection, epoch: Epoch, name: str) -> str:
     if name and beside[0] != name:
         return f"{epoch.path.name} belongs to another store, so this one was put in its place"
     if here < beside[1]:
-        return "this store is older than what was done here since, so it was set back to an earlier state"
+        return "this store is older than what was done here: set back to an earlier state, or its log was cut off"
     return ""
 
 
 def _last_known(db: Connection) -> str:
-    row = db.execute(SQL["last_event"]).fetchone()
+    row = db.run("last_event").fetchone()
     return f"the last it knows of is from {instant(row[0]):%Y-%m-%d %H:%M:%S} UTC" if row else "it knows of nothing"

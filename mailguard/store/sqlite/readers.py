@@ -1,15 +1,15 @@
 """Looking does not wait for writing: a few threads with their own connections, which see what was committed last."""
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from mailguard.errors import StoreBroken
 from mailguard.store.sqlite import failures
-from mailguard.store.sqlite.connection import abandon, connect_reader
+from mailguard.store.sqlite.connection import Connection, abandon, connect_reader
 
 T = TypeVar("T")
 _THREADS = 2
@@ -22,14 +22,14 @@ class Readers:
         self._path = path
         self._on_broken = on_broken
         self._local = threading.local()
-        self._open: list[sqlite3.Connection] = []
+        self._open: list[Connection] = []
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="mailguard-look")
 
-    async def run(self, look: Callable[[sqlite3.Connection], T]) -> T:
+    async def run(self, look: Callable[[Connection], T]) -> T:
         """Run `look(db)` on one snapshot of the database."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._look, look)
 
-    def _look(self, look: Callable[[sqlite3.Connection], T]) -> T:
+    def _look(self, look: Callable[[Connection], T]) -> T:
         try:
             db = self._connection()
             db.execute("BEGIN")
@@ -37,13 +37,13 @@ class Readers:
                 return look(db)
             finally:
                 db.execute("ROLLBACK")
-        except sqlite3.Error as error:
+        except (*failures.ERRORS, StoreBroken) as error:
             if failures.breaks(error):
                 self._on_broken(error)
             raise failures.translate(error) from error
 
-    def _connection(self) -> sqlite3.Connection:
-        db: sqlite3.Connection | None = getattr(self._local, "db", None)
+    def _connection(self) -> Connection:
+        db: Connection | None = getattr(self._local, "db", None)
         if db is None:
             db = self._local.db = connect_reader(self._path)
             self._open.append(db)

@@ -9,6 +9,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from mailguard.store.sqlite.files import room
+
 # Half of it is for what stands in the log and not yet in the database, half for what comes: 16 MB are the outcomes of
 # some 50,000 copies, or 4,000 reports. A small disk gives an eighth.
 SIZE = 32 << 20
@@ -19,6 +21,7 @@ class Reserve:
     """The file `<database>.reserve`. Used by the writer's thread only, once the store is open."""
 
     def __init__(self, database: Path) -> None:
+        self.database = database
         self._path = database.with_name(database.name + ".reserve")
         disk = os.statvfs(database.parent)
         self.size = max(1, min(SIZE, disk.f_frsize * disk.f_blocks // _PART))
@@ -31,6 +34,13 @@ class Reserve:
         except OSError:
             return 0
         return disk.f_frsize * disk.f_bavail
+
+    def has_room(self, size: int) -> bool:
+        """Whether so many bytes fit besides. The disk's own number says nothing of a quota.
+
+        That number will do for what half of the reserve can bring into the database; room for more is tried.
+        """
+        return self.free() > size and (size <= self.size // 2 or room(self.database.parent, size))
 
     def keep(self) -> bool:
         """Take the room, unless it is there already. False: there is not enough."""

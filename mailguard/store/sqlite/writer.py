@@ -16,10 +16,11 @@ from typing import Any
 from mailguard.clock import Clock
 from mailguard.errors import StoreFull, TemporaryFailure
 from mailguard.store.sqlite import connection, failures
+from mailguard.store.sqlite.connection import Connection
 from mailguard.store.sqlite.epoch import Epoch, mark
 from mailguard.store.sqlite.reserve import Reserve
 
-Work = Callable[[sqlite3.Connection], Any]
+Work = Callable[[Connection], Any]
 
 _TOGETHER = 256  # at most so many in one transaction, so that the first does not wait for ever,
 _TOGETHER_BYTES = 8 << 20  # and not much more than so many bytes, so that the log stays small
@@ -44,7 +45,7 @@ class Writer:
     """Runs work on the write connection, in order. `on_broken` is called once, in the writer's thread."""
 
     def __init__(
-        self, db: sqlite3.Connection, clock: Clock, epoch: Epoch, on_broken: Callable[[BaseException], None],
+        self, db: Connection, clock: Clock, epoch: Epoch, on_broken: Callable[[BaseException], None],
         reserve: Reserve,
     ) -> None:  # fmt: skip
         self._db = db
@@ -98,6 +99,11 @@ class Writer:
     def broken(self) -> bool:
         """Whether the file can't be trusted any more."""
         return self._broken is not None
+
+    @property
+    def reserve_spent(self) -> bool:
+        """Whether the room kept for a full disk is gone, and new mail refused until it is there again."""
+        return not self._reserve.there
 
     def close(self) -> None:
         """Finish what waits, then close the connection (its last checkpoint empties the log). Blocks."""
@@ -156,7 +162,7 @@ class Writer:
         Room is twice its size: it goes into the log, and from there into the database, as all that is in the log.
         """
         after = self._logged + _COMMIT_BYTES + _JOB_BYTES + job.size
-        if job.new_mail and not (self._has_reserve() and self._reserve.free() > after + job.size):
+        if job.new_mail and not (self._has_reserve() and self._reserve.has_room(after + job.size)):
             job.error = failures.full()
             return False
         self._logged += _JOB_BYTES + job.size
@@ -184,8 +190,7 @@ class Writer:
                 job.result, job.error = job.work(self._db), None
             self._end()
         except Exception as error:
-            with contextlib.suppress(sqlite3.Error):
-                self._db.rollback()
+            self._undo(error)
             if not failures.breaks(error):
                 return False  # it is found again, and told, the second time
             self._fail(jobs, error)
@@ -199,12 +204,16 @@ class Writer:
                 self._one(job)
             self._end()
         except Exception as error:
-            with contextlib.suppress(sqlite3.Error):
-                self._db.rollback()
+            self._undo(error)
             if not last and failures.one_by_one(error):
                 return False
             self._fail(jobs, error)
         return True
+
+    def _undo(self, error: Exception) -> None:
+        failures.look_closer(error, self._reserve.database)
+        with contextlib.suppress(sqlite3.Error):
+            self._db.rollback()
 
     def _end(self) -> None:
         reached = mark(self._db)
@@ -256,12 +265,13 @@ class Writer:
         self._logged = 0
         try:
             return not self._db.execute(f"PRAGMA wal_checkpoint({how})").fetchone()[0]
-        except sqlite3.Error as error:
+        except failures.ERRORS as error:
+            failures.look_closer(error, self._reserve.database)
             self._fail([], error)
             return False
 
 
-def _nothing(db: sqlite3.Connection) -> None:
+def _nothing(db: Connection) -> None:
     """What is asked for when only the log is to be emptied."""
 
 

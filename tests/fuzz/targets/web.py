@@ -8,7 +8,8 @@ from pathlib import Path
 
 import httpx
 
-from mailguard.web import WebSettings, create_app
+from mailguard.web.app import create_app
+from mailguard.web.settings import WebSettings
 from tests.fuzz.target import target
 from tests.web.house import House, build
 
@@ -37,6 +38,9 @@ def _mail() -> tuple[str, str]:
     return _LOOP.run(made())
 
 
+_VERBS = ("stop", "send", "drop", "cancel", "hide", "extend", "ask", "report", "cancel-earlier")
+
+
 @target(
     "links",
     "a token nobody was given is not found, whatever it looks like and whatever is posted to it",
@@ -51,7 +55,7 @@ def links(data: bytes) -> None:
     token = _CONTROL.sub(b"x", name).decode()[:200] or "x"
     if token in link or token in (".", ".."):
         return
-    verb = ("", "/stop", "/send", "/drop", "/cancel")[which % 5]
+    verb = ("", *(f"/{verb}" for verb in _VERBS))[which % (len(_VERBS) + 1)]
     form_type = {"content-type": "application/x-www-form-urlencoded" if which & 128 == 0 else "text/plain"}
 
     async def tried() -> tuple[httpx.Response, httpx.Response]:
@@ -74,13 +78,13 @@ def links(data: bytes) -> None:
     [b"\0", b"\1", b"\2", b"\3", b"confirm=", b"seen=", b"code=", b"&", b"=", b"123456", b"pat%40client.example",
      b"1",
      b"ceo%40corp.example", b"silent%40partner.example", b"%ff", b"+", b"%00", b"\xc5\xbc",
-     b"confirm=pat%40client.example"],
+     b"confirm=pat%40client.example", b"said=", b"hours=24", b"rule=unexpected-cc", b"why="],
 )  # fmt: skip
 def posted(data: bytes) -> None:
     """The first byte says which verb; the rest is the form."""
     which, form = (data[:1] or b"\0")[0], data[1:]
     (house, client), (number, link) = _house(), _mail()
-    verb = ("stop", "send", "drop", "cancel")[which % 4]
+    verb = _VERBS[which % len(_VERBS)]
 
     async def tried() -> httpx.Response:
         path = httpx.URL(link).path

@@ -20,8 +20,8 @@ def explain(data: bytes) -> None:
     text, _, found = data.decode(errors="ignore").partition("\n")
     match = Match(found, evidence=(("subject", found),))
     values = {"matched": found, "where": "subject", "reason": found, "sender": _FACTS.sender}
-    values |= {name: template.fill(f"{{{name}}}", match, _FACTS) for name in ("recipients", "external_domains")}
-    assert template.fill(text, match, _FACTS) == _filled(text, values)
+    values |= {name: template.filled(f"{{{name}}}", match, _FACTS) for name in ("recipients", "external_domains")}
+    assert template.filled(text, match, _FACTS) == _filled(text, values)
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:

@@ -17,6 +17,7 @@ from mailguard.testing import eventually
 from tests.installed import Installed, install
 from tests.store.making import NOW, body, claim, mail, settle
 from tests.torture.fault import Trial, fault
+from tests.torture.served import start
 from tests.torture.shim import journal, library
 
 CALLS = ("sync:mail.db-wal", "write:mail.db-wal", "write:mail.db", "sync:mail.db")
@@ -26,7 +27,7 @@ CALLS = ("sync:mail.db-wal", "write:mail.db-wal", "write:mail.db", "sync:mail.db
     "I/O error: a write or fsync of log or database fails under the running service",
     "no 250 after it, exit code 1, the file kept, the fsync not repeated, all is there at the next start",
     short=1,
-    full=24,
+    full=16,
     at_the_dot=True,  # the outcome of what was on the wire could not be written
     needs=("cc",),
     seconds=120,
@@ -43,7 +44,7 @@ async def io_error(trial: Trial) -> None:
         touched = {(s.op, s.name) for s in steps[failed + 1 :] if s.name in ("mail.db", "mail.db-wal") and s.op != "O"}
         assert not touched, "after the failure the file is left alone"
         _move(made)
-        await asyncio.to_thread(made.start)
+        await start(made)
         await eventually(lambda: acknowledged <= {str(m.message["Message-ID"]) for m in sink.caught}, within=30)
         arrived = Counter(str(m.message["Message-ID"]) for m in sink.caught if not m.is_notice)
         trial.accepted, trial.lost = len(acknowledged), len(acknowledged - arrived.keys())
@@ -72,7 +73,7 @@ async def _until_it_breaks(trial: Trial, made: Installed, call: str) -> set[str]
     assert process is not None
     acknowledged: set[str] = set()
     told: set[int] = set()
-    clients = [asyncio.create_task(_client(made.ports["plain"], n, acknowledged, told)) for n in range(4)]
+    clients = [asyncio.create_task(client(made.ports["plain"], n, acknowledged, told)) for n in range(4)]
     await asyncio.sleep(trial.dice.uniform(0.1, 0.4))
     armed.write_text(str(trial.dice.randint(1, 30) if call.endswith("wal") else 1))
     assert await asyncio.to_thread(process.wait, 60) == 1
@@ -82,7 +83,7 @@ async def _until_it_breaks(trial: Trial, made: Installed, call: str) -> set[str]
     return acknowledged
 
 
-async def _client(port: int, number: int, acknowledged: set[str], told: set[int]) -> None:
+async def client(port: int, number: int, acknowledged: set[str], told: set[int]) -> None:
     """Large and small mail, one after the other, until nobody answers. What is refused is refused with a 4xx."""
     for count in range(100_000):
         name = f"<{number}.{count}@corp.example>"

@@ -152,7 +152,7 @@ COMMANDS = [
 LINE_ENDS = [b"\r\n"] * 12 + [b"\n", b"\r", b"\0\r\n", b"\r\r\n", b""]
 
 
-@fault("random garbage dialogues", "an answer or the end; no 500 for a mail, nothing invented", short=60, full=3000)
+@fault("random garbage dialogues", "an answer or the end; no 500 for a mail, nothing invented", short=60, full=2000)
 async def garbage(trial: Trial) -> None:
     dice = trial.dice
     words = [dice.choice(COMMANDS) if dice.random() < 0.9 else dice.randbytes(dice.randrange(200)) for _ in range(60)]

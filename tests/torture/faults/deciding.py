@@ -1,27 +1,24 @@
 """Slow deciding, impatient clients, mail that kills its courier, and the order of a conversation."""
 
 import asyncio
-import socket
 import sqlite3
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, closing
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from mailguard.demo.world import OutsideWorld
 from mailguard.records import Actor
 from mailguard.store.base import Filter
 from mailguard.testing import eventually
-from tests.flow.house import ANN, BOB, KIM, LEE, House, LeapingClock, letter, lived_in
+from tests.flow.house import ANN, BOB, KIM, LEE, House, letter, lived_in
 from tests.flow.test_decide import PASS, Gate
-from tests.installed import ROOT, Installed, install
+from tests.installed import Installed
 from tests.torture.fault import Trial, fault
+from tests.torture.served import database, end, installation, launch, lives, start
 
 RESENDS = 6
 CULPRIT, GOOD = "culprit@corp.example", 12
@@ -119,13 +116,13 @@ async def slow_rules(trial: Trial) -> None:
     async with opened(trial, PASS) as house:
         intake = house.service.intake
         intake._settings = replace(intake._settings, decide=timedelta(milliseconds=1))
-        decided = intake._decided
+        decided = intake._judge._decided
 
         def slowly(*about: Any) -> Any:
             time.sleep(0.05)  # in a thread, as large mail is judged
             return decided(*about)
 
-        intake._decided = slowly  # type: ignore[method-assign, assignment]
+        intake._judge._decided = slowly  # type: ignore[method-assign, assignment]
         answer = await house.submit(letter(body="word\r\n" * trial.dice.randint(30_000, 90_000)))
         assert answer.text.startswith(f"2.0.0 held as {answer.queue_id}: undecided")
         await arrived_once(trial, house)
@@ -134,63 +131,31 @@ async def slow_rules(trial: Trial) -> None:
 # --- real processes -------------------------------------------------------------------------------------------
 
 
-class Doomed:
-    """The installed service, as a process that dies where `tests.torture.doomed` is told to."""
-
-    def __init__(self, folder: Path, world: OutsideWorld) -> None:
-        folder.mkdir()
-        self.made: Installed = install(folder, world.port)
-        self.port = self.made.ports["plain"]
-
-    async def start(self, where: str, whom: str) -> subprocess.Popen[bytes]:
-        """Ready, or dead already."""
-        with (self.made.folder / "log").open("ab") as log:
-            process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call, and starting takes no time
-                [sys.executable, "-m", "tests.torture.doomed", self.made.config, where, whom],
-                cwd=ROOT, stdout=log, stderr=log,
-            )  # fmt: skip
-        await eventually(lambda: process.poll() is not None or self._listens(), within=30)
-        return process
-
-    def set_aside(self) -> list[str]:
-        """Whose copies are held as poison."""
-        return self._ask(
-            "SELECT d.address FROM delivery d JOIN hold h ON h.mail = d.mail"
-            " WHERE h.kind = 'poison' AND d.state = 'held'"
-        )
-
-    def mails(self) -> int:
-        return len(self._ask("SELECT queue_id FROM mail WHERE kind = 'mail'"))
-
-    def _ask(self, question: str) -> list[Any]:
-        with closing(sqlite3.connect(f"file:{self.made.folder / 'mail.db'}?mode=ro", uri=True)) as db:
-            return [row[0] for row in db.execute(question)]
-
-    def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+def set_aside(site: Installed) -> list[str]:
+    """Whose copies are held as poison."""
+    return _look(
+        site,
+        "SELECT d.address FROM delivery d JOIN hold h ON h.mail = d.mail WHERE h.kind = 'poison' AND d.state = 'held'",
+    )
 
 
-@asynccontextmanager
-async def doomed(trial: Trial) -> AsyncIterator[tuple[Doomed, OutsideWorld]]:
-    world = OutsideWorld(LeapingClock())
-    await world.start()
-    try:
-        yield await asyncio.to_thread(Doomed, trial.folder / "service", world), world
-    finally:
-        await world.stop()
+def _look(site: Installed, question: str) -> list[Any]:
+    """In the store, whether or not anybody is there to be asked."""
+    with closing(sqlite3.connect(f"file:{database(site)}?mode=ro", uri=True)) as db:
+        return [row[0] for row in db.execute(question)]
 
 
-async def _finish(process: subprocess.Popen[bytes], done: Callable[[], bool]) -> bool:
+async def _finish(trial: Trial, site: Installed, done: Callable[[], bool]) -> bool:
     """Until it died (True) or `done`; a living one is ended."""
-
-    try:
-        await eventually(lambda: process.poll() is not None or done(), within=30)
-        return process.poll() is not None
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        await asyncio.to_thread(process.wait, 30)
+    process = site.process
+    assert process is not None
+    await eventually(lambda: process.poll() is not None or done(), within=30)
+    if process.poll() is None:
+        await end(site)
+        return False
+    site.process = None
+    trial.kills += 1
+    return True
 
 
 @fault(
@@ -204,14 +169,14 @@ async def poison(trial: Trial) -> None:
     good = [f"good{number}@corp.example" for number in range(GOOD)]
     missing = [*good, CULPRIT]
     trial.dice.shuffle(missing)
-    async with doomed(trial) as (service, world):
+    async with installation(trial) as (site, world):
         for _ in range(12):
-            process = await service.start("carry", CULPRIT)
-            missing = await _send(service.port, missing)
-            if not await _finish(process, lambda: _all_here(world, good) and service.set_aside() == [CULPRIT]):
+            await launch(site, TORTURE_DOOM=CULPRIT)
+            if await lives(site):
+                missing = await _send(site.ports["plain"], missing)
+            if not await _finish(trial, site, lambda: _all_here(world, good) and set_aside(site) == [CULPRIT]):
                 break
-            trial.kills += 1
-        assert service.set_aside() == [CULPRIT]
+        assert set_aside(site) == [CULPRIT]
         assert trial.kills >= 3
     arrived = Counter(r for mail in world.caught for r in mail.recipients if not mail.is_notice)
     trial.accepted = GOOD + 1
@@ -242,20 +207,22 @@ def _all_here(world: OutsideWorld, people: list[str]) -> bool:
 @fault("kill -9 after the commit and before the 250; the client sends again", "the first queue id, one mail", full=20)
 async def unanswered(trial: Trial) -> None:
     raw = letter(to=BOB)
-    async with doomed(trial) as (service, world):
-        process = await service.start("answer", BOB)
-        reader, writer = await up_to_the_dot(service.port, raw, BOB)
+    async with installation(trial) as (site, world):
+        await start(site, MAILGUARD_FAILPOINTS="intake.stored=kill@1")
+        port = site.ports["plain"]
+        reader, writer = await up_to_the_dot(port, raw, BOB)
         assert await reader.read() == b"", "it was answered"
         writer.close()
-        await asyncio.to_thread(process.wait, 30)
-        trial.kills, trial.accepted = 1, 1
-        process = await service.start("never", BOB)
+        assert await _finish(trial, site, lambda: False)
+        trial.accepted = 1
+        await start(site)
         for _ in range(trial.dice.randint(1, 3)):
-            reader, writer = await up_to_the_dot(service.port, raw, BOB)
+            reader, writer = await up_to_the_dot(port, raw, BOB)
             assert (await reader.readline()).startswith(b"250 2.0.0 queued as ")
             writer.transport.abort()
-        await _finish(process, lambda: _all_here(world, [BOB]))
-        assert service.mails() == 1, "a resend was put as a second mail"
+        assert not await _finish(trial, site, lambda: _all_here(world, [BOB]))
+        mails = _look(site, "SELECT queue_id FROM mail WHERE kind = 'mail'")
+        assert len(mails) == 1, "a resend was put as a second mail"
     copies = len(world.caught)
     trial.lost, trial.duplicated = int(copies == 0), max(0, copies - 1)
 

@@ -5,6 +5,8 @@ import hashlib
 from collections.abc import Iterable
 from unittest import mock
 
+import aiosmtplib
+
 from mailguard.demo.world import OutsideWorld
 from mailguard.errors import StoreFull
 from mailguard.records import Claim, State
@@ -12,10 +14,14 @@ from mailguard.store.base import Filter
 from mailguard.store.sqlite import SqliteStore
 from mailguard.testing import FakeClock
 from tests.flow.house import BOB, DELAY, House, LeapingClock, build, letter
+from tests.installed import Installed
 from tests.store.making import NO, body, claim, later, mail, settle
 from tests.torture.fault import Trial, fault
+from tests.torture.served import OUTSIDE, account, act, arrivals, emptied, end, events, installation, kill, rows
+from tests.torture.shim import library
 from tests.torture.small_disk import fill, small_disk
 
+TAKEN, FULL = "250", "452 4.3.1"
 WAYS = ("insert", "log", "checkpoint", "restart")
 
 
@@ -146,3 +152,70 @@ async def _service(trial: Trial, house: House) -> None:
 
 async def _states(house: House, waiting: Iterable[str]) -> list[str]:
     return [state for queue_id in waiting for state in (await house.states(queue_id)).values()]
+
+
+@fault(
+    "the quota of the file system is used up (EDQUOT) under a running service, also over a restart or kill -9",
+    "as a full disk: 452 4.3.1; what was accepted leaves; mail is taken again when there is more",
+    short=1,
+    full=16,
+    needs=("cc",),
+    seconds=120,
+)
+async def quota(trial: Trial) -> None:
+    async with installation(trial) as (site, sink):
+        disk, allowed = site.folder / "disk", trial.folder / "quota"
+        disk.mkdir()
+        site.config.write_text(site.config.read_text().replace("sqlite:mail.db", "sqlite:disk/mail.db"))
+        total = trial.dice.randint(34, 80 if trial.number % 4 == 3 else 50) << 20  # of them 32 are kept aside
+        allowed.write_text(str(total))
+        watched = {"LD_PRELOAD": library(), "SHIM_FOLDER": str(disk), "SHIM_QUOTA": str(allowed)}
+        await asyncio.to_thread(site.start, **watched)
+        kept = await _until_refused(trial, site)
+        used = sum(path.stat().st_size for path in disk.iterdir())
+        allowed.write_text(str(used))  # another program of the same user takes the rest
+        if trial.number // 4 % 2:
+            await (kill(trial, site) if trial.number // 8 % 2 else end(site))
+            await asyncio.to_thread(site.start, **watched)
+        await act(site, "send", [row["queue_id"] for row in await rows(site)])
+        await emptied(site)
+        if trial.number % 2:
+            assert await _submit(site, "<more@corp.example>", 30 << 20) == FULL
+        allowed.write_text(str(total * 2))
+        await asyncio.sleep(10.1 if trial.number % 2 else 0)  # so often it looks whether there is room
+        kept["<after@corp.example>"] = 3 << 20
+        assert await _submit(site, "<after@corp.example>", 3 << 20) == TAKEN
+        await act(site, "send", [row["queue_id"] for row in await rows(site)])
+        await emptied(site)
+        account(trial, kept.keys(), arrivals(sink))
+        arrived = {str(mail.message["Message-ID"]): len(mail.raw) for mail in sink.caught if not mail.is_notice}
+        assert all(arrived[name] > size for name, size in kept.items()), "not all of it"
+        assert not events(site, "service.failure")
+        assert await end(site) == 0
+
+
+async def _until_refused(trial: Trial, site: Installed) -> dict[str, int]:
+    """Small mails, or large ones that make the log grow, until there is no room: what was taken, and its size."""
+    kept: dict[str, int] = {}
+    most = (400_000, 3_000, 60_000, 30 << 20)[trial.number % 4]
+    if most == 3_000:  # or it would take minutes
+        while await _submit(site, name := f"<large{len(kept)}@corp.example>", 1 << 20) == TAKEN:
+            kept[name] = 1 << 20
+    while True:
+        name, size = f"<q{len(kept)}@corp.example>", trial.dice.randint(1, most)
+        if (said := await _submit(site, name, size)) != TAKEN:
+            assert said == FULL, said
+            return kept
+        kept[name] = size
+
+
+async def _submit(site: Installed, name: str, size: int) -> str:
+    """The answer to a mail of at least so many bytes, without its words."""
+    text = ("x" * 78 + "\r\n") * (size // 80 + 1)
+    raw = letter(to=OUTSIDE, Message_ID=name, body=text)
+    try:
+        async with aiosmtplib.SMTP(hostname="127.0.0.1", port=site.ports["plain"], start_tls=False) as client:
+            await client.sendmail("ann@corp.example", [OUTSIDE], raw)
+    except aiosmtplib.SMTPResponseException as error:
+        return f"{error.code} {error.message[:5]}"
+    return TAKEN

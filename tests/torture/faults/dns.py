@@ -64,7 +64,7 @@ async def _run(trial: Trial, zone: Zone, expected: State, *, loops: bool = True,
     names.zone = dict(zone)
     hop = BadHop(*OFFERS)
     await hop.start()
-    await hop.stop()  # only its port is wanted already
+    await hop.refuse()  # only its port is wanted already
     dns: dict[str, Any] = {"resolver": names.resolver(0.5), "mx_port": hop.port, "loops_allowed": loops}
     async with scene(
         trial, hop, next_hop={"mx": True, "tls": "none"}, config={"smtp": {"hostname": _MYSELF}}, **dns

@@ -11,6 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from mailguard.store.base import Store
+from mailguard.store.sqlite import SqliteStore
+from mailguard.testing import FakeClock
 from tests.fuzz import targets
 from tests.fuzz.target import TARGETS, Target
 from tests.fuzz.test_model_queue import live
@@ -18,7 +21,7 @@ from tests.torture.fault import Trial, Work, fault
 
 ROOT = Path(__file__).parents[3]
 SECONDS = 20  # that coverage leads in one run
-FULL = 4  # runs of a subject
+FULL = 3  # runs of a subject: `make fuzz` is for more
 CHANCES = 150  # inputs, in a run without coverage
 
 targets.load()
@@ -71,6 +74,10 @@ for _name, _one in TARGETS.items():
     fault(f"any bytes: {_name}", _one.promise, short=1, full=FULL, seconds=SECONDS + 100)(_subject(_one))
 
 
+def _sqlite(folder: Path, clock: FakeClock) -> Callable[[], Store]:
+    return lambda: SqliteStore(folder / "mail.db", clock=clock)
+
+
 @fault(
     "a queue's random life, against a model of it",
     "every state, hold and instant is what the model says; nothing is lost, nothing final is left",
@@ -80,6 +87,6 @@ for _name, _one in TARGETS.items():
 )
 async def queue(trial: Trial) -> None:
     lives: Callable[[], None] = lambda: live(  # noqa: E731
-        "sqlite", lives=10 if trial.number == 0 else 60, number=trial.dice.randrange(1 << 30)
+        _sqlite, lives=10 if trial.number == 0 else 60, number=trial.dice.randrange(1 << 30)
     )
     await asyncio.to_thread(lives)

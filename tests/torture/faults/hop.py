@@ -41,12 +41,11 @@ async def answers(trial: Trial) -> None:
 @fault("refuses the connection", ONCE, short=1, full=10)
 async def refuses(trial: Trial) -> None:
     async with scene(trial, _hop(trial)) as at:
-        port = at.hop.port
-        await at.hop.stop()
+        await at.hop.refuse()
         await at.send()
         await at.house.quiet()
         assert set(await at.states()) == {State.QUEUED}
-        await at.hop.start(port=port)
+        await at.hop.start()
         await at.mended()
         await at.check()
 
@@ -114,7 +113,7 @@ async def slow_reading(trial: Trial) -> None:
         await at.send(KIM, raw=raw)
         await settled(at.house)
         await at.mended()
-        await at.check()
+        await at.check(ambiguous=None)  # all of it may be in the buffers of the two kernels before it is left
 
 
 @fault("answers each of five recipients differently, then is gone", "each has its own end; only the rest is retried",
@@ -174,7 +173,7 @@ async def nasty(trial: Trial) -> None:
 
 _FLOODS = [(verb, piece) for piece in (b"2", b"250-again\r\n", b"220 again\r\n")
            for verb in ("BANNER", "EHLO", "MAIL", "DATA")]  # fmt: skip
-_MOST_GROWTH = 24  # MB
+MOST_GROWTH = 24  # MB
 
 
 @fault("answers with a gigabyte, in one line or in many", "left at once; memory stays (growth in the note)",
@@ -183,18 +182,18 @@ async def floods(trial: Trial) -> None:
     verb, piece = _FLOODS[(trial.number * 5) % len(_FLOODS)]
     async with scene(trial, _hop(trial)) as at:
         at.hop.tricks[verb] = flood(piece, 1 << 30)
-        _memory()
-        before = _memory()
+        peak_memory()
+        before = peak_memory()
         await at.send()
         await settled(at.house)
-        growth = _memory() - before
+        growth = peak_memory() - before
         trial.note = f"peak memory + {growth:.0f} MB"
-        assert growth < _MOST_GROWTH
+        assert growth < MOST_GROWTH
         await at.mended()
         await at.check()
 
 
-def _memory() -> float:
+def peak_memory() -> float:
     """Peak memory of this process in MB since the last call."""
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
     Path("/proc/self/clear_refs").write_text("5")

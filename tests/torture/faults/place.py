@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,11 +12,16 @@ from mailguard.demo.world import OutsideWorld
 from mailguard.errors import StoreBroken, TemporaryFailure
 from mailguard.records import State
 from mailguard.store.sqlite import SqliteStore
+from mailguard.testing import eventually
 from tests.flow.house import BOB, DELAY, KIM, House, LeapingClock, build, letter
-from tests.installed import COMMAND, install
+from tests.installed import Installed, install
 from tests.store.making import NOW, mail
+from tests.torture import served
 from tests.torture.fault import Trial, fault
-from tests.torture.small_disk import remount, small_disk
+from tests.torture.faults.broken import client
+from tests.torture.served import account, arrivals, emptied, end, installation, tell
+from tests.torture.shim import library
+from tests.torture.small_disk import failing_disk, remount, small_disk
 
 
 @contextmanager
@@ -44,30 +49,89 @@ async def start(trial: Trial) -> None:
         path = folder / "mail.db"
         text = made.config.read_text().replace("store: sqlite:mail.db", f"store: sqlite://{path}")
         made.config.write_text(text.replace(f"{path}", f"{folder}/nowhere/mail.db"))
-        assert "does not exist: create it" in await _refused(made.config)
+        assert "does not exist: create it" in await _refused(made)
         made.config.write_text(text)
         store = SqliteStore(path)
         await store.open()
         await store.put(mail(), NOW)
-        assert "is in use by process" in await _refused(made.config)
+        assert "is in use by process" in await _refused(made)
         await store.close()
         before = await asyncio.to_thread(path.read_bytes)
         remount(folder, "ro")
-        assert "writ" in await _refused(made.config)
+        assert "its file system is read-only" in await _refused(made)
         remount(folder, "rw")
         with foreign_lock(path):
-            assert "in use by another program" in await _refused(made.config)
+            assert "in use by another program" in await _refused(made)
         assert await asyncio.to_thread(path.read_bytes) == before
 
 
-async def _refused(config: Path) -> str:
-    command = (str(COMMAND), "--config", str(config), "serve")
-    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
-    async with asyncio.timeout(30):
-        _, said = await process.communicate()
-    assert process.returncode == 78, said
-    assert b"Traceback" not in said, said
-    return said.decode()
+async def _refused(site: Installed, **environ: str) -> str:
+    if environ:  # the shim is loaded together with a program
+        await asyncio.to_thread(site.launch, **environ)
+    else:
+        await served.launch(site)
+    assert site.process is not None
+    code = await asyncio.to_thread(site.process.wait, 30)
+    site.process = None
+    said = site.logs[-1].read_text()
+    assert code == 78, said
+    assert "Traceback" not in said, said
+    return said
+
+
+_READ_ONLY = "451 or 421, exit code 1, nothing deleted; 78 until it can write; then all is there and leaves"
+# What was on the wire comes twice: its outcome could not be written down.
+
+
+@fault("while it runs: nothing can be written any more (EROFS)", _READ_ONLY, full=20, needs=("cc",), seconds=120,
+       at_the_dot=True)  # fmt: skip
+async def read_only(trial: Trial) -> None:
+    async with installation(trial) as (site, sink):
+        disk, now = site.folder / "disk", trial.folder / "readonly"
+        disk.mkdir()
+        watched = {"LD_PRELOAD": library(), "SHIM_FOLDER": str(disk), "SHIM_READONLY": str(now)}
+        await _until_it_ends(trial, site, sink, watched, now.touch, now.unlink)
+
+
+@fault("while it runs: the kernel meets an error on its ext4 and makes it read-only", _READ_ONLY, short=0, full=10,
+       needs=("loop",), seconds=120, at_the_dot=True)  # fmt: skip
+async def remounted(trial: Trial) -> None:
+    async with installation(trial) as (site, sink):
+        with failing_disk(site.folder / "disk") as disk:
+            await _until_it_ends(trial, site, sink, {}, disk.fail, disk.mend)
+
+
+async def _until_it_ends(
+    trial: Trial,
+    site: Installed,
+    sink: OutsideWorld,
+    environ: dict[str, str],
+    fail: Callable[[], None],
+    mend: Callable[[], None],
+) -> None:
+    site.config.write_text(site.config.read_text().replace("sqlite:mail.db", "sqlite:disk/mail.db"))
+    await asyncio.to_thread(site.start, **environ)
+    acknowledged: set[str] = set()
+    told: set[int] = set()
+    clients = [asyncio.create_task(client(site.ports["plain"], n, acknowledged, told)) for n in range(4)]
+    enough = trial.dice.randint(1, 8)
+    await eventually(lambda: len(acknowledged) >= enough, within=30)
+    before = {path.name for path in (site.folder / "disk").iterdir()}
+    await asyncio.to_thread(fail)
+    assert site.process is not None
+    assert await asyncio.to_thread(site.process.wait, 40) == 1
+    site.process = None
+    await asyncio.gather(*clients)
+    assert told <= {421, 451}, told
+    assert before == {path.name for path in (site.folder / "disk").iterdir()}
+    assert "its file system is read-only" in await _refused(site, **environ)
+    await asyncio.to_thread(mend)
+    await served.start(site)
+    await eventually(lambda: acknowledged <= arrivals(sink).keys(), within=30)
+    await emptied(site)
+    account(trial, acknowledged, arrivals(sink))
+    assert not (await tell(site, "health"))["paused"]
+    assert await end(site) == 0
 
 
 @fault(
@@ -92,6 +156,7 @@ async def running(trial: Trial) -> None:
 
 
 async def _locked(trial: Trial, house: House, waiting: list[str]) -> None:
+    assert isinstance(house.service.store, SqliteStore)
     writer = house.service.store._writer
     assert writer is not None
     writer._db.execute("PRAGMA busy_timeout = 200")  # else five seconds
@@ -113,8 +178,12 @@ async def _flipped(trial: Trial, house: House, waiting: list[str]) -> None:
     await house.restart()  # the log is in the database now, and no page is in a cache
     size = path.stat().st_size
     await asyncio.to_thread(_flip, path, trial.dice)
-    with contextlib.suppress(StoreBroken, TemporaryFailure, AssertionError):  # broken, so never quiet
-        await house.wait(minutes=6)
+    leaving = asyncio.create_task(house.wait(minutes=6))
+    await eventually(lambda: leaving.done() or house.service.failed, within=20)
+    await eventually(lambda: not house.service.scheduler._tasks)  # broken, so never quiet
+    leaving.cancel()
+    with contextlib.suppress(StoreBroken, TemporaryFailure, AssertionError, asyncio.CancelledError):
+        await leaving
     for caught in house.arrived(KIM):
         assert _text(caught.raw) in originals, "damaged mail was sent"
     trial.accepted = len(waiting)

@@ -13,26 +13,24 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from signal import SIGKILL
 from typing import Any, TypeVar
 
 import trustme
 
-from mailguard.admin import client as admin
-from mailguard.admin.client import Unreachable
-from mailguard.clock import SystemClock
 from mailguard.demo.world import OutsideWorld
 from mailguard.records import State
 from mailguard.smtpd.users import hash_password
 from mailguard.testing import eventually
 from tests.flow.house import ANN, KIM, POSTMASTER, House, letter, lived_in
-from tests.installed import PASSWORD, Installed, install
+from tests.installed import PASSWORD, Installed
 from tests.torture.fault import Trial, fault
+from tests.torture.served import command, installation, kill, rows, start, tell
 from tests.unit.smtpd.conftest import write_certificate
 
 WAIT = "version: 1\nrules:\n  - {id: wait, when: {recipients: {any: external}}, then: [{delay: %s}]}\n"
 SICK = "  - {id: sick, when: {words: {any: [quote], in: [subject]}}, then: [{delay: 1m}]}\n"
 CONNECTIONS = 20
+DELAY = 1  # seconds that mail waits where the clock is the real one
 
 
 # --- in this process ----------------------------------------------------------------------------------------------
@@ -175,10 +173,10 @@ async def _everybody(house: House, each: int) -> int:
     return sum(await together([partial(one, number) for number in range(CONNECTIONS)]))
 
 
-# --- the real process, killed -------------------------------------------------------------------------------------
+# --- a real process, killed ---------------------------------------------------------------------------------------
 @dataclass
 class Site:
-    """The installed command with a short delay, a sink, and a client that goes on sending until it is told not to."""
+    """An installation with a short delay, a sink, and a client that goes on sending until it is told not to."""
 
     trial: Trial
     installed: Installed
@@ -187,20 +185,13 @@ class Site:
     enough: bool = False
 
     async def start(self) -> None:
-        await asyncio.to_thread(self.installed.start)
+        await start(self.installed)
 
     async def kill(self) -> None:
-        await asyncio.to_thread(self.installed.end, SIGKILL)
-        self.trial.kills += 1
-
-    async def command(self, *arguments: str) -> str:
-        return await asyncio.to_thread(self.installed.command, *arguments, code=None)
+        await kill(self.trial, self.installed)
 
     async def rows(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = await asyncio.to_thread(
-            admin.ask, self.installed.folder / "admin.sock", "list", limit=100_000
-        )
-        return found
+        return await rows(self.installed, "")
 
     async def load(self) -> None:
         """Send until told to stop, or until the service is gone or shuts ann out."""
@@ -224,7 +215,7 @@ class Site:
         await eventually(lambda: len(self.acknowledged) > 5 or sending.done(), within=20)
         changing = asyncio.ensure_future(change())
         if dice.random() < 0.75:
-            await asyncio.sleep(dice.uniform(0.0, 0.8))
+            await asyncio.sleep(dice.uniform(0.0, 0.3))  # a fork that reads the configuration and asks the service
             await self.kill()
             await changing
             await self.start()
@@ -232,9 +223,9 @@ class Site:
         self.enough = True
         await sending
 
-    async def settle(self, seconds: float) -> None:
-        """Nothing is queued or on its way any more, after at least so long."""
-        await asyncio.sleep(seconds)
+    async def settle(self) -> None:
+        """Whatever was to leave by itself has had its time; nothing is queued or on its way any more."""
+        await asyncio.sleep(DELAY + 0.3)
 
         async def still() -> bool:
             moving = ("queued", "sending")
@@ -254,24 +245,14 @@ class Site:
 
 @asynccontextmanager
 async def site(trial: Trial, delay: str) -> AsyncIterator[Site]:
-    sink = OutsideWorld(SystemClock())
-    await sink.start()
-    installed = await asyncio.to_thread(install, trial.folder, sink.port)
-    for shipped in (trial.folder / "rules").glob("*.yaml"):
-        shipped.unlink()
-    (trial.folder / "rules" / "wait.yaml").write_text(WAIT % delay, "utf-8")
-    config = installed.config.read_text("utf-8")
-    quota = "  quota: {mails: 100000/h, recipients: 100000/h}\n"
-    installed.config.write_text(config.replace("next_hop:", quota + "next_hop:"), "utf-8")
-    made = Site(trial, installed, sink)
-    try:
+    async with installation(trial, WAIT % delay) as (installed, sink):
+        config = installed.config.read_text("utf-8")
+        quota = "  quota: {mails: 100000/h, recipients: 100000/h}\n"
+        installed.config.write_text(config.replace("next_hop:", quota + "next_hop:"), "utf-8")
+        made = Site(trial, installed, sink)
         await made.start()
         yield made
         await made.account()
-    finally:
-        if installed.process is not None:
-            await asyncio.to_thread(installed.end, SIGKILL)
-        await sink.stop()
 
 
 def _states(rows: list[dict[str, Any]]) -> dict[str, str]:
@@ -290,10 +271,10 @@ def _stopped(before: dict[str, str], after: dict[str, str]) -> None:
     at_the_dot=True, seconds=120,
 )  # fmt: skip
 async def disabled(trial: Trial) -> None:
-    async with site(trial, "2s") as there:
-        await there.killed_while(lambda: there.command("user", "disable", "ann"), trial.dice)
+    async with site(trial, f"{DELAY}s") as there:
+        await there.killed_while(lambda: command(there.installed, "user", "disable", "ann", code=None), trial.dice)
         before = _states(await there.rows())
-        await there.settle(2.5)
+        await there.settle()
         _stopped(before, _states(await there.rows()))
         try:
             await asyncio.to_thread(lambda: client(there.installed.ports["implicit"]).quit())
@@ -307,7 +288,7 @@ async def disabled(trial: Trial) -> None:
     at_the_dot=True, seconds=120,
 )  # fmt: skip
 async def ordered(trial: Trial) -> None:
-    async with site(trial, "2s") as there:
+    async with site(trial, f"{DELAY}s") as there:
         given = datetime.now(UTC)
 
         async def order() -> str:
@@ -316,13 +297,13 @@ async def ordered(trial: Trial) -> None:
             orders = [{"address": KIM, "reason": "legal hold", "approver": "lex@corp.example"}]
             people.write_text(json.dumps({"version": 1, "no_contact": orders}), "utf-8")
             given = datetime.now(UTC)
-            return await there.command("reload")
+            return await command(there.installed, "reload", code=None)
 
         await there.killed_while(order, trial.dice)
         before = _states([row for row in await there.rows() if datetime.fromisoformat(row["created_at"]) < given])
         held = {one for one, state in before.items() if state == "held"}
-        await there.command("reload")
-        await there.settle(2.5)
+        await command(there.installed, "reload")
+        await there.settle()
         rows = await there.rows()
         _stopped(before, _states(rows))
         approvers = {tuple(row["hold"]["until"]) for row in rows if row["queue_id"] in held}
@@ -335,11 +316,11 @@ async def ordered(trial: Trial) -> None:
 )  # fmt: skip
 async def bypassed(trial: Trial) -> None:
     async with site(trial, "10m") as there:
-        span = trial.dice.uniform(2.0, 5.0)
-        answer = await there.command("bypass", "--for", f"{span:.0f}s", "--reason", "a drill", "--json")
-        until = datetime.fromisoformat(json.loads(answer)["until"])
+        span = trial.dice.randint(1, 3)
+        answer = await tell(there.installed, "bypass", span=f"{span}s", reason="a drill")
+        until = datetime.fromisoformat(answer["bypass"]["until"])
         sending = asyncio.create_task(there.load())
-        await asyncio.sleep(trial.dice.uniform(0.3, span))
+        await asyncio.sleep(trial.dice.uniform(0.1, span))
         await there.kill()
         await sending
         await there.start()
@@ -360,10 +341,7 @@ async def bypassed(trial: Trial) -> None:
 
 
 async def _no_bypass(there: Site) -> bool:
-    try:
-        return bool(json.loads(await there.command("bypass", "--json")) == {})
-    except (Unreachable, ValueError):
-        return False
+    return (await tell(there.installed, "bypass"))["bypass"] is None
 
 
 def _one_more(there: Site) -> None:

@@ -42,7 +42,7 @@ class Told:
     "the power goes; unsynced writes are lost, torn or reordered",
     "what was acknowledged is there, whole; what was sent is not sent again",
     short=2,
-    full=100,
+    full=60,
     needs=("cc",),
 )
 async def power(trial: Trial) -> None:

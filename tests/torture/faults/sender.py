@@ -144,7 +144,7 @@ def shown(raw: bytes) -> set[str]:
     found: set[str] = set()
     for policy in (email.policy.default, email.policy.compat32):
         message = email.message_from_bytes(raw, policy=policy)
-        with contextlib.suppress(AttributeError, IndexError):  # it has bugs of its own on such headers
+        with contextlib.suppress(AttributeError, IndexError, TypeError):  # it has bugs of its own on such headers
             texts = [str(value) for name in ("from", "sender", "resent-from") for value in message.get_all(name, [])]
             for label, where in email.utils.getaddresses(texts):
                 found |= {where.lower(), label.lower().strip("<>\"' .")}

@@ -1,15 +1,19 @@
 """STARTTLS that is refused, broken, untrusted or attacked: nothing and no password ever goes in the clear."""
 
+import asyncio
 import ssl
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import trustme
 
 from mailguard.records import State
-from tests.torture.badhop import BadHop, Trick, fin, rst, says, silent
+from mailguard.testing import eventually
+from tests.torture.badhop import BadHop, Trick, drip, fin, flood, rst, says, silent
 from tests.torture.fault import Trial, fault
-from tests.torture.scene import OFFERS, Scene, scene
+from tests.torture.faults.hop import MOST_GROWTH, peak_memory
+from tests.torture.scene import OFFERS, Scene, scene, settled
 
 _EARLIER = datetime(2001, 1, 1, tzinfo=UTC)
 _INJECTED = b"220 go ahead\r\n250-evil.example\r\n250-AUTH LOGIN\r\n250 PIPELINING\r\n"
@@ -82,5 +86,95 @@ async def injected(trial: Trial) -> None:
         await at.house.quiet()
         assert not [line for line in hop.commands if line.startswith("AUTH LOGIN")], "the injected offer was believed"
         hop.reused = 0  # inside TLS it is another connection
+        await at.mended()
+        await at.check()
+
+
+# --- who never ends ---
+
+_RECORD = b"\x16\x03\x03\x40\x00" + bytes(1 << 14)  # as long as one may be; a client ignores HelloRequests for ever
+_GO = b"220 go ahead\r\n"
+
+
+def _after(text: bytes, trick: Trick) -> Trick:
+    """The trick, once these bytes were answered: after `_GO`, with a ClientHello."""
+
+    async def both(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(text)
+        await reader.read(1 << 16)
+        await trick(reader, writer)
+
+    return both
+
+
+async def _challenges(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Whatever is answered, it asks again."""
+    writer.write(b"334 VXNlcm5hbWU6\r\n")
+    while await reader.readline():
+        writer.write(b"334 UGFzc3dvcmQ6\r\n")
+
+
+def _then(hop: BadHop, verb: str, trick: Trick) -> Trick:
+    """Lets TLS begin, and plays the trick inside it."""
+
+    async def go(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hop.tricks[verb] = trick
+        writer.write(_GO)
+
+    return go
+
+
+_ENDLESS: list[tuple[str, Trick]] = [
+    ("AUTH", flood(b"334 VXNlcm5hbWU6\r\n", 1 << 30)),
+    ("STARTTLS", flood(b"220-go on\r\n", 1 << 30)),
+    ("STARTTLS", _after(_GO, flood(_RECORD, 1 << 30))),
+    ("AUTH", flood(b"235-go on\r\n", 1 << 30)),
+    ("STARTTLS", _after(_GO, silent)),
+    ("AUTH", flood(b"2", 1 << 30)),
+    ("STARTTLS", flood(b"2", 1 << 30)),
+    ("AUTH", flood(b"235 2.7.0 welcome\r\n", 1 << 30)),
+    ("STARTTLS", _after(_GO, drip(_RECORD, 0.01))),
+    ("AUTH", drip(b"334-go on\r\n", 0.01)),
+    ("STARTTLS", _after(_GO, flood(b"\x15\x03\x03\x00\x02\x01\x5a", 1 << 30))),  # warnings
+    ("INSIDE", flood(b"250-again\r\n", 1 << 30)),
+    ("STARTTLS", _after(_GO, flood(b"\x17\x03\x03\x00\x00", 1 << 30))),  # empty records
+    ("INSIDE", drip(b"250-again\r\n", 0.01)),
+    ("AUTH", _challenges),
+    ("IMPLICIT", silent),
+    ("IMPLICIT", flood(_RECORD, 1 << 30)),
+    ("IMPLICIT", drip(_RECORD, 0.01)),
+]  # fmt: skip
+
+
+@fault("a gigabyte, or no end, at STARTTLS, in the TLS handshake, at the EHLO inside and at AUTH",
+       "left in bounded time and memory; arrives once, later (growth in the note)",
+       short=1, full=2 * len(_ENDLESS))  # fmt: skip
+async def endless(trial: Trial) -> None:
+    verb, trick = _ENDLESS[trial.number % len(_ENDLESS)]
+    login = ("AUTH PLAIN", "AUTH LOGIN")[trial.number // len(_ENDLESS) % 2]
+    ours = trustme.CA()
+    hop = BadHop("STARTTLS", login, *OFFERS, tls=_context(ours.issue_cert("127.0.0.1")))
+    way = _way(trial, ours)
+    if verb == "INSIDE":
+        hop.tricks["STARTTLS"], hop.goes_on = _then(hop, "EHLO", trick), {"STARTTLS"}
+    elif verb == "IMPLICIT":
+        way["tls"], hop.tricks["BANNER"] = "implicit", _after(b"", trick)
+    else:
+        hop.tricks[verb] = trick
+    async with scene(trial, hop, next_hop=way) as at:
+        peak_memory()
+        before = peak_memory()
+        began = time.monotonic()
+        await at.send()
+        await settled(at.house)
+        await eventually(lambda: not hop.open, within=10)
+        took, growth = time.monotonic() - began, peak_memory() - before
+        trial.note = f"left within {took:.1f} s, peak memory + {growth:.0f} MB"
+        assert growth < MOST_GROWTH
+        if verb == "IMPLICIT":
+            await hop.refuse()
+            hop.implicit = True
+            await hop.start()
+        hop.offers = ["STARTTLS", "AUTH PLAIN", *OFFERS]  # LOGIN it can't do when it behaves
         await at.mended()
         await at.check()

@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Any
 
-from mailguard.courier import Timeouts
+from mailguard.courier.wire import Timeouts
 from mailguard.demo.site import free_port
 from mailguard.records import State
 from mailguard.testing import eventually

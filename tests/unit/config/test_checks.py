@@ -1,5 +1,8 @@
 """What no room can see alone, and files that are not as they must be."""
 
+import errno
+import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,9 @@ from mailguard import config
 from .conftest import Folder
 
 OPEN = "{bind: '0.0.0.0:25', tls: none, auth: none"
+LDAP = "{ldap: {url: 'ldaps://ldap.corp.example', base: 'dc=corp', "
+OIDC, ISSUER = "{oidc: {client_id: mailguard, ", "issuer: 'https://sso.corp.example', "
+CALENDAR = "{domains: [corp.example], calendar: {hours: 'Mon-Fri 08:00-18:00', "
 HOP = '{smarthost: "a.example:587", username: u, '
 
 
@@ -23,6 +29,15 @@ ERRORS = [
     ({"holds": "{fallback: p@else.example}"}, "MG404", "p@else.example is outside organization.domains"),
     ({"holds": "{fallback: Mailguard@corp.example}"}, "MG404", "is notices.sender too"),
     ({"holds": "{fallback: p@corp.example, expires: 0s}"}, "MG404", "holds.expires can't be nothing"),
+    ({"holds": "{fallback: p@corp.example, calendar: office}"}, "MG404", "office: nobody said when that is"),
+    ({"organization": CALENDAR + "holidays: none.ics}}"}, "MG101", "none.ics: there is no such file"),
+    ({"organization": CALENDAR + "holidays: rules}}"}, "MG101", "rules: this is a folder, not a file"),
+    ({"organization": CALENDAR + "holidays: good}}"}, "MG311", '"a" is not a day'),
+    ({"organization": CALENDAR + "holidays: [2026-12-25, 2026-12-25]}}"}, "MG311", "a holiday already"),
+    ({"organization": CALENDAR + "holidays: [Christmas]}}"}, "MG106", '"Christmas" is not a day'),
+    ({"organization": CALENDAR + "holidays: 3}}"}, "MG106", "holidays must be"),
+    ({"organization": "{domains: [corp.example], calendar: {hours: Mon-Fri}}"}, "MG106", "not a time of the week"),
+    ({"retention": "{decisions: 59m}"}, "MG404", "forgotten while its client may still send it again (1h)"),
     ({"smtp": listening(", networks: [0.0.0.0/0]")}, "MG404", "0.0.0.0/0 is the whole internet"),
     ({"smtp": listening(", networks: ['::/0']")}, "MG404", "::/0 is the whole internet"),
     ({"smtp": "{listeners: [{bind: '127.0.0.1:2525', tls: none, auth: required}]}"}, "MG106", "in cleartext"),
@@ -32,17 +47,36 @@ ERRORS = [
     ({"next_hop": '{smarthost: "localhost:2525", tls: none}'}, "MG404", "is mailguard itself"),
     ({"next_hop": '{mx: true, routes: {a.example: {smarthost: "127.0.0.1:2525"}}}'}, "MG404", "in circles"),
     ({"web": "{bind: '127.0.0.1:2525'}"}, "MG404", "web.bind and smtp.listeners.bind both listen on 127.0.0.1:2525"),
+    ({"web": "{codes: false}"}, "MG106", "nobody could sign in"),
+    ({"web": "{session: 1m}"}, "MG106", "session is between 5m and 30d"),
+    ({"web": "{passwords: true}"}, "MG404", "there are no logins"),
+    ({"web": OIDC + "issuer: 'http://sso.corp.example'}}"}, "MG106", "is no issuer"),
+    ({"web": OIDC + "issuer: 'https://u:p@sso.corp.example'}}"}, "MG106", "is no issuer"),
+    ({"web": OIDC + "issuer: 'https://sso.corp.example/?a=b'}}"}, "MG106", "is no issuer"),
+    ({"web": OIDC + ISSUER + "claim: upn}}"}, "MG106", "add verified: false"),
+    ({"web": OIDC + ISSUER + "scopes: [email]}}"}, "MG106", "scopes must name openid"),
+    ({"web": OIDC + ISSUER + "skew: 1h}}"}, "MG106", "set the clocks"),
+    ({"web": OIDC + ISSUER + "client_secret_file: none}}"}, "MG402", "cannot be used: no such file"),
+    ({"web": OIDC + ISSUER + "ca_file: ca.pem}}"}, "MG405", "ca.pem"),
+    ({"access": "{second_factor: [admin]}"}, "MG404", "nobody can sign in with a second factor"),
+    ({"access": "{admin: [{claim: admins}]}"}, "MG404", "no OpenID provider is asked"),
     ({"metrics": "{bind: '127.0.0.1:8025'}"}, "MG404", "metrics.bind and web.bind both listen"),
     ({"admin": "{socket: /run/" + "x" * 110 + "}"}, "MG404", "longer than 107 bytes"),
     ({"people": "people.yaml"}, "MG405", "there is no file"),
     ({"rules": "[rulse/*.yaml]"}, "MG405", "there is no rule file"),
     ({"rules": "[rules/*.yaml, rules/none.yaml]"}, "MG405", "there is no rule file"),
     ({"next_hop": '{smarthost: "a.example:25", ca_file: ca.pem}'}, "MG405", "ca.pem"),
+    ({"directory": LDAP + "ca_file: ca.pem}}"}, "MG405", "ca.pem"),
+    ({"directory": LDAP + "bind: x, password_file: none}}"}, "MG402", "cannot be used: no such file"),
     ({"next_hop": HOP + "password_file: none}"}, "MG402", "cannot be used: no such file"),
     ({"next_hop": HOP + "password_file: rules}"}, "MG402", "cannot be used: is a directory"),
     ({"next_hop": HOP + "password_file: empty}"}, "MG402", "is empty"),
     ({"next_hop": HOP + "password_file: lines}"}, "MG402", "holds more than one line"),
     ({"next_hop": HOP + "password_file: latin}"}, "MG402", "not utf-8"),
+    ({"next_hop": HOP + "password_file: long}"}, "MG402", "long is longer than 64 KB, which no secret is"),
+    ({"next_hop": HOP + "password_file: pipe}"}, "MG402", "is a pipe, a socket or a device, and no file"),
+    ({"next_hop": HOP + "password_file: socket}"}, "MG402", "is a pipe, a socket or a device, and no file"),
+    ({"next_hop": HOP + "password_file: /dev/zero}"}, "MG402", "is a pipe, a socket or a device, and no file"),
     ({"next_hop": HOP + "password_file: good, password: x}"}, "MG402", "both password and password_file are given"),
     ({"next_hop": '{mx: true, routes: {a.example: ' + HOP + "password_file: none}}}"}, "MG402", "cannot be used"),
 ]  # fmt: skip
@@ -55,11 +89,39 @@ def test_what_cannot_work_is_an_error_at_its_place(
     folder.write("empty", "\n")
     folder.write("lines", "a\nb\n")
     folder.write("good", "a\n")
+    folder.write("long", "x" * (65 << 10))
     (folder.path / "latin").write_bytes(b"\xb3\n")
+    os.mkfifo(folder.path / "pipe")
+    with socket.socket(socket.AF_UNIX) as end:
+        end.bind(os.path.relpath(folder.path / "socket"))  # a whole path may be longer than a socket's
     (problem,) = [problem for problem in folder.wrong(**changed) if problem.severity == "error"]
     assert problem.code == code
     assert words.casefold() in problem.message.casefold()
     assert problem.line > 0
+    assert code != "MG402" or problem.help
+
+
+def test_a_secrets_file_is_read_no_further_than_a_secret_can_be(folder: Folder) -> None:
+    with folder.write("endless", "").open("wb") as file:
+        file.truncate(1 << 40)  # a wrong path may be one to a disk image
+    (problem,) = folder.wrong(next_hop=HOP + "password_file: endless}")
+    assert "is longer than 64 KB" in problem.message
+    assert problem.help == "write the secret alone into it, in one line"
+
+
+def test_who_may_not_read_a_secrets_file_hears_how_to_mend_that(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder.write("good", "a\n")
+
+    def refuse(*_: object) -> int:  # root may read everything
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        (problem,) = folder.wrong(next_hop=HOP + "password_file: good}")
+    assert problem.message == f"{path} cannot be used: permission denied"
+    assert problem.help == f"let the user of the service read it, like chgrp mailguard {path} && chmod g+r {path}"
 
 
 WARNINGS = [
@@ -135,3 +197,26 @@ def test_the_secret_of_a_route_is_read_too(folder: Folder) -> None:
     password = loaded.next_hop.routes["b.example"].password
     assert password is not None
     assert password.get_secret_value() == "x"
+
+
+@pytest.mark.parametrize(
+    ("section", "said", "extra"), [("directory", LDAP + "}}", "ldap"), ("web", OIDC + ISSUER + "}}", "oidc")]
+)
+def test_what_needs_a_library_that_is_not_there_names_the_line_that_installs_it(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, section: str, said: str, extra: str
+) -> None:
+    monkeypatch.setattr("mailguard.config.checks.find_spec", lambda _: None)
+    (problem,) = folder.wrong("", None, **{section: said})
+    assert problem.code == "MG407"
+    assert f"pip install 'mailguard[{extra}]'" in problem.help
+
+
+def test_the_providers_secret_is_read_from_its_file(folder: Folder) -> None:
+    folder.write("oidc", "s3cret\n", 0o644)
+    loaded = folder.load(web=OIDC + ISSUER + "client_secret_file: oidc}}")
+    assert loaded.web.oidc is not None
+    assert loaded.web.oidc.client_secret is not None
+    assert loaded.web.oidc.client_secret.get_secret_value() == "s3cret"
+    assert loaded.web.oidc.label == "sso.corp.example"
+    assert [problem.code for problem in loaded.warnings] == ["MG403"]
+    assert "s3cret" not in repr(loaded)

@@ -1,7 +1,7 @@
 """mailguard.yaml becomes settings that every room can trust."""
 
 import shutil
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -129,11 +129,32 @@ def test_missing_sections_say_what_to_write(folder: Folder) -> None:
     assert problem.help == 'for example next_hop: {smarthost: "smtp.corp.example:587"}'
 
 
-def test_the_postgresql_store_is_told_to_be_absent_without_its_password(folder: Folder) -> None:
-    (problem,) = folder.wrong(store="postgresql://me:hunter2@db/mail")
-    assert "SQLite only" in problem.message
+@pytest.mark.parametrize("url", ["postgresql://me:hunter2@db/mail", "postgresql://me@db/mail?password=hunter2"])
+def test_a_databases_password_is_kept_elsewhere_and_not_shown(folder: Folder, url: str) -> None:
+    (problem,) = folder.wrong(store=url)
+    assert "password" in problem.message
     assert "hunter2" not in str(problem)
-    assert "sqlite:///" in problem.help
+    assert "passfile=" in problem.help
+
+
+@pytest.mark.parametrize(
+    ("url", "means"),
+    [
+        ("postgresql://me@db/mail", "postgresql://me@db/mail?sslmode=verify-full"),
+        (
+            "postgresql://me@db:5433,other/mail?passfile=x",
+            "postgresql://me@db:5433,other/mail?passfile=x&sslmode=verify-full",
+        ),
+        ("postgresql://me@[2001:db8::1]/mail", "postgresql://me@[2001:db8::1]/mail?sslmode=verify-full"),
+        ("postgresql:///mail?host=db", "postgresql:///mail?host=db&sslmode=verify-full"),
+        ("postgresql://me@db/mail?sslmode=require", "postgresql://me@db/mail?sslmode=require"),
+        ("postgresql://me@localhost:5433/mail", "postgresql://me@localhost:5433/mail"),
+        ("postgresql://me@[::1]/mail", "postgresql://me@[::1]/mail"),
+        ("postgresql:///mail?host=/var/run/postgresql", "postgresql:///mail?host=/var/run/postgresql"),
+    ],
+)
+def test_to_another_host_a_database_is_asked_over_tls_that_is_checked(folder: Folder, url: str, means: str) -> None:
+    assert folder.load(store=url).store_url == means
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
@@ -162,3 +183,12 @@ def test_editors_get_a_schema_with_words_for_every_section() -> None:
         named = schema["$defs"].get(part.get("$ref", "").removeprefix("#/$defs/"), {})
         assert part.get("description") or named.get("description")
     assert "path" not in schema["properties"]
+
+
+def test_holidays_are_read_from_the_file_beside_the_configuration(folder: Folder) -> None:
+    folder.write("holidays.txt", "2026-12-25 Christmas\n")
+    calendar = "{hours: 'Mon-Fri 08:00-18:00', holidays: holidays.txt, zone: Europe/Warsaw}"
+    found = folder.load(organization=f"{{domains: [corp.example], calendar: {calendar}}}").organization.office
+    assert found is not None
+    assert not found.include(datetime(2026, 12, 25, 11, tzinfo=UTC))
+    assert found.include(datetime(2026, 12, 24, 7, tzinfo=UTC))  # eight o'clock in Warsaw

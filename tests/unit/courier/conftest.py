@@ -8,8 +8,10 @@ from typing import Protocol
 import pytest
 import trustme
 
-from mailguard.courier import Courier, NextHop, Parcel, Timeouts
-from mailguard.courier.parcel import Body
+from mailguard.courier.courier import Courier
+from mailguard.courier.parcel import Body, Parcel
+from mailguard.courier.settings import NextHop
+from mailguard.courier.wire import Timeouts
 from mailguard.mail.envelope import Recipient
 from mailguard.testing import FakeClock
 from tests.unit.courier.peer import Peer

@@ -1,6 +1,7 @@
 """A mail server that does what it is told, and remembers what it was told by us."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -40,16 +41,31 @@ class Peer:
         self.port = 0
         self.host = "127.0.0.1"
         self._server: asyncio.Server | None = None
+        self._kept: socket.socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> "Peer":
         context = self.tls if self.implicit else None
         self._server = await asyncio.start_server(self._serve, host, port, ssl=context, limit=1 << 22)
         self.host, self.port = self._server.sockets[0].getsockname()[:2]
+        self._give_up_port()
         return self
+
+    async def refuse(self) -> None:
+        """Stopped until `start`; connections are refused, and no other program is given the port meanwhile."""
+        await self.stop()
+        self._kept = socket.socket()  # bound and not listening
+        self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._kept.bind((self.host, self.port))
+
+    def _give_up_port(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
     async def stop(self) -> None:
         assert self._server is not None
+        self._give_up_port()
         self._server.close()
         for task in self._tasks:
             task.cancel()

@@ -14,7 +14,8 @@ import uvloop
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from mailguard.courier import Courier, NextHop
+from mailguard.courier.courier import Courier
+from mailguard.courier.settings import NextHop
 from mailguard.records import Result
 from mailguard.testing import FakeClock
 from tests.unit.courier.conftest import BODY, HEAD, MakeCourier, parcel

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailguard.courier import Timeouts, content
+from mailguard.courier import content
 from mailguard.courier.content import PIECE, Stuffer
+from mailguard.courier.wire import Timeouts
 from mailguard.errors import TemporaryFailure
 from mailguard.records import Result
 from tests.unit.courier.conftest import HEAD, MakeCourier, StartPeer, parcel

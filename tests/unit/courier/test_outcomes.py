@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from mailguard.courier import Timeouts
+from mailguard.courier.wire import Timeouts
 from mailguard.records import Outcome, Result
 from tests.unit.courier.conftest import BODY, HEAD, MakeCourier, StartPeer, parcel
 from tests.unit.courier.peer import ABORT, CLOSE, SILENT, Peer

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from mailguard.courier import Timeouts
 from mailguard.courier.pool import IDLE, MOST_MAILS, Budget
+from mailguard.courier.wire import Timeouts
 from mailguard.records import Result
 from mailguard.testing import FakeClock
 from tests.unit.courier.conftest import MakeCourier, StartPeer, parcel

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from mailguard.courier import Courier
+from mailguard.courier.courier import Courier
 from mailguard.courier.route import Host, Route
 from mailguard.courier.smtp import Manner, Myself, dial
 from mailguard.errors import PermanentFailure, SmtpError, TemporaryFailure

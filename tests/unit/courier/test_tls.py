@@ -2,7 +2,6 @@
 
 import ssl
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import aiosmtplib
 import pytest
@@ -63,7 +62,7 @@ async def test_required_starttls_that_is_not_offered_sends_nothing(
     assert peer.verbs == ["EHLO"]
 
 
-@pytest.mark.parametrize("answer", ["454 4.7.0 TLS not available", "250 ok, no", CLOSE])
+@pytest.mark.parametrize("answer", ["454 4.7.0 TLS not available", "250 ok, no", CLOSE, "no number"])
 async def test_required_starttls_that_is_refused_sends_nothing(
     start_peer: StartPeer, make_courier: MakeCourier, answer: str
 ) -> None:
@@ -71,6 +70,7 @@ async def test_required_starttls_that_is_refused_sends_nothing(
     peer.answers["STARTTLS"] = answer
     outcome = await carry_one(make_courier, peer, tls="starttls", **LOGIN)
     assert (outcome.result, outcome.reply.code) == (Result.DEFERRED, 451)
+    assert "-1" not in outcome.reply.text, "a mark of aiosmtplib's"
     assert peer.verbs == ["EHLO", "STARTTLS"]
 
 
@@ -162,17 +162,6 @@ async def test_a_server_that_knows_login_only(
     outcome = await carry_one(make_courier, peer, tls="implicit", ca_file=ca_file, **LOGIN)
     assert peer.commands[1:3] == ["AUTH LOGIN cmVsYXk=", "czNjcmV0"]
     assert outcome.result is Result.SENT
-
-
-async def test_a_password_from_a_file(
-    start_peer: StartPeer, make_courier: MakeCourier, good: ssl.SSLContext, ca_file: str, tmp_path: Path
-) -> None:
-    secret = tmp_path / "relay"
-    secret.write_text("s3cret\n")
-    peer = await start_peer("AUTH PLAIN", tls=good, implicit=True)
-    login = {"username": "relay", "password_file": str(secret)}
-    await carry_one(make_courier, peer, tls="implicit", ca_file=ca_file, **login)
-    assert peer.commands[1] == "AUTH PLAIN AHJlbGF5AHMzY3JldA=="
 
 
 async def test_a_refused_login_keeps_the_mail_and_is_tried_once_a_minute(

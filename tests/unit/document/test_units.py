@@ -21,6 +21,19 @@ def test_what_is_no_duration_is_refused(text: object) -> None:
         duration(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("8 hours", "write 8h"), ("15 min", "write 15m"), ("2 Days", "write 2d"), ("5 m", "write 5m"),
+        (15, "it has no unit, write 15s, 15m, 15h or 15d"), ("3 months", "write a number and s, m, h or d"),
+        (True, "write a number and s, m, h or d"), (-5, "write a number and s, m, h or d"),
+    ],
+)  # fmt: skip
+def test_what_is_nearly_a_duration_is_told_how_it_is_written(text: object, advice: str) -> None:
+    with pytest.raises(ValueError, match=f"is not a duration: {advice}"):
+        duration(text)
+
+
 @pytest.mark.parametrize("text", ["36501d", "999999999999d", "99999999999h99999999999m"])
 def test_longer_than_a_century_is_refused_before_it_overflows(text: str) -> None:
     with pytest.raises(ValueError, match="longer than a hundred years"):

@@ -4,7 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailguard.mail.headers import AddCc, Drop, Edit, Prepend, Remove, apply, dump, load, signed, split
+from mailguard.mail.headers import (
+    Add,
+    AddCc,
+    Drop,
+    Edit,
+    Hide,
+    Prefix,
+    Prepend,
+    Remove,
+    Withheld,
+    apply,
+    dump,
+    load,
+    signed,
+    split,
+)
 from mailguard.mail.message import Message
 
 PLAIN = b"From: a@corp.example\r\nTo: b@corp.example\r\nSubject: x\r\n\r\n"
@@ -62,6 +77,50 @@ def test_a_dropped_address_leaves_to_and_cc_with_its_name_and_comments(head: byt
     assert apply(head, [Drop("a@b")]) == expected
 
 
+def test_who_is_hidden_leaves_to_and_cc_too_many_at_once() -> None:
+    many = [f"p{number}@client.example" for number in range(1000)]
+    head = f"To: {', '.join(many)}, lee@corp.example\r\n\r\n".encode()
+    assert apply(head, [Hide(each) for each in many]) == b"To: lee@corp.example\r\n\r\n"
+    assert apply(head, [Hide("p0@client.example"), Withheld("cc", "x"), Drop("lee@corp.example")]) == (
+        head.replace(b"p0@client.example, ", b"").replace(b", lee@corp.example", b"")
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (PLAIN, PLAIN.replace(b"Subject: x", b"Subject: [EXT] x")),
+        (b"Subject:x\r\n\r\n", b"Subject: [EXT] x\r\n\r\n"),
+        (b"Subject:\r\n\r\n", b"Subject: [EXT]\r\n\r\n"),
+        (b"subject:\r\n folded\r\nTo: a@b\r\n\r\n", b"subject: [EXT]\r\n folded\r\nTo: a@b\r\n\r\n"),
+        (b"To: a@b\r\n\r\n", b"To: a@b\r\nSubject: [EXT]\r\n\r\n"),
+        (b"Subject: Re: [EXT] x\r\n\r\n", b"Subject: Re: [EXT] x\r\n\r\n"),
+        (b"Subject: =?utf-8?q?AW:_=5BEXT=5D_x?=\r\n\r\n", b"Subject: =?utf-8?q?AW:_=5BEXT=5D_x?=\r\n\r\n"),
+        (b"Subject: =?utf-8?q?=C5=BB?=\r\n\r\n", b"Subject: [EXT] =?utf-8?q?=C5=BB?=\r\n\r\n"),
+        (b"Subject: %s\r\n\r\n" % (b"x" * 988), b"Subject: [EXT]\r\n %s\r\n\r\n" % (b"x" * 988)),
+    ],
+)
+def test_the_subject_begins_with_its_prefix_once(head: bytes, expected: bytes) -> None:
+    assert apply(head, [Prefix("[EXT]")]) == expected
+    assert apply(expected, [Prefix("[EXT]")]) == expected
+
+
+def test_a_prefix_of_other_letters_is_read_as_it_was_written() -> None:
+    for subject in (b"x", b"=?utf-8?q?=C5=BB?="):
+        head = apply(b"Subject: " + subject + b"\r\n\r\n", [Prefix("[zewnętrzna]")])
+        assert head.isascii()
+        assert Message(head).subject == "[zewnętrzna] " + ("x" if subject == b"x" else "Ż")
+
+
+def test_an_added_field_is_on_top_and_plain_ascii_however_it_was_written() -> None:
+    assert apply(PLAIN, [Add("X-Class", "secret")]) == b"X-Class: secret\r\n" + PLAIN
+    head = apply(PLAIN, [Add("X-Class", "ściśle tajne " * 19 + "x")])
+    assert head.isascii()
+    assert head.endswith(PLAIN)
+    assert Message(head).get("x-class") == "ściśle tajne " * 19 + "x"
+    assert max(map(len, head.splitlines())) < 80
+
+
 def test_an_internationalised_address_is_dropped_in_either_spelling() -> None:
     head = "To: Ż <ż@żółw.example>, c@d\r\n\r\n".encode()
     assert apply(head, [Drop("ż@xn--w-uga1v8h.example")]) == b"To: c@d\r\n\r\n"
@@ -100,6 +159,11 @@ def test_a_field_goes_below_an_mbox_line() -> None:
         lambda: Prepend("X", "y\nz"),
         lambda: Prepend("X", "y\r\n"),
         lambda: Prepend("X", "y\r\n \r\n z"),
+        lambda: Hide("a\r@b"),
+        lambda: Add("X", "y\r\nBcc: z"),
+        lambda: Add("X y", "z"),
+        lambda: Prefix("a\nb"),
+        lambda: Prefix(" "),
     ],
 )
 def test_an_edit_that_would_smuggle_a_line_cannot_be_made(make: object) -> None:
@@ -110,6 +174,7 @@ def test_an_edit_that_would_smuggle_a_line_cannot_be_made(make: object) -> None:
 
 def test_edits_come_back_from_json() -> None:
     edits: tuple[Edit, ...] = (Prepend("Date", "x\r\n y"), Remove("Bcc"), AddCc("ż@b"), Drop('"a b"@c'))
+    edits += (Hide("a@b"), Add("X-A", "ż"), Prefix("[ż]"), Withheld("cc", "a@b"))
     assert load(dump(edits)) == edits
     assert load("[]") == ()
 
@@ -161,6 +226,8 @@ def test_what_is_not_edited_stays_byte_for_byte(given_fields: list[tuple[str, st
 @given(st.binary(max_size=200))
 def test_any_bytes_can_be_edited(head: bytes) -> None:
     at = split(head)
-    changed = apply(head[:at], [Remove("Bcc"), AddCc("c@d.example"), Drop("a@b"), Prepend("Date", "x")])
+    edits: list[Edit] = [Prefix("[EXT]"), Add("X", "y"), Hide("e@f"), Remove("Bcc"), AddCc("c@d.example"), Drop("a@b")]
+    changed = apply(head[:at], [*edits, Prepend("Date", "x")])
+    assert "[EXT]" in Message(changed).subject
     assert "c@d.example" in [mailbox.address for mailbox in Message(changed).mailboxes("cc")]
     assert Message(changed + head[at:]).head_size == len(changed)

@@ -76,6 +76,20 @@ def test_the_body_starts_where_every_mta_starts_it(raw: bytes, head_size: int) -
     assert Message(raw).head_size == head_size
 
 
+@pytest.mark.parametrize(
+    ("raw", "count"),
+    [
+        (b"", 0),
+        (b"\r\nX: y\r\n", 0),
+        (b"A: b\r\n", 1),
+        (b"A: b\r\n\tc\r\n d\r\nE:\r\n\r\nF: g\r\n", 2),
+        (b"A:\nB:\n\n c", 2),
+    ],
+)
+def test_fields_are_counted_without_reading_them(raw: bytes, count: int) -> None:
+    assert Message(raw).field_count == count
+
+
 def test_the_message_id_and_the_thread() -> None:
     message = mail("Message-ID: <1@a> (x)\nIn-Reply-To: <2@a>\nReferences: <3@a>\n <2@a>\n\t<4@a>")
     assert message.message_id == "<1@a>"
@@ -83,6 +97,13 @@ def test_the_message_id_and_the_thread() -> None:
     assert mail("Message-ID: 1@a").message_id == "<1@a>"
     assert mail("X: y").message_id == ""
     assert mail("X: y").references == ()
+
+
+def test_the_mail_it_answers_is_that_of_in_reply_to_else_the_last_reference() -> None:
+    assert mail("In-Reply-To: <2@a> (of Monday)\r\nReferences: <1@a> <2@a>\r\n <3@a>").parent == "<2@a>"
+    assert mail("References: <1@a> <2@a>\r\n <3@a>").parent == "<3@a>"
+    assert mail("In-Reply-To: your mail of Monday\r\nReferences: <1@a>").parent == "<1@a>"
+    assert mail("X: y").parent == ""
 
 
 # --- addresses -----------------------------------------------------------------------------------------------
@@ -256,6 +277,12 @@ def test_malformed_multiparts_still_give_their_text(head: str, body: str, texts:
 
 def nested(depth: int) -> bytes:
     return b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(depth))
+
+
+def test_list_elements_with_nothing_in_them_are_passed_over_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("mailguard.mail.mailboxes._Reader.element")  # what reads them one by one
+    boxes = Message(b"To: ,,\r\n , ,a@b, ,\t,\r\n c@d\r\n\r\n").mailboxes("to")
+    assert [box.address for box in boxes] == ["a@b", "c@d"]
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,7 @@ def test_markup_that_nobody_reads_is_left_out() -> None:
         "<div class='gmail_quote'>old</div>",
         "<div class='gmail_quote'><div class='gmail_attr'>old</div><blockquote>old</blockquote></div>",
         "<div class='yahoo_quoted'>old</div>",
+        "<hr id='stopSpelling'>Date: Thu, 26 Nov 2026 13:53:45 +0400<br>From: kim@client.example<br><div>old</div>",
         "<div class='moz-cite-prefix'>old</div><blockquote type='cite'>old</blockquote>",
         "<div id='appendonsend'></div><hr><div id='divRplyFwdMsg'>old</div><div>old</div>",
         "<div><div id='divRplyFwdMsg'>old</div></div><div><p>old</p></div>",
@@ -207,6 +208,24 @@ def test_html_nested_too_deeply_cannot_stall_it(tag: str) -> None:
         html(tag * 100_000)
     except CannotTell as unknown:
         assert "nested" in str(unknown)  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<div style='display:none'>the secret merger</div>",
+        "<span style='color:#fff;background:#fff'>the secret merger</span>",
+        "<font style='font-size:0'>the secret merger</font>",
+        "<noscript>the secret merger</noscript>",
+        "<div hidden>the secret merger</div>",
+        "<table><tr><td>the secret</td></tr></table><p>the se&shy;cret mer<wbr>ger</p>",
+        "<p>the se<span></span>cret&nbsp;mer<!-- x -->ger</p>",
+        "<p>the s&#101;cret m&#x65;rger</p>",
+    ],
+)
+def test_what_is_hidden_in_html_is_read(markup: str) -> None:
+    assert "the secret merger" in fold(html(f"<p>Hello</p>{markup}").new)
+    assert "secret merger" in fold(both("Hello", f"<p>Hello</p>{markup}").new)
 
 
 @pytest.mark.parametrize("markup", ["", "<", "<html", "</p></p>", "<p", "&#0;&#xD800;x", "<!DOCTYPE", "\x00"])
@@ -282,6 +301,14 @@ def test_more_text_than_can_be_read_is_cannot_tell() -> None:
         ("привет".encode("koi8-r"), "koi8-r", "привет"),
         ("ok ż".encode() + b"\xff", "utf-8", "ok ż\ufffd"),
         ("aż".encode()[:-1], "utf-8", "a"),
+        (b"con +AGYAaQBkAGUAbgB0AGkAYQBs-", "", "con fidential"),
+        (b"+48601602603-12 a+b=c C++ +Abcdef-", "us-ascii", "+48601602603-12 a+b=c C++ +Abcdef-"),
+        ("poufność".encode("utf-16-le"), "utf-8", "poufność"),
+        ("poufne dane".encode("utf-16-be"), "", "poufne dane"),
+        ("poufne dane".encode("utf-16-be"), "utf-16", "poufne dane"),
+        ("zażółć gęślą".encode("cp1250"), "utf-8", "zażółć gęślą"),
+        ("zażółć gęślą".encode("iso-8859-2"), "", "zażółć gęślą"),
+        ("São Tomé".encode("cp1252"), "utf-8", "São Tomé"),
         (b"41", "hex", "41"),
         (b"\\x41", "unicode_escape", "\\x41"),
         (b"x", "a" * 5000, "x"),
@@ -332,3 +359,34 @@ def test_folding_in_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> N
         if size > 12:  # no word of it is longer than two pieces
             assert fold(written) == whole
     assert fold("x" * 100) == " ".join(["x" * 78, "x" * 22])  # what is no word is cut, too
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("соnfidеntiаl", "confidential"),  # Cyrillic с, о, е, а
+        ("СОNFIDЕNТIАL", "confidential"),
+        ("cοnfidential", "confidential"),  # Greek ο
+        ("ѕесrеt", "secret"),
+        ("a ѕесrеt plan", "a secret plan"),
+        ("сахар", "caxap"),  # nothing around it says that it is Russian
+        ("Привет, где сахар и сор?", "привет, где сахар и сор?"),
+        ("Привет, ѕесrеt здесь", "привет, secret здесь"),
+        ("VIPы и IT-шник", "vipы и it-шник"),
+        ("καλημέρα, ο νους", "καλημέρα, ο νουσ"),
+        ("5 μm", "5 μm"),
+        ("zażółć", "zażółć"),
+    ],
+)
+def test_letters_that_pretend_to_be_latin_are_read_so_and_real_ones_are_left_alone(written: str, read: str) -> None:
+    assert fold(written) == fold(read) == read
+
+
+@pytest.mark.parametrize("charset_", ["cp1252", "cp1250"])
+def test_text_that_was_encoded_twice_is_read(charset_: str) -> None:
+    assert fold("poufność".encode().decode(charset_)) == "poufność"
+    assert fold("Ångström in Ålesund: “Öl”, „Ä“ und ÃO") == "ångström in ålesund: “öl”, „ä“ und ão"
+
+
+def test_strokes_and_tags_that_hide_a_word_are_taken_away() -> None:
+    assert fold("s\u0336e\u0336cret\U000e0041") == "secret"

@@ -1,14 +1,11 @@
 """One mail, one truth: what is said of it follows from its copies and holds alone."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from mailguard.notices.fate import Stage, fate, whys
-from mailguard.notices.when import When
-from mailguard.notices.words import clean, plural
+from mailguard.notices.words import clean
 from mailguard.records import HoldKind, Mode, OnExpiry, State
 from tests.unit.notices.factory import MINUTE, NOW, delivery, hit, hold, mail
 
@@ -78,41 +75,6 @@ def test_without_quoting_only_what_people_did_is_said() -> None:
     about = mail(holds=(hold(), stopped, damaged))
     assert [why.rule for why in whys(about, quote=False)] == ["stopped"]
     assert [why.rule for why in whys(about, quote=True)] == ["unexpected-cc", "stopped", "digest"]
-
-
-@pytest.mark.parametrize(
-    ("zone", "language", "instant", "said"),
-    [
-        ("Europe/Warsaw", "en", NOW, "at 10:00 CET"),
-        ("Europe/Warsaw", "pl", NOW, "o 10:00 CET"),
-        ("Europe/Warsaw", "en", NOW + timedelta(hours=14), "on Tue 24 Nov at 00:00 CET"),
-        ("Europe/Warsaw", "pl", NOW + timedelta(hours=14), "24 listopada o 00:00 CET"),
-        ("Europe/Istanbul", "en", NOW, "at 12:00 UTC+03"),
-        ("America/New_York", "en", NOW - timedelta(hours=6), "on Sun 22 Nov at 22:00 EST"),
-        ("UTC", "en", datetime(2027, 1, 1, tzinfo=UTC), "on Fri 1 Jan 2027 at 00:00 UTC"),
-    ],
-)
-def test_instants_are_told_in_the_zone_and_dated_when_not_today(
-    zone: str, language: str, instant: datetime, said: str
-) -> None:
-    assert When(ZoneInfo(zone), language, NOW).at(instant) == said
-
-
-@pytest.mark.parametrize(
-    ("count", "form"),
-    [
-        (1, "kopia"),
-        (2, "kopie"),
-        (4, "kopie"),
-        (5, "kopii"),
-        (12, "kopii"),
-        (22, "kopie"),
-        (112, "kopii"),
-        (0, "kopii"),
-    ],
-)
-def test_polish_counts_in_three_forms(count: int, form: str) -> None:
-    assert plural("pl", count, "kopia", "kopie", "kopii") == form
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from email.message import EmailMessage
 
 import pytest
 
+from mailguard.locale import NAMES
 from mailguard.notices import NoticeSettings, render
 from mailguard.records import Mail, NewNotice, NoticeKind, OnExpiry, Power, State
 from tests.unit.notices.factory import LINK, MINUTE, NOW, claim, delivery, hold, mail, told
@@ -57,13 +58,14 @@ def to_boss(state: State = State.QUEUED) -> Mail:
         (NoticeKind.REMINDER, mail, "Still held, until 18:00: Quote for ACME"),
         (NoticeKind.DECIDED, mail, "Approved: Quote for ACME"),
         (NoticeKind.NOTIFY, mail, "For your information: Quote for ACME"),
+        (NoticeKind.DROPPED, mail, "Not sent to everybody: Quote for ACME"),
     ],
 )
 def test_the_subject_says_what_happens_when(kind: NoticeKind, about: Callable[[], Mail], subject: str) -> None:
     assert parsed(told(kind, about()))["Subject"] == subject
 
 
-@pytest.mark.parametrize("language", ["en", "pl"])
+@pytest.mark.parametrize("language", NAMES)
 @pytest.mark.parametrize("preview", ["full", "minimal"])
 @pytest.mark.parametrize("kind", list(NoticeKind))
 def test_every_kind_is_a_sound_message_in_every_language(kind: NoticeKind, language: str, preview: str) -> None:
@@ -258,6 +260,13 @@ def test_copies_that_left_already_are_owned_up_to() -> None:
     body = text(told(NoticeKind.RETURNED, about, data={"by": "ann@corp.example"}))
     assert "You cancelled your mail" in body
     assert "1 copy had left before" in body
+
+
+def test_an_approver_reads_why_they_are_asked_unless_notices_name_nothing() -> None:
+    asked = {"said": "Agreed with\nlegal."}
+    raw = told(NoticeKind.APPROVAL, mail(), power=Power.APPROVER, data=asked)
+    assert "ann@corp.example says: “Agreed with legal.”" in text(raw)
+    assert "Agreed" not in text(told(NoticeKind.APPROVAL, mail(), power=Power.APPROVER, data=asked, settings=MINIMAL))
 
 
 def test_who_stopped_it_is_named() -> None:

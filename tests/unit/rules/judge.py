@@ -15,7 +15,7 @@ from mailguard.mail.message import Message
 from mailguard.mail.text import Text
 from mailguard.people import Organization, People
 from mailguard.people import parse as parse_people
-from mailguard.records import Match, Verdict
+from mailguard.records import Known, Match, Verdict
 from mailguard.rules import RuleSet, evaluate, parse, sample
 from mailguard.rules.facts import Facts
 from mailguard.rules.settings import HoldSettings
@@ -27,6 +27,8 @@ version: 1
 people:
   - {address: ceo@corp.example, aliases: [cleo@corp.example], groups: [executives], assistant: assistant@corp.example}
   - {address: cfo@corp.example, groups: [executives], assistant: {address: pa@corp.example, sees: notice}}
+  - {address: md@corp.example, title: "Managing Director"}
+  - {address: aid@corp.example, title: Assistant to the Director}
   - {address: coo@corp.example, groups: [executives], assistant: assistant@corp.example}
   - {address: ann@corp.example, manager: boss@corp.example}
   - {address: printer@corp.example, service: true, owner: ann@corp.example}
@@ -79,8 +81,8 @@ def facts(
     expect = {"verdict": "pass"}
     case = Case.model_validate({"name": "a mail", "message": spec, "given": given or {}, "expect": expect})
     raw, envelope, identity = sample.build(case, Path(), at)
-    past = sample.past(case, identity.address, at) if given else None
-    found = gather(Message(raw), envelope, identity, people, past, at, learn or Learn(mails=10, days=5))
+    known = sample.known(case, identity.address, at) if given else Known()
+    found = gather(Message(raw), envelope, identity, people, known, at, learn or Learn(mails=10, days=5))
     if text is not None:
         found.reading.text = text
     return found

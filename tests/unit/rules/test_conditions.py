@@ -37,6 +37,16 @@ HISTORY = {"history": [{"to": ["bob@corp.example", "eve@corp.example"], "days_ag
         ("{recipients: {any: freemail}}", {"to": "x@gmail.com.client.example"}, None),
         ("{recipients: {any: {group: executives}}}", {"to": "cleo@corp.example"}, {"cleo@corp.example"}),
         ("{recipients: {any: {group: legal}}}", {"to": "ceo@corp.example"}, None),
+        ("{recipients: {any: {title: managing director}}}", {"to": "md@corp.example"}, {"md@corp.example"}),
+        ("{recipients: {any: {title: director}}}", {"to": "md@corp.example"}, None),
+        ("{recipients: {any: {title: [cfo, '*DIRECTOR']}}}", {"to": "md@corp.example"}, {"md@corp.example"}),
+        (
+            "{recipients: {any: {all: [{title: '*director'}, {not: {title: 'assistant *'}}]}}}",
+            {"to": ["aid@corp.example", "md@corp.example"]},
+            {"md@corp.example"},
+        ),
+        ("{recipients: {any: {title: '*.*'}}}", {"to": "md@corp.example"}, None),  # a dot is a dot
+        ("{recipients: {any: {title: '*director'}}}", {"to": KIM}, None),
         ("{recipients: {any: {domain: client.example}}}", {"to": KIM}, {KIM}),
         ("{recipients: {any: {domain: client.example}}}", {"to": "a@notclient.example"}, None),
         ("{recipients: {any: {domain: client.example}}}", {"to": "a@sub.client.example"}, None),
@@ -154,6 +164,24 @@ def test_words_count_and_phrases_can_be_ignored() -> None:
     ignoring = "{words: {any: [secret], ignore: [secret santa], in: [body]}}"
     assert ask(ignoring, facts(text=Text(new="our Secret Santa"))) is None
     assert ask(ignoring, facts(text=Text(new="our Secret Santa is secret"))) is not None
+
+
+def test_words_are_found_in_other_forms_where_a_rule_asks_for_them() -> None:
+    text = Text(new="About the mergers: tajemnicą przedsiębiorstwa")
+    for forms in ("true", "[en, pl]"):
+        match = ask(f"{{words: {{any: [merger, tajemnica przedsiębiorstwa], forms: {forms}}}}}", facts(text=text))
+        assert match is not None
+        assert [word for _, word in match.evidence] == ["merger", "tajemnica przedsiębiorstwa"]
+    assert ask("{words: {any: [merger]}}", facts(text=text)) is None
+    assert ask("{words: {any: [merger], forms: de}}", facts(text=Text(new="merging"))) is None
+
+
+def test_a_pattern_sees_through_what_hides_letters() -> None:
+    hidden = Text(new="PRJ\u200b-12\u00ad34 and ΡRJ-5678")  # a zero-width blank, a soft hyphen, a Greek Rho
+    match = ask("{pattern: {re: 'PRJ-[0-9]{4}', at_least: 2}}", facts(text=hidden))
+    assert match is not None
+    assert [said for _, said in match.evidence] == ["PRJ-1234", "PRJ-5678"]
+    assert ask("{pattern: {re: '№ [0-9]'}}", facts(text=Text(new="№ 7"))) is not None  # as it is written, too
 
 
 def test_the_longest_of_nested_words_is_one_hit() -> None:

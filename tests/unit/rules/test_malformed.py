@@ -34,6 +34,7 @@ rules:
       header: {name: X, is: y}
       attachment: {name: [x], type: [pdf], larger_than: 1MB, encrypted: false}
       message: {is: [reply]}
+      thread: {gains: [domain], outside_circle: true, unanswered: {at_least: 3}, quotes_others: true, of: external}
       time: {outside: "Mon 08:00-18:00", zone: UTC}
       any: [{always: true}, {not: {always: true}}]
     unless: {all: [{always: true}]}

@@ -11,7 +11,7 @@ from mailguard.intake.facts import gather
 from mailguard.mail.envelope import Envelope, Identity
 from mailguard.mail.message import Message
 from mailguard.people import People
-from mailguard.records import Past
+from mailguard.records import Known
 from mailguard.rules import tester
 from mailguard.rules.facts import Facts
 from mailguard.rules.tester import Result, Setting
@@ -40,8 +40,8 @@ rules:
 PEOPLE = "people: [{address: ceo@corp.example, groups: [executives], assistant: pa@corp.example}]\n"
 
 
-def collect(raw: bytes, envelope: Envelope, identity: Identity, past: Past, at: datetime, people: People) -> Facts:
-    return gather(Message(raw), envelope, identity, people, past, at, Learn(mails=10, days=5))
+def collect(raw: bytes, envelope: Envelope, identity: Identity, known: Known, at: datetime, people: People) -> Facts:
+    return gather(Message(raw), envelope, identity, people, known, at, Learn(mails=10, days=5))
 
 
 SETTING = Setting(collect, HOLDS)
@@ -59,7 +59,7 @@ def one(folder: Path, message: str, expect: str, more: str = "") -> tuple[str, .
     return result.failures
 
 
-NO_WORDS = "none of these words in the subject or the text or a file name"
+NO_WORDS = "none of these words in the subject or the text or an attached file"
 OUTSIDE = "1 recipient outside the organization: kim@client.example"
 KIM = "{to: kim@client.example, cc: bob@corp.example, subject: Hello}"
 

@@ -97,7 +97,8 @@ class Client:
 
     async def line(self) -> str:
         """One line without CR LF; '' when the server has closed."""
-        return (await asyncio.wait_for(self.reader.readline(), 10)).decode().removesuffix("\r\n")
+        async with asyncio.timeout(10):  # not wait_for: until Python 3.12 that may swallow a cancellation
+            return (await self.reader.readline()).decode().removesuffix("\r\n")
 
     async def reply(self) -> str:
         """One reply, its lines joined by a newline."""

@@ -201,6 +201,47 @@ async def test_an_ipv6_client_cannot_change_its_address_to_be_faster(clock: Fake
     await slowdown.turn("ann", "2001:db8:1:3::1")
 
 
+async def test_many_devices_of_one_user_cost_one_hash(users: FileUsers) -> None:
+    verify, hashed = users._verify, list[str]()
+
+    def count(stored: str, password: str) -> bool:
+        hashed.append(password)
+        return verify(stored, password)
+
+    users._verify = count  # type: ignore[method-assign]
+    devices = [users.check("ann", "secret", f"203.0.113.{n}") for n in range(30)]
+    assert {user.name for user in await asyncio.gather(*devices)} == {"ann"}
+    assert len(hashed) <= 2, "those that had a turn before the first was found right"
+
+
+async def test_a_disabled_users_remembered_password_costs_a_hash_like_any_other(users: FileUsers, file: Path) -> None:
+    await users.check("ann", "secret", HERE)
+    write(file, entry("ann", more=", disabled: true"))
+    users._hasher = None  # type: ignore[assignment]  # nobody computes a hash now
+    with pytest.raises(AttributeError):
+        await users.check("ann", "secret", HERE)
+
+
+async def test_a_client_that_failed_waits_behind_others_until_somebody_there_logs_in(users: FileUsers) -> None:
+    await refused(users, "bob", "guess", HERE)
+    assert users._slowdown.failed_lately(HERE)
+    await users.check("ann", "secret", HERE)
+    assert not users._slowdown.failed_lately(HERE)
+
+
+async def test_names_a_guesser_makes_up_are_forgotten_when_they_are_forgiven(clock: FakeClock) -> None:
+    slowdown = Slowdown(clock)
+    for n in range(50):
+        slowdown.failed(f"name{n}", f"203.0.113.{n}")
+    await clock.advance(600)
+    slowdown.failed("name0", "203.0.113.0")
+    await clock.advance(400)
+    slowdown.failed("ann", HERE)
+    assert list(slowdown._pairs) == [("name0", "203.0.113.0"), ("ann", HERE)]
+    assert list(slowdown._clients) == ["203.0.113.0", HERE]
+    assert not slowdown.failed_lately("203.0.113.7")
+
+
 class Upstream:
     """The other server."""
 

@@ -13,6 +13,7 @@ from mailguard.errors import ConfigError, PermanentFailure, StoreFull
 from mailguard.mail.envelope import Identity, Proof
 from mailguard.records import Accepted
 from mailguard.smtpd import SmtpServer, UpstreamUsers, hash_password
+from mailguard.smtpd.connection import Connection
 from mailguard.testing import FakeClock
 from tests.unit.smtpd.conftest import OPEN, SUBMISSION, SUBMISSIONS, Serve, internal, make_settings
 from tests.unit.smtpd.peer import MAIL, Client, Intake, Watch
@@ -318,15 +319,19 @@ async def test_no_event_loop_turn_is_long_while_a_large_mail_comes_in(
     assert intake.spools[0].raw[:24] == message[:24]
 
 
-async def test_a_long_header_is_read_off_the_loop_and_one_of_megabytes_is_refused(
+async def test_a_long_header_is_read_off_the_loop_and_one_of_no_sensible_size_is_refused(
     serve: Serve, connect: Connect, intake: Intake
 ) -> None:
     client = await connect(await serve())
     many = b"To: " + b"bob@client.example,\r\n " * 10_000 + b"eve@client.example\r\n"
     assert (await client.mail(b"From: ann@corp.example\r\n" + many + b"\r\nHello\r\n")).startswith("250 ")
     assert (await client.mail(many + b"\r\nHello\r\n")).startswith("550 5.7.1 the mail has no From")
-    assert (await client.mail(b"From: ann@corp.example\r\n" + many * 6 + b"\r\nHello\r\n")).startswith("552 5.3.4 ")
-    assert len(intake.mails) == 1
+    assert (await client.mail(b"From: ann@corp.example\r\n" + many * 2 + b"\r\nHello\r\n")).startswith("552 5.3.4 ")
+    fields = b"From: ann@corp.example\r\n" + b"X:\r\n y\r\n" * 1999
+    assert (await client.mail(fields + b"\r\nHello\r\n")).startswith("250 ")
+    said = await client.mail(fields + b"X: y\r\n\r\nHello\r\n")
+    assert said == "552 5.3.4 the header has more than 2000 fields"
+    assert len(intake.mails) == 2
 
 
 async def test_a_login_nobody_can_check_is_not_logged_as_failed(serve: Serve, connect: Connect, watch: Watch) -> None:
@@ -363,3 +368,15 @@ async def test_the_settings_say_who_knows_the_passwords(
         await made.stop(0)
     with pytest.raises(ConfigError):
         await server(file=tmp_path / "nobody.yaml").start()
+
+
+async def test_an_error_outside_any_command_is_logged_and_ends_the_session_with_a_word(
+    serve: Serve, connect: Connect, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await connect(await serve(OPEN))
+    monkeypatch.setattr(Connection, "_command", lambda _: 1 / 0)
+    assert await client.say("NOOP") == "250 2.0.0 ok"
+    assert await client.line() == "421 4.3.0 something went wrong here: try again later"
+    assert await client.line() == ""
+    (error,) = watch.failures
+    assert isinstance(error, ZeroDivisionError)

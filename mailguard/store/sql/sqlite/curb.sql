@@ -4,10 +4,6 @@
 -- Every copy that waits or is on its way, of mail received until then, of one login or (NULL) of anybody.
 SELECT m.id AS mail, m.queue_id, m.sender_key, m.answers, d.address_key
   FROM mail m JOIN delivery d ON d.mail = m.id
- WHERE m.unfinished > 0 AND m.kind = 'mail' AND m.received_at <= :since AND (:login IS NULL OR m.login = :login COLLATE NOCASE)
+ WHERE m.unfinished > 0 AND m.kind = 'mail' AND m.received_at <= :since AND (CAST(:login AS TEXT) IS NULL OR m.login = :login COLLATE NOCASE)
    AND d.state IN ('held', 'queued', 'sending')
  ORDER BY m.id;
-
--- name: curbed
--- The holds of this name that were made since then, or are open.
-SELECT scope FROM hold WHERE mail = :mail AND rule = :rule AND (made_at >= :since OR resolved_at IS NULL);

@@ -6,14 +6,6 @@ SELECT state, count(*) AS many, max(coalesce(ended_at, claimed_at)) AS at FROM d
  WHERE mail = :mail AND (:scope = '[]' OR address_key IN (SELECT value FROM json_each(:scope)))
  GROUP BY state;
 
--- name: resolve
--- A hold is answered, once.
-UPDATE hold SET resolved_by = ?, resolved_at = ?, remind_at = NULL WHERE id = ? AND resolved_at IS NULL;
-
--- name: resolve_kind
--- Every open hold of this kind on a mail is answered.
-UPDATE hold SET resolved_by = ?, resolved_at = ?, remind_at = NULL WHERE mail = ? AND kind = ? AND resolved_at IS NULL;
-
 -- name: resolve_idle
 -- A hold that no unfinished delivery needs any more is closed.
 UPDATE hold SET resolved_by = :by, resolved_at = :now, remind_at = NULL
@@ -22,18 +14,10 @@ UPDATE hold SET resolved_by = :by, resolved_at = :now, remind_at = NULL
                     WHERE d.mail = :mail AND d.state IN ('held', 'queued', 'sending')
                       AND (hold.scope = '[]' OR d.address_key IN (SELECT value FROM json_each(hold.scope))));
 
--- name: approved
--- Who has approved a hold so far.
-UPDATE hold SET approved_by = ? WHERE id = ? AND resolved_at IS NULL;
-
--- name: client_time
--- Until when the client itself asked to wait (FUTURERELEASE).
-SELECT max(hold_until) FROM envelope WHERE mail = ?;
-
 -- name: release
 -- What no open hold covers any more leaves, at once or when the client said. The retry clock starts when it may leave.
 UPDATE delivery INDEXED BY delivery_by_mail
-   SET state = 'queued', due_at = :due, released_at = iif(:due <= :now, :now, NULL)
+   SET state = 'queued', due_at = :due, released_at = CASE WHEN :due <= :now THEN :now END
  WHERE mail = :mail AND state = 'held'
    AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.mail = :mail AND h.resolved_at IS NULL
                       AND (h.scope = '[]' OR delivery.address_key IN (SELECT value FROM json_each(h.scope))))
@@ -42,7 +26,7 @@ RETURNING id;
 -- name: hasten
 -- What only waits for a time leaves earlier.
 UPDATE delivery INDEXED BY delivery_by_mail
-   SET due_at = :due, released_at = iif(:due <= :now, coalesce(released_at, :now), released_at)
+   SET due_at = :due, released_at = CASE WHEN :due <= :now THEN coalesce(released_at, :now) ELSE released_at END
  WHERE mail = :mail AND state = 'queued' AND due_at > :due
    AND (:scope = '[]' OR address_key IN (SELECT value FROM json_each(:scope)))
 RETURNING id;
@@ -84,10 +68,13 @@ UPDATE delivery INDEXED BY delivery_by_mail
  WHERE mail = :mail AND state = 'sending'
    AND (:scope = '[]' OR address_key IN (SELECT value FROM json_each(:scope)));
 
--- name: extend
--- Open holds last until later; a reminder that was not sent yet comes at the new half time.
-UPDATE hold SET expires_at = :until, remind_at = iif(remind_at IS NULL, NULL, :now + (:until - :now) / 2)
- WHERE mail = :mail AND resolved_at IS NULL AND expires_at < :until;
+-- name: hide
+-- What waits becomes Bcc.
+UPDATE delivery INDEXED BY delivery_by_mail
+   SET visible = 0
+ WHERE mail = :mail AND state IN ('held', 'queued') AND visible = 1
+   AND address_key IN (SELECT value FROM json_each(:scope))
+RETURNING id, address;
 
 -- name: expired_mails
 -- Mails with a hold that nobody answered in time.
@@ -98,10 +85,7 @@ SELECT DISTINCT mail FROM hold
 -- Holds at half time.
 SELECT id, mail FROM hold WHERE resolved_at IS NULL AND frozen = 0 AND remind_at <= :now ORDER BY remind_at LIMIT 200;
 
--- name: reminded
--- Once is enough.
-UPDATE hold SET remind_at = NULL WHERE id = ?;
-
--- name: notice_not_sent
--- Whether somebody was to be told that the mail is held, and was not.
-SELECT EXISTS (SELECT 1 FROM notice WHERE mail = ? AND kind IN ('held', 'approval') AND state <> 'sent');
+-- name: to_escalate
+-- Holds whose approvers have not answered in time for their rule.
+SELECT id, mail FROM hold
+ WHERE resolved_at IS NULL AND frozen = 0 AND escalate_at <= :now ORDER BY escalate_at LIMIT 200;

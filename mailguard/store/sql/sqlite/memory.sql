@@ -1,14 +1,9 @@
 -- What the service must still know after a restart, by name.
 
--- name: remember
--- Know this from now on, instead of what was known under the name.
-INSERT INTO memory (name, value, at) VALUES (:name, :value, :now)
-ON CONFLICT DO UPDATE SET value = excluded.value, at = excluded.at;
-
--- name: forget
--- Know nothing under this name any more.
-DELETE FROM memory WHERE name = ?;
-
 -- name: recall
 -- What is known under every name that begins like this (a GLOB pattern).
 SELECT name, value FROM memory WHERE name GLOB ? ORDER BY name;
+
+-- name: forget_said_by
+-- What a person said of themselves: their preferences, their absence ("preference:ADDRESS").
+DELETE FROM memory WHERE substr(name, instr(name, ':') + 1) = ? AND instr(name, ':') > 0;

@@ -15,14 +15,14 @@ RETURNING behind;
 -- The copies behind a mail look again whom they must let go first; the time of one that may go begins now.
 UPDATE delivery
    SET behind = (SELECT a.mail FROM ahead a WHERE a.delivery = delivery.id ORDER BY a.mail DESC LIMIT 1),
-       due_at = iif(state = 'queued', max(due_at, :now), NULL), released_at = NULL
+       due_at = CASE WHEN state = 'queued' THEN max(due_at, :now) END, released_at = NULL
  WHERE behind = :mail
    AND behind IS NOT (SELECT a.mail FROM ahead a WHERE a.delivery = delivery.id ORDER BY a.mail DESC LIMIT 1);
 
 -- name: overtake
 -- A person lets these copies go before the earlier ones.
 UPDATE delivery INDEXED BY delivery_by_mail
-   SET behind = NULL, released_at = iif(due_at <= :now, :now, released_at)
+   SET behind = NULL, released_at = CASE WHEN due_at <= :now THEN :now ELSE released_at END
  WHERE mail = :mail AND state = 'queued' AND behind IS NOT NULL
    AND (:scope = '[]' OR address_key IN (SELECT value FROM json_each(:scope)))
 RETURNING id;

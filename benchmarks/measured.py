@@ -1,0 +1,86 @@
+"""What a detector did on mail as it was sent and on mail with a slip, as figures."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+BUDGETS = (0.01, 0.02, 0.05)
+
+
+@dataclass(frozen=True)
+class Injected:
+    """One mail with a slip: the slip's score, all scores, and what it was."""
+
+    score: float
+    others: tuple[float, ...]
+    kind: str
+    sender: str
+    outside: bool
+    suggested: bool  # the address that was meant is the one that is suggested
+
+    @property
+    def first(self) -> float:
+        """1 when the slip is the most surprising recipient; ties are shared."""
+        if any(other > self.score for other in self.others):
+            return 0.0
+        return 1 / (1 + sum(other == self.score for other in self.others))
+
+
+@dataclass
+class Scored:
+    """Of one part of the mail; `clean`: (score of the most surprising recipient, sender, rarity)."""
+
+    clean: list[tuple[float, str, float]] = field(default_factory=list)
+    injected: list[Injected] = field(default_factory=list)
+
+
+def threshold(clean: Iterable[float], share: float) -> float:
+    """The smallest at which no more than this share of ordinary mail gives an alarm."""
+    scores = sorted(clean, reverse=True)
+    return math.nextafter(scores[int(share * len(scores))], math.inf)
+
+
+def recall(injected: Sequence[Injected], limit: float) -> float:
+    return fmean(one.score >= limit for one in injected)
+
+
+def auc(slips: Sequence[float], clean: Sequence[float]) -> float:
+    """The chance that a slip surprises more than the most surprising recipient of an ordinary mail."""
+    ranked = sorted([(score, 1) for score in slips] + [(score, 0) for score in clean])
+    total, at = 0.0, 0
+    while at < len(ranked):
+        end = at
+        while end < len(ranked) and ranked[end][0] == ranked[at][0]:
+            end += 1
+        total += sum(slip for _, slip in ranked[at:end]) * (at + end + 1) / 2
+        at = end
+    return (total - len(slips) * (len(slips) + 1) / 2) / (len(slips) * len(clean))
+
+
+def accuracy(injected: Iterable[Injected]) -> float:
+    """Of the mails with two or more recipients."""
+    return fmean(one.first for one in injected if one.others)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How a budget was kept: alarms on ordinary mail, of all and by sender, and what it caught."""
+
+    budget: float
+    alarms: float
+    twice: float  # share of senders above twice the budget
+    caught: float
+
+
+def kept(scored: Scored, rarities: Sequence[float], budget: float) -> Kept:
+    """`rarities`: of the injected mails."""
+    by_sender = defaultdict[str, list[bool]](list)
+    for _, sender, rare in scored.clean:
+        by_sender[sender].append(rare <= budget)
+    shares = [fmean(alarms) for alarms in by_sender.values()]
+    return Kept(
+        budget, fmean(rare <= budget for _, _, rare in scored.clean), fmean(share > 2 * budget for share in shares),
+        fmean(rare <= budget for rare in rarities),
+    )  # fmt: skip

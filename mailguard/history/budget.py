@@ -1,0 +1,39 @@
+"""How many alarms are allowed, and which mails of a sender are surprising enough for one."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+from math import exp, log
+
+LEVELS = {"low": 200, "medium": 100, "high": 50}  # one alarm in so many mails
+PRIOR = 50.0  # mails: what everybody's scores say weighs as much as so many of the sender's own
+_ALARMS = re.compile(r"(\d{1,4}) in (\d{1,6}) mails")
+
+
+def alarms(value: object) -> float:
+    """`1 in 100 mails`, or low, medium, high → a share of mails. ValueError says what to write instead."""
+    if isinstance(value, str) and value in LEVELS:
+        return 1 / LEVELS[value]
+    found = _ALARMS.fullmatch(value) if isinstance(value, str) else None
+    if found and 0 < int(found[1]) < int(found[2]):
+        return int(found[1]) / int(found[2])
+    raise ValueError(f'{value!r} is no number of alarms: write "1 in 100 mails", or low, medium or high')
+
+
+def rarity(score: float, own: Sequence[float], usual: Sequence[tuple[float, float]]) -> float:
+    """The share of a sender's mails that surprise as much as `score` or more.
+
+    `own`: the scores of the sender's mails that were sent, sorted. `usual`: everybody's, as (share, score).
+    """
+    above = len(own) - bisect_left(own, score)
+    return (above + PRIOR * _usually(score, usual)) / (len(own) + PRIOR)
+
+
+def _usually(score: float, usual: Sequence[tuple[float, float]]) -> float:
+    """Between two known shares their logarithm is a straight line, and beyond the last it goes on."""
+    if score <= usual[0][1]:
+        return 1 if score < usual[0][1] - 4 else usual[0][0]
+    at = next((at for at, (_, limit) in enumerate(usual) if limit > score), len(usual) - 1)
+    (share, low), (next_share, high) = usual[at - 1], usual[at]
+    slope = log(next_share / share) / max(high - low, 1e-6)
+    return share * exp(max(slope * (score - low), -20.0))

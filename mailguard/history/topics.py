@@ -1,0 +1,98 @@
+"""Whom mails that say the same went to: the nearest remembered ones, word by word, and the thread."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import nlargest
+from math import log, sqrt
+
+from mailguard.history.ledger import DAY, Ledger
+from mailguard.history.said import Said, greeted, number
+
+_NEAREST = 30  # mails
+_LATEST = 60  # with one word
+_COMMON, _AT_LEAST = 0.2, 3  # a word in more of the mails than this share says nothing
+_SMOOTH, _USE = 2.0, 0.3
+_THREAD_DAYS, _THREAD_MAILS = 60 * DAY, 10
+
+
+@dataclass(slots=True)
+class Topics:
+    """What a mail's words, greeting and thread say of addresses."""
+
+    near: dict[str, float] = field(default_factory=dict)  # address -> likeness of the nearest mails to it, added up
+    nearest: dict[str, float] = field(default_factory=dict)  # and of the nearest one
+    total: float = 0.0
+    words: dict[str, float] = field(default_factory=dict)  # recipient -> how much more they are its than anybody's
+    known: int = 0  # of the mail's words, those that say something
+    greeted: Counter[str] = field(default_factory=Counter)  # address -> share of the mails that began so
+    greetings: int = 0
+    thread: Counter[str] = field(default_factory=Counter)  # who was on it, in how many of its mails
+
+    def share(self, key: str) -> float:
+        return self.near.get(key, 0.0) / (self.total + 0.05)
+
+    def greeting_share(self, key: str) -> float:
+        return self.greeted[key] / (self.greetings + 1)
+
+
+def topics(ledger: Ledger, said: Said, recipients: Sequence[str], now: float) -> Topics:
+    found = Topics()
+    _words(ledger, said.words, recipients, found)
+    if said.greeting:
+        places = ledger.saying.get(number(greeted(said.greeting)), [])[-_LATEST:]
+        found.greetings = len(places)
+        for place in places:
+            everyone = ledger.sets[place]
+            for key in everyone:
+                found.greeted[key] += 1 / len(everyone)  # type: ignore[assignment]
+    if said.thread:
+        _thread(ledger, said.thread, now, found.thread)
+    return found
+
+
+def _words(ledger: Ledger, words: Sequence[int], recipients: Sequence[str], found: Topics) -> None:
+    mails = len(ledger.sent)
+    most = _COMMON * mails + _AT_LEAST
+    likeness = defaultdict[int, float](float)
+    tallies = [ledger.tallies.get(key) for key in recipients]
+    usual = [((tally.mails if tally else 0) + _USE) / (mails + 1) for tally in tallies]
+    more = [0.0] * len(recipients)
+    everyone = frozenset(recipients)
+    place_of = {key: place for place, key in enumerate(recipients)}
+    for word in words:
+        places = ledger.saying.get(word)
+        if not places or len(places) > most:
+            continue
+        found.known += 1
+        worth = log((1 + mails) / len(places)) ** 2
+        latest = places[-_LATEST:]
+        counts = [0] * len(recipients)
+        for place in latest:
+            likeness[place] += worth
+            for key in ledger.sets[place] & everyone:
+                counts[place_of[key]] += 1
+        below = len(latest) + _SMOOTH
+        for at, count in enumerate(counts):
+            more[at] += log((count / usual[at] + _SMOOTH) / below)
+    found.words = dict(zip(recipients, more, strict=True))
+    _nearest(ledger, likeness, len(words), found)
+
+
+def _nearest(ledger: Ledger, likeness: Mapping[int, float], words: int, found: Topics) -> None:
+    length = sqrt(words + 1)
+    scored = [(worth / (ledger.lengths[place] * length), place) for place, worth in likeness.items()]
+    for like, place in nlargest(_NEAREST, scored):
+        found.total += like
+        for key in ledger.sets[place]:
+            found.near[key] = found.near.get(key, 0.0) + like
+            found.nearest.setdefault(key, like)
+
+
+def _thread(ledger: Ledger, thread: int, now: float, found: Counter[str]) -> None:
+    for place in ledger.threads.get(thread, ())[-_THREAD_MAILS:]:
+        if now - ledger.sent[place].at < _THREAD_DAYS:
+            found.update(ledger.sets[place])
+    for place in ledger.got_threads.get(thread, ())[-_THREAD_MAILS:]:
+        if now - ledger.got[place].at < _THREAD_DAYS:
+            found.update(ledger.got_sets[place])

@@ -1,0 +1,244 @@
+"""The store in PostgreSQL, shared by processes on several hosts: its rows and its clock say who has what."""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from mailguard import __version__
+from mailguard.clock import Clock, SystemClock
+from mailguard.errors import MailguardError, StoreBroken, TemporaryFailure
+from mailguard.records import Actor, Claim, NewMail
+from mailguard.store.base import Retention
+from mailguard.store.database import Database
+from mailguard.store.postgres import failures, server
+from mailguard.store.postgres.connection import Connection
+from mailguard.store.postgres.lanes import Lanes, Work, drop
+from mailguard.store.postgres.lookers import Lookers
+from mailguard.store.verbs import claims, mails, pause
+from mailguard.store.verbs.codec import instant, micros
+from mailguard.store.verbs.store import Verbs
+
+T = TypeVar("T")
+
+BEAT_SECONDS = 3.0  # between two signs of life; what another node paused is known here after so long
+_LONGEST_LEASE = timedelta(hours=1)
+_REMEMBERED = timedelta(days=1)  # what became of a COMMIT
+_SELF = Actor("mailguard", "store")
+_NOT_TOLD = "its client was never told that it was accepted"
+
+
+class PostgresStore(Verbs):
+    """`base.Store` in a PostgreSQL database.
+
+    `callers_clock`: tests' leases go by the time they pass in, not by the database's clock. `on_broken` is called
+    when the database is damaged: stop the service.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock | None = None,
+        callers_clock: bool = False,
+        on_broken: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        self.url = url
+        self.on_broken = on_broken
+        self.paused = ""
+        # Also the sessions' application_name, of which the server keeps 63 characters.
+        self.node = f"{socket.gethostname()[:40]}/{os.getpid()}/{secrets.token_hex(3)}"
+        self.about: dict[str, str] = {"version": __version__}  # what other nodes may know of this one
+        self._doubted = False
+        self._clock = clock or SystemClock()
+        self._callers_clock = callers_clock
+        self._lanes: Lanes | None = None
+        self._lookers: Lookers | None = None
+        self._beating: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def open(self) -> None:
+        db = await server.first(self.url, self.node)
+        try:
+            await server.migrate(db, self.url)
+            await self._recognise(db)
+        except failures.ERRORS as error:
+            raise server.refusal(self.url, error) from error
+        finally:
+            await drop(db)
+        connect = partial(server.connect, self.url, self.node, callers_clock=self._callers_clock)
+        self._lanes = Lanes(connect, self._clock, self._orphaned)
+        self._lookers = Lookers(connect)
+        await self._beat()
+        self._beating = asyncio.create_task(self._beats())
+
+    async def _recognise(self, db: Connection) -> None:
+        """A copy of the database has mail in it that the other one sends."""
+        here = await server.identity(db)
+        known, paused = await db.raw.fetchrow("SELECT id, paused FROM epoch") or ("", "")
+        if not known and here:
+            await db.raw.execute("UPDATE epoch SET id = $1 WHERE id = ''", here)
+        elif here and known != here and not paused:
+            await db.raw.execute("UPDATE epoch SET paused = $1", "this store is a copy of another database")
+
+    async def close(self) -> None:
+        lanes, lookers = self._lanes, self._lookers
+        if lanes is None or lookers is None:
+            return
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.gather(self._beating, return_exceptions=True)
+        with contextlib.suppress(MailguardError):
+            await self._write(lambda db: db.run("node_gone", (self.node,)))
+        self._lanes = self._lookers = None
+        await lanes.close()
+        await lookers.close()
+
+    async def _write(self, work: Callable[[Connection], T], *, size: int = 0, **_: bool) -> T:
+        if self._lanes is None:
+            raise TemporaryFailure("the store is closed")
+        return await self._soundly(self._lanes.run(work, size))
+
+    async def _look(self, look: Callable[[Connection], T]) -> T:
+        if self._lookers is None:
+            raise TemporaryFailure("the store is closed")
+        return await self._soundly(self._lookers.run(look))
+
+    async def _soundly(self, what: Awaitable[T]) -> T:
+        try:
+            return await what
+        except StoreBroken as error:
+            if self.on_broken is not None:
+                self.on_broken(error)
+            raise
+
+    # --- a node among others ---
+
+    async def _beats(self) -> None:
+        while True:
+            await SystemClock().sleep(BEAT_SECONDS)
+            with contextlib.suppress(MailguardError):
+                await self._beat()
+
+    async def _beat(self) -> None:
+        """Say that we are at work, and hear whether sending was paused."""
+        doubt, said = await self._write(self._sign_of_life)
+        self._doubted, self.paused = bool(doubt), doubt or said
+
+    def _sign_of_life(self, db: Connection) -> tuple[str, str]:
+        now = db.run("clock").fetchall()[0][0]
+        db.run("node_seen", {"id": self.node, "now": now, "about": json.dumps(self.about)})
+        db.run("forget_nodes", (now - _LONGEST_LEASE // timedelta(microseconds=1),))
+        return self._stopped(db)
+
+    def _stopped(self, db: Database) -> tuple[str, str]:
+        """(why this store is in doubt, why a person paused it)"""
+        return str(db.run("epoch").fetchall()[0]["paused"]), pause.reason(db)
+
+    async def nodes(self) -> list[tuple[str, datetime, Mapping[str, str]]]:
+        """Every node that is at work: its name, when it last said so (by the database's clock), and what it says."""
+        rows = await self._look(lambda db: db.run("nodes").fetchall())
+        return [(row["id"], instant(row["seen_at"]), json.loads(row["about"])) for row in rows]
+
+    # --- what is not told in store.verbs ---
+
+    async def put(self, mail: NewMail, now: datetime) -> None:
+        await self._write(_Put(mail, now), size=len(mail.raw))
+
+    def _orphaned(self, work: Work) -> None:
+        """A mail was stored although its client heard that it was not: it comes again, so this one is taken back."""
+        if isinstance(work, _Put):
+            self._later(self._take_back(work.mail.queue_id))
+
+    async def _take_back(self, queue_id: str) -> None:
+        with contextlib.suppress(MailguardError):
+            await self.cancel(queue_id, by=_SELF, now=self._clock.now(), reason=_NOT_TOLD)
+
+    def _later(self, what: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(what)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def claim(
+        self,
+        worker: str,  # noqa: ARG002 (a node has a name of its own)
+        now: datetime,
+        *,
+        lease: timedelta,
+        limit: int,
+        per_destination: int,
+        skip: Mapping[str, int],
+    ) -> list[Claim]:
+        def work(db: Connection) -> list[Claim]:
+            if any(self._stopped(db)):
+                return []
+            return claims.claim(db, self.node, now, lease, limit, per_destination, dict(skip))
+
+        return await self._write(work)
+
+    async def claim_interrupted(self, worker: str, now: datetime, *, lease: timedelta) -> list[Claim]:  # noqa: ARG002
+        def work(db: Connection) -> list[Claim]:
+            if any(self._stopped(db)):
+                return []
+            return claims.claim_interrupted(db, self.node, now, lease)
+
+        return await self._write(work)
+
+    async def reclaim(self, now: datetime, *, everything: bool = False) -> int:
+        def work(db: Connection) -> int:
+            if not everything:
+                return claims.reclaim(db, now, everything=False)
+            db.run("node_gone", (self.node,))  # a process that begins has nothing on the wire
+            back = claims.reclaim(db, now, everything=True)
+            self._sign_of_life(db)
+            return back
+
+        return await self._write(work)
+
+    async def resume(self, *, by: Actor, now: datetime) -> bool:
+        await self._beat()
+        if not self.paused:
+            return False
+        here = ""
+        if self._doubted:
+            db = await server.connect(self.url, self.node)
+            here = await server.identity(db)
+            await drop(db)
+
+        def work(db: Connection) -> None:
+            pause.end(db, by, now)
+            if self._doubted:
+                db.run("begin_epoch", (here,))
+
+        await self._write(work)
+        self.paused, self._doubted = "", False
+        return True
+
+    async def purge(self, now: datetime, keep: Retention) -> int:
+        done = await super().purge(now, keep)
+        await self._write(lambda db: db.run("sum_up"))
+        await self._write(lambda db: db.run("forget_committed", (micros(now - _REMEMBERED),)))
+        return done
+
+    @property
+    def reserve_spent(self) -> bool:
+        return False  # the room is the database's
+
+    async def free_bytes(self) -> int | None:
+        return None
+
+
+class _Put:
+    """The work of a put, which can be told from other work."""
+
+    def __init__(self, mail: NewMail, now: datetime) -> None:
+        self.mail, self.now = mail, now
+
+    def __call__(self, db: Database) -> None:
+        mails.put(db, self.mail, self.now)

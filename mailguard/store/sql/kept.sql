@@ -1,0 +1,9 @@
+-- Facts of past mail.
+
+-- name: keep
+-- What other rules can be tried on.
+INSERT INTO kept (mail, at, facts) VALUES (?, ?, ?) ON CONFLICT (mail) DO UPDATE SET facts = excluded.facts;
+
+-- name: forget_kept
+-- What came long ago.
+DELETE FROM kept WHERE at <= ?;

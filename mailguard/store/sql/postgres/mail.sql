@@ -1,0 +1,27 @@
+-- One mail: putting it in, and reading it back.
+
+-- name: lock_mail
+-- The same, and nobody else changes the mail before this transaction ends.
+SELECT id FROM mail WHERE queue_id = ? FOR NO KEY UPDATE;
+
+-- name: mails
+-- Mails by number (a JSON list), each with its first envelope and the version that leaves.
+SELECT m.*, e.sender AS envelope_sender, e.recipients, e.smtputf8, e.eightbit, e.ret, e.envid, e.hold_until,
+       v.edits, v.hits, v.evidence, v.tags, v.rules_hash
+  FROM numbers(:mails) AS asked (value)
+  JOIN mail m ON m.id = asked.value
+  JOIN version v ON v.mail = m.id AND v.number = m.version
+  JOIN envelope e ON e.id = (SELECT min(f.id) FROM envelope f WHERE f.mail = m.id);
+
+-- name: deliveries_of
+-- Every delivery of these mails, in the order they were made, with the mail it waits behind.
+SELECT d.*, (SELECT b.queue_id FROM mail b WHERE b.id = d.behind) AS behind_id
+  FROM numbers(:mails) AS asked (value) JOIN delivery d ON d.mail = asked.value ORDER BY d.mail, d.id;
+
+-- name: holds_of
+-- Every hold of these mails, oldest first.
+SELECT h.* FROM numbers(:mails) AS asked (value) JOIN hold h ON h.mail = asked.value ORDER BY h.mail, h.id;
+
+-- name: first_chunks
+-- The bytes of mails that are one piece long.
+SELECT c.id >> 16 AS mail, c.data FROM numbers(:mails) AS asked (value) JOIN chunk c ON c.id = asked.value << 16;

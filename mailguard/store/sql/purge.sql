@@ -1,0 +1,52 @@
+-- Forgetting. secure_delete overwrites what is deleted here; the log is emptied afterwards.
+
+-- name: purge_chunks
+-- The bytes.
+DELETE FROM chunk WHERE id BETWEEN CAST(:mail AS BIGINT) << 16 AND CAST(:mail AS BIGINT) << 16 | 65535;
+
+-- name: purge_evidence
+-- The words the rules found in it.
+UPDATE version SET evidence = '[]' WHERE mail = ?;
+
+-- name: purge_links
+-- The links to it.
+DELETE FROM capability WHERE mail = ?;
+
+-- name: purged
+-- The bytes are gone.
+UPDATE mail SET purged_at = ?, revision = revision + 1 WHERE id = ?;
+
+-- name: forget_codes
+-- Numbers that nobody may use any more.
+DELETE FROM code WHERE expires_at <= :now AND asked_since <= :now;
+
+-- name: forget_logins
+-- Web sessions that are over.
+DELETE FROM login WHERE expires_at <= ?;
+
+-- name: forget_notices
+-- What was told long ago about no mail.
+DELETE FROM notice WHERE mail IS NULL AND ended_at <= ?;
+
+-- name: writers_to_forget
+-- Whose past gets shorter.
+SELECT DISTINCT sender_key FROM written WHERE at <= ?;
+
+-- name: forget_written
+-- Who wrote to whom, long ago.
+DELETE FROM written WHERE at <= ?;
+
+-- name: recount_habit
+-- What is left of a sender's past.
+INSERT INTO habit (sender_key, mails, since)
+SELECT sender_key, count(DISTINCT mail), min(at) FROM written WHERE sender_key = :key GROUP BY sender_key
+ON CONFLICT (sender_key) DO UPDATE SET mails = excluded.mails, since = excluded.since;
+
+-- name: forget_habit
+-- A sender of whom nothing is left.
+DELETE FROM habit WHERE sender_key = :key AND NOT EXISTS (SELECT 1 FROM written WHERE sender_key = :key);
+
+-- name: forget_threads
+-- Conversations that ended long ago. While a mail of one waits, a later one must still find its place behind it.
+DELETE FROM thread WHERE last_at <= ?
+   AND NOT EXISTS (SELECT 1 FROM mail m WHERE m.thread = thread.id AND m.unfinished > 0);

@@ -1,0 +1,57 @@
+"""Forgetting what is past its time: bytes first, then decisions; facts by their own clock."""
+
+from datetime import datetime
+
+from mailguard.records import Actor
+from mailguard.store.base import Retention
+from mailguard.store.database import Database
+from mailguard.store.verbs import chain, erasure, mails
+from mailguard.store.verbs.codec import micros
+
+BATCH = 100  # mails in one transaction, so that mail coming in does not wait long
+EVENTS = 1000  # and events of no mail
+_TIMER = Actor("timer", "policy")
+
+
+def bodies(db: Database, now: datetime, keep: Retention) -> int:
+    """Delete the bytes of up to BATCH mails, the words found in them and the links to them."""
+    rows = db.run("bodies_to_purge", (micros(now - keep.bodies), BATCH)).fetchall()
+    for row in rows:
+        number = row["id"]
+        db.run("purge_chunks", {"mail": number})
+        db.run("purge_evidence", (number,))
+        db.run("purge_splices", (number,))
+        db.run("purge_links", (number,))
+        db.run("purge_sketch", (number,))
+        db.run("forget_unsent", (number,))
+        db.run("put_down", (number,))
+        # failpoint: store.purging
+        db.run("purged", (micros(now), number))
+        mails.event(db, number, now, "message.purged", "timer", {})
+    return len(rows)
+
+
+def decisions(db: Database, now: datetime, keep: Retention) -> int:
+    """Forget up to BATCH mails altogether, and old events of none; the audit goes on proving that they were."""
+    before = micros(now - keep.decisions)
+    db.run("forget_notices", (before,))
+    mails = [row["id"] for row in db.run("mails_to_forget", (before, BATCH))]
+    events = [row["id"] for row in db.run("old_events", (before, EVENTS))]
+    erasure.forget(db, mails, events, "retention", _TIMER, now)
+    chain.forget_ranges(db, now - keep.decisions)
+    return len(mails) if len(mails) == BATCH else BATCH if len(events) == EVENTS else 0
+
+
+def facts(db: Database, now: datetime, keep: Retention) -> None:
+    """Forget who wrote to whom, what rules can be tried on, old conversations, where files went, codes and sessions."""
+    before = micros(now - keep.facts)
+    senders = [{"key": row[0]} for row in db.run("writers_to_forget", (before,)).fetchall()]
+    db.run("forget_written", (before,))
+    db.run_many("recount_habit", senders)
+    db.run_many("forget_habit", senders)
+    db.run("forget_remembered", (micros(now - keep.habits),))
+    db.run("forget_threads", (before,))
+    db.run("forget_files", (before,))
+    db.run("forget_kept", (before,))
+    db.run("forget_codes", {"now": micros(now)})
+    db.run("forget_logins", (micros(now),))

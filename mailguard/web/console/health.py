@@ -1,0 +1,93 @@
+"""How mailguard is: what waits, what is late, and what somebody should look at."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mailguard.people.access import Right
+from mailguard.records import State
+from mailguard.store.base import Counts
+from mailguard.web.console.found import STATES
+from mailguard.web.console.gate import Gate
+
+LOW = 1 << 30  # bytes free: below this it is said
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What the service knows of itself. '' and None: nothing is wrong, or there is no such thing."""
+
+    counts: Counts
+    free: int | None  # bytes where the store writes
+    reserve_spent: bool
+    reload_failed: str  # where, of the last reload
+    listeners: tuple[str, ...]
+    next_hop: str
+    sealed: tuple[int, datetime] | None  # the last seal of the audit
+    directory: tuple[float, int] | None  # seconds since it was heard, people it knows
+    frozen: tuple[str, ...]  # who may not hand in mail just now
+    suspects: tuple[str, ...]  # rules that suddenly hold much
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`alarm`: somebody should look."""
+
+    name: str
+    value: str
+    alarm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """One page."""
+
+    gate: Gate
+    condition: Callable[[], Awaitable[Condition]]
+
+    def routes(self) -> list[Route]:
+        return [self.gate.get("/health", self.show, Right.SEE)]
+
+    async def show(self, _: Request, person: str) -> Response:
+        found, teller = await self.condition(), self.gate.site.teller()
+        counts, when = found.counts, teller.when
+        queue = [
+            (teller.say(STATES[state]), counts.deliveries.get(state, 0), when.relative(counts.oldest.get(state)))
+            for state in State
+        ]
+        lines = list(self._lines(found))
+        return self.gate.show(
+            "console_health.html", person, queue=queue, lines=sorted(lines, key=lambda one: not one.alarm)
+        )
+
+    def _lines(self, found: Condition) -> Iterable[Line]:
+        say, size = self.gate.site.say, self.gate.site.language.size
+        when = self.gate.site.teller().when
+        if paused := self.gate.staff.paused:
+            yield Line(say("Sending"), paused, alarm=True)
+        late = found.counts.notices_undelivered
+        yield Line(say("Notices not delivered for five minutes"), str(late), alarm=late > 0)
+        free = say("not known") if found.free is None else size(found.free)
+        yield Line(say("Free disk"), free, alarm=found.free is not None and found.free < LOW)
+        if found.reserve_spent:
+            yield Line(say("Room kept for a full disk"), say("used up"), alarm=True)
+        yield Line(say("Last reload"), found.reload_failed or say("in order"), alarm=bool(found.reload_failed))
+        yield Line(say("Mail comes in at"), ", ".join(found.listeners))
+        yield Line(say("Mail goes to"), found.next_hop)
+        if found.directory:
+            age, people = found.directory
+            yield Line(
+                say("Directory"),
+                say("{people} people, heard {minutes} minutes ago", people=people, minutes=int(age // 60)),
+            )
+        number, at = found.sealed or (0, None)
+        sealed = say("seal {number} {at}", number=number, at=when.at(at)) if at else say("nothing is sealed yet")
+        yield Line(say("Audit"), sealed)
+        if found.frozen:
+            yield Line(say("Frozen: too much mail"), ", ".join(found.frozen), alarm=True)
+        if found.suspects:
+            yield Line(say("Rules that suddenly hold much"), ", ".join(found.suspects), alarm=True)
