@@ -135,6 +135,7 @@ async def test_while_it_is_down_what_it_said_last_counts_also_after_a_restart(
     assert b"mailguard_directory_last_refresh_successful 0.0" in await house.service._scrape()
     assert b"mailguard_directory_age_seconds 3601.0" in await house.service._scrape()
     slapd.start()
+    await eventually(lambda: asleep(house))
     await house.wait(minutes=5, seconds=1)
     await eventually(lambda: settled(house)[-1]["event"] == "directory.refreshed")
     assert b"mailguard_directory_last_refresh_successful 1.0" in await house.service._scrape()
@@ -146,6 +147,7 @@ async def test_what_is_very_old_is_used_and_told_once(open_house: OpenHouse, sla
     slapd.stop()
     await house.wait(days=31)
     await eventually(lambda: house.log_lines("directory.unreachable"))
+    await eventually(lambda: asleep(house))
     await house.wait(minutes=5, seconds=1)
     await eventually(lambda: len(house.log_lines("directory.unreachable")) > 1)
     assert {line["level"] for line in house.log_lines("directory.unreachable")} == {"error"}
