@@ -11,6 +11,8 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extr
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Where it is set, every start of the command would compile mailguard anew: the tests start it hundreds of times
+unexport PYTHONDONTWRITEBYTECODE
 
 # The stamp makes every later run instant; another pyproject or lock file makes it run again.
 $(INSTALLED): pyproject.toml constraints.txt .ci/venv
