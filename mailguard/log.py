@@ -111,6 +111,10 @@ class Log:
     def stopping(self, reason: str) -> None:
         self._log.info("service.stopping", reason=reason)
 
+    def worker_ended(self, number: int, code: int, again: float) -> None:
+        """One process of several on this host; it is started again after so many seconds."""
+        self._log.error("worker.ended", worker=number, code=code, again_in=again)
+
     def failure(self, where: str, error: BaseException) -> None:
         """Something inside went wrong that nobody planned for: the type, the place, never the mail."""
         self._log.error("service.failure", where=where, error=type(error).__name__, exc_info=_without_values(error))

@@ -1,5 +1,7 @@
 """Prometheus names, in one place (surface: Metrics)."""
 
+import os
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -8,6 +10,7 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from mailguard.document.units import HostPort, Section
 
@@ -24,8 +27,16 @@ class MetricsSettings(Section):
     """HOST:PORT of the metrics listener; leave it out for none."""
 
 
+# The folder in which the processes of one host keep their numbers together (prometheus_client); unset for one alone.
+TOGETHER = "PROMETHEUS_MULTIPROC_DIR"
+
+
 class Metrics:
-    """One service's numbers; a registry of its own, so that tests and several services don't mix."""
+    """One service's numbers; a registry of its own, so that tests and several services don't mix.
+
+    Where several processes keep them TOGETHER, counters and histograms add up. Of a gauge counts the latest value where
+    it is of the store they share, else the sum, the most or the least, as its name asks.
+    """
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -36,11 +47,18 @@ class Metrics:
         self.matches = Counter(
             "mailguard_rule_matches", "Rules that matched", ["rule", "action", "mode"], registry=registry
         )
-        self.queue = Gauge("mailguard_queue_messages", "Deliveries by state", ["state"], registry=registry)
+        self.queue = Gauge(
+            "mailguard_queue_messages",
+            "Deliveries by state",
+            ["state"],
+            multiprocess_mode="livemostrecent",
+            registry=registry,
+        )
         self.oldest = Gauge(
             "mailguard_queue_oldest_seconds",
             "Age of the oldest waiting delivery",
             ["state"],
+            multiprocess_mode="livemostrecent",
             registry=registry,
         )
         self.lag = Histogram(
@@ -65,7 +83,10 @@ class Metrics:
             "mailguard_attachments_seconds", "Reading the attached files of a mail", buckets=_LAG, registry=registry
         )
         self.unread = Gauge(
-            "mailguard_attachments_waiting", "Mails whose attached files wait to be read", registry=registry
+            "mailguard_attachments_waiting",
+            "Mails whose attached files wait to be read",
+            multiprocess_mode="livesum",
+            registry=registry,
         )
         self.attempts = Counter("mailguard_delivery_attempts", "Attempts by result", ["result"], registry=registry)
         self.ambiguous = Counter(
@@ -86,35 +107,79 @@ class Metrics:
             "mailguard_storage_commit_seconds", "From put to durable", buckets=_FAST, registry=registry
         )
         self.reserve = Gauge(
-            "mailguard_storage_reserve_spent", "1 while the room kept for a full disk is used up", registry=registry
+            "mailguard_storage_reserve_spent",
+            "1 while the room kept for a full disk is used up",
+            multiprocess_mode="livemax",
+            registry=registry,
         )
-        self.paused = Gauge("mailguard_queue_paused", "1 while nothing is sent, until queue resume", registry=registry)
+        self.paused = Gauge(
+            "mailguard_queue_paused",
+            "1 while nothing is sent, until queue resume",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
         self.reload_ok = Gauge(
-            "mailguard_rules_last_reload_successful", "1 when the last reload was accepted", registry=registry
+            "mailguard_rules_last_reload_successful",
+            "1 when the last reload was accepted",
+            multiprocess_mode="livemin",
+            registry=registry,
         )
         self.notices_undelivered = Gauge(
-            "mailguard_notices_undelivered", "Notices not delivered within five minutes", registry=registry
+            "mailguard_notices_undelivered",
+            "Notices not delivered within five minutes",
+            multiprocess_mode="livemostrecent",
+            registry=registry,
         )
-        self.connections = Gauge("mailguard_smtp_connections", "Open client connections", registry=registry)
+        self.connections = Gauge(
+            "mailguard_smtp_connections", "Open client connections", multiprocess_mode="livesum", registry=registry
+        )
         self.auth_failures = Counter("mailguard_auth_failures", "Logins refused", registry=registry)
-        self.frozen = Gauge("mailguard_identities_frozen", "Identities that sent too much", registry=registry)
-        self.bypass = Gauge("mailguard_bypass_active", "1 while new mail passes unguarded", registry=registry)
-        self.suspects = Gauge("mailguard_rules_suspected", "Rules that suddenly hold so much mail", registry=registry)
+        self.frozen = Gauge(
+            "mailguard_identities_frozen",
+            "Identities that sent too much",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self.bypass = Gauge(
+            "mailguard_bypass_active",
+            "1 while new mail passes unguarded",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self.suspects = Gauge(
+            "mailguard_rules_suspected",
+            "Rules that suddenly hold so much mail",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
         self.directory_ok = Gauge(
             "mailguard_directory_last_refresh_successful",
             "1 when the directory's last answer is in use",
+            multiprocess_mode="livemin",
             registry=registry,
         )
         self.directory_age = Gauge(
-            "mailguard_directory_age_seconds", "Since the directory gave the answer that is in use", registry=registry
+            "mailguard_directory_age_seconds",
+            "Since the directory gave the answer that is in use",
+            multiprocess_mode="livemax",
+            registry=registry,
         )
-        self.directory_people = Gauge("mailguard_directory_people", "People of the directory", registry=registry)
+        self.directory_people = Gauge(
+            "mailguard_directory_people",
+            "People of the directory",
+            multiprocess_mode="livemostrecent",
+            registry=registry,
+        )
+        self.nodes = Gauge(
+            "mailguard_nodes", "Processes at work on the store", multiprocess_mode="livemostrecent", registry=registry
+        )
         self.reload_ok.set(1)
         self.directory_ok.set(1)
 
     def lags(self) -> list[tuple[str, int]]:
         """(seconds, copies that left within so many of their time, and not within fewer), since the start."""
-        samples = [s for metric in self.lag.collect() for s in metric.samples if s.name.endswith("_bucket")]
+        found = self._all().collect()
+        samples = [s for one in found for s in one.samples if s.name == "mailguard_release_lag_seconds_bucket"]
         totals = [(sample.labels["le"], int(sample.value)) for sample in samples]
         return [
             (upper, total - before) for (upper, total), (_, before) in zip(totals, [("", 0), *totals], strict=False)
@@ -122,4 +187,12 @@ class Metrics:
 
     def render(self) -> bytes:
         """The text exposition format."""
-        return generate_latest(self.registry)
+        return generate_latest(self._all())
+
+    def _all(self) -> CollectorRegistry:
+        """With the numbers of the processes beside us."""
+        if TOGETHER not in os.environ:
+            return self.registry
+        everybodys = CollectorRegistry()
+        MultiProcessCollector(everybodys)  # type: ignore[no-untyped-call]
+        return everybodys

@@ -8,11 +8,11 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from mailguard import process
 from mailguard.admin.factors import FactorVerbs
-from mailguard.admin.guard import GuardVerbs, aside_json
+from mailguard.admin.guard import GuardVerbs
 from mailguard.admin.server import AdminServer
 from mailguard.answers import Answers
 from mailguard.clock import Clock, SystemClock
@@ -26,14 +26,16 @@ from mailguard.directory import Answer
 from mailguard.document.problem import Problem
 from mailguard.errors import ConfigError
 from mailguard.extract import Pool
+from mailguard.health import Health
 from mailguard.intake import Acquaintances, Intake, IntakeSettings, Judge, Ledgers
 from mailguard.intake import queue_id as ids
 from mailguard.log import Log
 from mailguard.metrics import Metrics
+from mailguard.nodes import Nodes, Refresh
 from mailguard.people import People
 from mailguard.people.alerts import Alerts
 from mailguard.postman import Postman
-from mailguard.records import Actor, State
+from mailguard.records import Actor
 from mailguard.rules import RuleSet
 from mailguard.scheduler import Attempts, Reports, Scheduler
 from mailguard.smtpd import Guesses, Reporter, SmtpServer, enabled, load_users
@@ -53,9 +55,11 @@ MIN_FREE = 256 << 20  # bytes that stay free besides three times the mail (room 
 
 
 class Service:
-    """One mailguard process."""
+    """One mailguard process; `worker`: the how manieth on this host, which share their ports. 0: it is alone."""
 
-    def __init__(self, config: Config, clock: Clock | None = None, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, config: Config, clock: Clock | None = None, stream: TextIO | None = None, *, worker: int = 0
+    ) -> None:
         self.config = config
         self.clock = clock or SystemClock()
         self.log = Log(config.log, stream)
@@ -64,11 +68,13 @@ class Service:
         self.access = config.access
         self.alerts = Alerts(config.holds.fallback, lambda: self.access, lambda: self.people)
         self.reload_failed = ""
+        self._hashes: dict[str, str] = {}
         self.failed: BaseException | None = None
         self._open_for_mail = False
         self._stopping = asyncio.Event()
         self._hang_up = asyncio.Event()
-        hostname = config.smtp.hostname
+        hostname, shared, self._first = config.smtp.hostname, worker > 0, worker <= 1
+        self._shared, self._measuring = shared, Tasks()
         self.store = place(config.store_url).store(self._broken)
         self.courier = Courier(config.next_hop, self.clock, hostname)
         self.postman = Postman(
@@ -120,7 +126,11 @@ class Service:
             internal=lambda person: self.people.internal(person), notices_sender=config.notices.sender,
             room=self._room, watcher=Reporter(self.log, self.metrics, self.guesses.note),
             try_login=self.courier.try_login, warden=self.curbs, users_changed=self._users_changed,
-            logins_elsewhere=config.web.passwords,
+            logins_elsewhere=config.web.passwords, shared=shared,
+        )  # fmt: skip
+        self.health = Health(
+            config, self.store, self.clock, self.metrics, self.live, self.smtp, self.curbs, self.bypass,
+            self.intake.watch, self.files, ready=self._ready, reload_failed=lambda: self.reload_failed,
         )  # fmt: skip
         factors = Factors(self.store, self.clock)
         pages = create_app(
@@ -128,16 +138,22 @@ class Service:
             language=config.notices.language, report=lambda error: self.log.failure("web", error),
             paused=lambda: bool(self.store.paused),
             aside=lambda: self.bypass.now.until if self.bypass.now else None,
-            api=Parts(Programs(self.desk, self.store, self.clock), self.store, lambda: self.rules, self.health),
+            api=Parts(Programs(self.desk, self.store, self.clock), self.store, lambda: self.rules, self.health.said),
             console=console.Sources.of(
-                staff, self.store, self.clock, lambda: self.rules, deciding, self.metrics.lags, self._condition
+                staff, self.store, self.clock, lambda: self.rules, deciding, self.metrics.lags, self.health.condition
             ),
             ways=Ways.of(config.web, self.clock, self.log, Passwords(self.desk, factors, self.smtp.log_in, self.log)),
         )  # fmt: skip
-        self.web = WebServer(pages, config.web.bind, pages.state.streams.close)
-        self.scrape = WebServer(metrics_app(self._scrape), config.metrics.bind) if config.metrics.bind else None
+        self.web = WebServer(pages, config.web.bind, pages.state.streams.close, shared=shared)
+        scraped = config.metrics.bind if self._first else None  # one process speaks for all
+        self.scrape = WebServer(metrics_app(self.health.scrape), scraped) if scraped else None
+        self.nodes = Nodes(
+            self.store, self.clock, self.log, self._read_again(), self._reload_here,
+            lambda: {**self._hashes, "failed": self.reload_failed},
+        )  # fmt: skip
         self.admin = AdminServer(
-            config.socket_path, operator, self.store, self.clock, self.log, reload=self.reload, health=self.health,
+            config.socket_path, operator, self.store, self.clock, self.log, reload=self.reload,
+            followed=self.nodes.followed, health=self.health.said,
             guard=GuardVerbs(
                 self.curbs, self.bypass, forgive=self.smtp.meter.forgive, look_at_users=self.smtp.look_at_users
             ),
@@ -180,12 +196,18 @@ class Service:
         await self.web.start()
         if self.scrape:
             await self.scrape.start()
-        await self.admin.start()
+        if self._first:
+            await self.admin.start()
         await self.smtp.start()
+        await self.nodes.start()
+        if self._shared:
+            self._measuring.spawn(self.health.measure_often())
 
     async def stop(self, drain: float = DRAIN) -> None:
         """Close the doors first; what was accepted stays safe in the store."""
         process.tell_systemd("STOPPING=1")
+        await self.nodes.stop()
+        await self._measuring.end(0.0)
         await self.live.stop()
         await self.smtp.stop(drain)
         await self.guesses.stop()
@@ -203,11 +225,15 @@ class Service:
         await self.courier.close()
         await self.store.close()
 
+    def end(self) -> None:
+        """As SIGTERM does."""
+        self._stopping.set()
+
     async def run(self) -> int:
         """Serve until SIGTERM or SIGINT, reload on SIGHUP. The exit code: 0, or 1 after the store broke."""
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signum, self._stopping.set)
+            loop.add_signal_handler(signum, self.end)
         loop.add_signal_handler(signal.SIGHUP, self._hang_up.set)
         await self.start()
         process.collect_rarely()
@@ -243,12 +269,20 @@ class Service:
         """What is in force now, for the audit."""
         users = self.config.users_path
         digest = await asyncio.to_thread(_digest, users) if users else ""
-        hashes = {"rules": self.rules.hash, "configuration": self.config.digest, "users": digest}
-        await self.in_force.note(by, hashes)
+        self._hashes = {"rules": self.rules.hash, "configuration": self.config.digest, "users": digest}
+        await self.in_force.note(by, self._hashes)
 
     async def _tell(self) -> int:
         """People by mail, other systems by webhook."""
         return await self.postman.post() + await self.herald.tell()
+
+    def _read_again(self) -> tuple[Refresh, ...]:
+        """What the store remembers, and another process may have changed."""
+        return (self._thaw, self.bypass.refresh, self.desk.absences.start, self.desk.preferences.start)
+
+    async def _thaw(self) -> None:
+        for name in await self.curbs.refresh():
+            self.smtp.meter.forgive(name)
 
     async def _alert(self, data: Mapping[str, str]) -> None:
         await self.store.notify(self.alerts(data), self.clock.now())
@@ -261,8 +295,14 @@ class Service:
     async def reload(self, actor: str) -> str:
         """All or nothing: rules, people, users and certificates; the new rule set's hash. Raises ConfigError.
 
-        One after the other: what was read first must not become live last.
+        Whatever shares the store with us reads its own files as well, once ours are live.
         """
+        rules = await self._reload_here(actor)
+        await self.nodes.tell(actor)
+        return rules
+
+    async def _reload_here(self, actor: str) -> str:
+        """One after the other: what was read first must not become live last."""
         answer = await self.live.ask()
         async with self.live.changing:
             rules = await self._reload(actor, answer)
@@ -300,52 +340,8 @@ class Service:
             except Exception as error:  # the store could not be told of what became stricter: the next reload does it
                 self.log.failure("reload", error)
 
-    # health
     async def _ready(self) -> bool:
         return self._open_for_mail and self.failed is None and not self._stopping.is_set()
-
-    async def health(self) -> Mapping[str, Any]:
-        """What `healthcheck` and the admin socket say."""
-        counts = await self.store.counts(self.clock.now())
-        return {
-            "ready": await self._ready(),
-            "paused": self.store.paused,
-            "rules": self.rules.hash,
-            "listeners": list(self.smtp.addresses),
-            "queue": {state.value: counts.deliveries.get(state, 0) for state in State},
-            "notices_undelivered": counts.notices_undelivered,
-            "bypass": aside_json(self.bypass.now),
-            "frozen": [standing.about for standing in self.curbs.all_frozen],
-            "suspects": self.intake.watch.suspects(self.clock.monotonic()),
-        }
-
-    async def _condition(self) -> console.Condition:
-        """What the console says of the service."""
-        hop = self.config.next_hop
-        return console.Condition(
-            await self.store.counts(self.clock.now()), await self.store.free_bytes(), self.store.reserve_spent,
-            self.reload_failed, tuple(self.smtp.addresses), hop.smarthost or "MX", await self.store.sealed(),
-            self.live.heard, tuple(standing.about for standing in self.curbs.all_frozen),
-            tuple(self.intake.watch.suspects(self.clock.monotonic())),
-        )  # fmt: skip
-
-    async def _scrape(self) -> bytes:
-        now = self.clock.now()
-        counts = await self.store.counts(now)
-        for state in State:
-            self.metrics.queue.labels(state.value).set(counts.deliveries.get(state, 0))
-            oldest = counts.oldest.get(state)
-            self.metrics.oldest.labels(state.value).set((now - oldest).total_seconds() if oldest else 0)
-        self.metrics.reserve.set(self.store.reserve_spent)
-        self.metrics.paused.set(bool(self.store.paused))
-        self.metrics.notices_undelivered.set(counts.notices_undelivered)
-        self.metrics.unread.set(self.files.waiting)
-        self.metrics.connections.set(self.smtp.connections)
-        self.metrics.frozen.set(len(self.curbs.all_frozen))
-        self.metrics.bypass.set(self.bypass.now is not None)
-        self.live.measure()
-        self.metrics.suspects.set(len(self.intake.watch.suspects(self.clock.monotonic())))
-        return self.metrics.render()
 
     async def _room(self, size: int) -> bool:
         free = await self.store.free_bytes()
@@ -362,17 +358,3 @@ def _digest(path: Path) -> str:
     with contextlib.suppress(OSError):
         return hashlib.sha256(path.read_bytes()).hexdigest()
     return ""
-
-
-def serve(path: Path, environ: Mapping[str, str]) -> int:
-    """Run one service to its end; ConfigError when the configuration is wrong."""
-    config = load_config(path, environ)
-
-    async def main() -> int:
-        return await Service(config).run()
-
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(main())
-    return uvloop.run(main())

@@ -9,6 +9,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 READERS = 2
+_AGAIN = 0.5  # seconds: a cancellation can be lost in what a task waits for, like asyncio.wait_for before 3.12
 _readers = ThreadPoolExecutor(READERS, thread_name_prefix="mailguard-read")
 
 
@@ -31,9 +32,12 @@ class Tasks:
         """Give what runs this long to end by itself; the rest is cancelled."""
         if self._running:
             await asyncio.wait(self._running, timeout=seconds)
-        for task in list(self._running):
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        left = list(self._running)
+        while any(not task.done() for task in left):
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=_AGAIN)
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 async def in_thread(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

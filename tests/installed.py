@@ -82,16 +82,16 @@ class Installed:
             assert done.returncode == code, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def launch(self, **environ: str) -> None:
+    def launch(self, *options: str, **environ: str) -> None:
         """Start it, without waiting until it is ready."""
         with self.next_log().open("wb") as out:
             self.process = subprocess.Popen(
-                [COMMAND, "--config", self.config, "serve"], stdout=out, stderr=subprocess.STDOUT,
+                [COMMAND, "--config", self.config, "serve", *options], stdout=out, stderr=subprocess.STDOUT,
                 env={**os.environ, **environ},
             )  # fmt: skip
 
-    def start(self, **environ: str) -> None:
-        self.launch(**environ)
+    def start(self, *options: str, **environ: str) -> None:
+        self.launch(*options, **environ)
         self.wait_until_ready()
 
     def next_log(self) -> Path:

@@ -24,10 +24,12 @@ LINES = (
     "people",
     "rules history retry dsn notices tokens audit log metrics",
     "store courier extract directory oidc plugin",
-    "intake desk scheduler postman webhooks curbs",
+    "intake desk scheduler postman webhooks curbs nodes",
     "smtpd web admin answers",
     "config",
+    "health",
     "service",
+    "workers",
     "cli demo",
 )
 LEVEL = {room: level for level, line in enumerate(LINES) for room in line.split()}

@@ -9,7 +9,7 @@ import os
 import pwd
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from mailguard.admin.guard import GuardVerbs
 from mailguard.admin.tokens import TokenVerbs
 from mailguard.clock import Clock
 from mailguard.desk import Operator
-from mailguard.desk.shapes import decision_json, event_json, hit_json, mail_json
+from mailguard.desk.shapes import decision_json, event_json, hit_json, mail_json, node_json
 from mailguard.document.problem import Problem, render
 from mailguard.document.units import duration
 from mailguard.errors import ConfigError, MailguardError
@@ -27,9 +27,11 @@ from mailguard.log import Log
 from mailguard.mail import address
 from mailguard.records import Actor, State
 from mailguard.store.base import Filter, Store
+from mailguard.store.nodes import Node
 
 MAX_LINE = 1 << 20
 LIST_LIMIT = 100_000
+FOLLOW = 15.0  # seconds that other processes are given to reload as well
 
 Handler = Callable[[Mapping[str, Any], Actor], Awaitable[Any]]
 
@@ -46,12 +48,13 @@ class AdminServer:
         log: Log,
         *,
         reload: Callable[[str], Awaitable[str]],
+        followed: Callable[[float], Awaitable[Sequence[Node]]],
         health: Callable[[], Awaitable[Mapping[str, Any]]],
         guard: GuardVerbs,
         factors: FactorVerbs,
     ) -> None:
         self._path, self._operator, self._store, self._clock, self._log = path, operator, store, clock, log
-        self._reload, self._health = reload, health
+        self._reload, self._followed, self._health = reload, followed, health
         self._server: asyncio.Server | None = None
         audit, tokens = AuditVerbs(operator, store, clock), TokenVerbs(store, clock)
         self._verbs: dict[str, Handler] = {
@@ -147,8 +150,9 @@ class AdminServer:
         decision = await self._operator.operate(str(asked["act"]), queue_id, actor, asked.get("recipients") or ())
         return decision_json(queue_id, decision)
 
-    async def _reloaded(self, _asked: Mapping[str, Any], actor: Actor) -> dict[str, str]:
-        return {"rules": await self._reload(str(actor))}
+    async def _reloaded(self, _asked: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
+        rules = await self._reload(str(actor))
+        return {"rules": rules, "nodes": [node_json(node) for node in await self._followed(FOLLOW)]}
 
     async def _resume(self, _asked: Mapping[str, Any], actor: Actor) -> dict[str, bool]:
         return {"resumed": await self._operator.resume(actor)}

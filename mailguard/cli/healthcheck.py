@@ -45,6 +45,9 @@ def command(context: Context, wait: float) -> None:
 def _tell(health: Mapping[str, Any]) -> NoReturn:
     if health["paused"]:
         say(paused(health["paused"]))
+    if len({node.get("rules") for node in health["nodes"]}) > 1:
+        lives = ", ".join(f"{node['name']} {node.get('rules', '')[:12]}" for node in health["nodes"])
+        say(f"warning: not every node has the same rules: {lives}; `mailguard reload` after their files are the same")
     queue = ", ".join(f"{count} {state}" for state, count in health["queue"].items() if count)
     click.echo(f"ready; {queue or 'nothing queued'}" if health["ready"] else "not ready")
     sys.exit(Exit.OK if health["ready"] else Exit.FAILED)

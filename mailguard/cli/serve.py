@@ -8,18 +8,25 @@ import click
 from mailguard.cli.common import Context, Exit, fail, verb
 from mailguard.directory import NothingKnown
 from mailguard.errors import ConfigError, StoreBroken
-from mailguard.service import serve
+from mailguard.workers import MOST, serve, supervise
 
 
 @verb("serve")
+@click.option(
+    "--workers", type=click.IntRange(1, MOST), metavar="N",
+    help="So many processes, which share the ports; one for each core. Only with a store in PostgreSQL.",
+)  # fmt: skip
+@click.option("--worker", type=int, default=0, hidden=True)
 @click.pass_obj
-def command(context: Context) -> None:
+def command(context: Context, workers: int | None, worker: int) -> None:
     """Run the relay, the delay queue and the pages.
 
     SIGHUP reads rules, people, users, listeners and certificates again; SIGTERM lets what is on the wire end.
     """
     try:
-        sys.exit(serve(context.existing, os.environ))
+        if workers:
+            sys.exit(supervise(context.existing, os.environ, workers))
+        sys.exit(serve(context.existing, os.environ, worker=worker))
     except NothingKnown as error:  # not for good: whoever starts services may try again
         fail(error, Exit.UNREACHABLE)
     except ConfigError as error:

@@ -43,14 +43,28 @@ class Bypass:
 
     async def start(self) -> None:
         """Go on with one that an earlier process began, or end it."""
+        self._aside = aside = await self._kept()
+        if aside is None:
+            return
+        if aside.until > self._clock.now():
+            self._tasks.spawn(self._watch(aside))
+        else:
+            await self._over(aside, _TIMER)
+
+    async def refresh(self) -> None:
+        """Another process on the same store may have begun or ended one."""
+        aside = await self._kept()
+        if aside != self._aside:
+            self._aside = aside
+            if aside is not None:
+                self._tasks.spawn(self._watch(aside))
+
+    async def _kept(self) -> Aside | None:
         value = (await self._store.recall(_NAME)).get(_NAME)
-        if value is not None:
-            began, until = (datetime.fromisoformat(value[name]) for name in ("began", "until"))
-            self._aside = Aside(began, until, value["by"], value["reason"])
-            if until > self._clock.now():
-                self._tasks.spawn(self._watch(self._aside))
-            else:
-                await self._over(self._aside, _TIMER)
+        if value is None:
+            return None
+        began, until = (datetime.fromisoformat(value[name]) for name in ("began", "until"))
+        return Aside(began, until, value["by"], value["reason"])
 
     async def stop(self) -> None:
         await self._tasks.end(0)

@@ -21,7 +21,7 @@ from mailguard.tasks import Tasks, patiently
 
 PATIENCE = (1.0, 5.0, 30.0, 120.0, 600.0)  # seconds between tries when the store is busy or full
 _START, _USERS, _PEOPLE = (Actor(name, "policy") for name in ("start", "users.yaml", "people.yaml"))
-_QUOTA = Actor("quota", "policy")
+_QUOTA, _ELSEWHERE = Actor("quota", "policy"), Actor("another node", "policy")
 
 
 class Curbs:
@@ -34,18 +34,36 @@ class Curbs:
         self._store, self._reasons, self._clock = store, reasons, clock
         self._log, self._wake = log, wake
         self._standing: dict[str, Standing] = {}
+        self._kept: frozenset[str] = frozenset()  # those of which the store knows
         self._enabled: frozenset[str] | None = None  # None: nobody knows, whoever can log in may send
         self._tasks = Tasks()
 
     async def start(self, enabled: frozenset[str] | None) -> None:
         """Before anything is carried: what was remembered is applied again, and what changed meanwhile is applied."""
-        for name, value in (await self._store.recall("*")).items():
-            if name.startswith((FROZEN, DISABLED, ORDER)):
-                self._standing[name] = _standing(name, value)
+        self._standing = await self._remembered()
+        self._kept = frozenset(self._standing)
         await self.people_changed()
         await self.users_changed(enabled)
         for standing in list(self._standing.values()):
             await self._apply(standing, _START)
+
+    async def refresh(self) -> list[str]:
+        """What other processes on the same store decided counts here as well; whom they thawed is returned."""
+        before = self._kept  # what changes here meanwhile is in the store's next news
+        kept = await self._remembered()
+        orders = {order_name(order): order for order in self._reasons.people().no_contact}
+        gone = before - kept.keys()
+        for name in gone:
+            self._standing.pop(name, None)
+        for name in kept.keys() - before - self._standing.keys():
+            self._standing[name] = replace(kept[name], order=orders.get(name))
+            await self._apply(self._standing[name], _ELSEWHERE)  # to what we accepted since, not knowing
+        self._kept = self._kept - gone | kept.keys()
+        return [name.removeprefix(FROZEN) for name in gone if name.startswith(FROZEN)]
+
+    async def _remembered(self) -> dict[str, Standing]:
+        found = (await self._store.recall("*")).items()
+        return {name: _standing(name, value) for name, value in found if name.startswith((FROZEN, DISABLED, ORDER))}
 
     async def stop(self, drain: float) -> None:
         """What is being made durable ends within `drain` seconds."""
@@ -70,8 +88,10 @@ class Curbs:
         for name in [n for n in self._standing if n.startswith(ORDER) and n not in orders]:
             await self._forget(name, "order.lifted", _PEOPLE)
         for name, order in orders.items():
-            if name in self._standing:
-                self._standing[name] = replace(self._standing[name], order=order)
+            if known := self._standing.get(name):
+                self._standing[name] = replace(known, order=order)
+                if known.order is None:  # another process knew it first
+                    await self._apply(self._standing[name], _PEOPLE)
             else:
                 await self._begin(Standing(name, self._clock.now(), order=order), "order.made", _PEOPLE)
 
@@ -153,9 +173,8 @@ class Curbs:
 
     async def _remember(self, standing: Standing, event: str, by: Actor, *alerts: NewNotice) -> None:
         value = {"since": standing.since.isoformat(), "login": standing.login, "why": standing.why}
-        await self._store.remember(
-            standing.name, value, event=event, by=by, now=self._clock.now(), notices=alerts
-        )  # fmt: skip
+        await self._store.remember(standing.name, value, event=event, by=by, now=self._clock.now(), notices=alerts)
+        self._kept |= {standing.name}
 
     async def _apply(self, standing: Standing, by: Actor) -> None:
         now = self._clock.now()
@@ -169,6 +188,7 @@ class Curbs:
     async def _forget(self, name: str, event: str, by: Actor) -> None:
         await self._store.remember(name, None, event=event, by=by, now=self._clock.now())
         self._standing.pop(name, None)
+        self._kept -= {name}
 
 
 def _standing(name: str, value: Mapping[str, Any]) -> Standing:

@@ -25,7 +25,9 @@ class Absences:
 
     async def start(self) -> None:
         """Know again what was said before; what is past is forgotten."""
-        for name, said in (await self._store.recall(f"{_NAME}*")).items():
+        kept = await self._store.recall(f"{_NAME}*")
+        self.now.clear()
+        for name, said in kept.items():
             one = Delegate(str(said["to"]), date.fromisoformat(said["from"]), date.fromisoformat(said["until"]))
             if one.last and one.last < self.today:
                 await self._forget(name.removeprefix(_NAME), Actor("mailguard", "timer"))

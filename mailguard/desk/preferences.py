@@ -23,7 +23,9 @@ class Preferences:
 
     async def start(self) -> None:
         """Know again what was chosen. What is no longer allowed stays in the store, and counts for nothing."""
-        for name, said in (await self._store.recall(f"{_NAME}*")).items():
+        kept = await self._store.recall(f"{_NAME}*")
+        self.now.clear()
+        for name, said in kept.items():
             language = said["language"] if said["language"] in NAMES else ""  # one that was there in an earlier version
             chosen = Preference(language, said["digest"], said["wait"]).within(self.allowed)
             if chosen != Preference():

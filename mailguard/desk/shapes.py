@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from mailguard.records import Decision, Delivery, Event, Hit, Hold, Mail
+from mailguard.store.nodes import Node
 
 
 def mail_json(mail: Mail) -> dict[str, Any]:
@@ -67,6 +68,10 @@ def decision_json(queue_id: str, decision: Decision) -> dict[str, Any]:
         "changed": len(decision.changed),
         "remaining": [{"rule": hold.rule, "until": list(hold.approvers) or ["sender"]} for hold in decision.remaining],
     }
+
+
+def node_json(node: Node) -> dict[str, Any]:
+    return {"name": node.name, "seen": iso(node.seen_at), **node.about}
 
 
 def iso(instant: datetime | None) -> str | None:

@@ -65,15 +65,19 @@ class SmtpServer:
         warden: Warden | None = None,
         users_changed: UsersChanged | None = None,
         logins_elsewhere: bool = False,
+        shared: bool = False,
     ) -> None:
-        """`logins_elsewhere`: others ask for logins here (`log_in`), also where no listener does."""
+        """`logins_elsewhere`: others ask for logins here (`log_in`), also where no listener does.
+
+        `shared`: other processes of ours listen at the same ports, and the kernel gives each client to one of them.
+        """
         self._settings, self._accept, self._clock = settings, accept, clock
         self._internal, self._notices_sender = internal, notices_sender
         self._watcher = watcher or NoWatcher()
         self._room = room or _endless
         self._given_users, self._try_login, self._send_as = users, try_login, send_as
         self._warden, self._users_changed = warden or NoWarden(), users_changed
-        self._logins_elsewhere = logins_elsewhere
+        self._logins_elsewhere, self._shared = logins_elsewhere, shared
         self._gate, self.meter, self._commits = Gate(), Meter(clock, self._warden), Commits()
         self._bodies = Bodies()
         self._doors: dict[str, _Door] = {}
@@ -210,7 +214,9 @@ class SmtpServer:
             return made
 
         try:
-            server = await loop.create_server(session, host, port, backlog=512, reuse_address=True, start_serving=False)
+            server = await loop.create_server(
+                session, host, port, backlog=512, reuse_address=True, reuse_port=self._shared, start_serving=False
+            )
         except (OSError, OverflowError) as error:
             raise ConfigError(f"smtp.listeners: can't listen on {floor.listener.bind}: {_why(error)}") from None
         door = _Door(server, floor)

@@ -33,6 +33,7 @@ from mailguard.records import (
     Waiting,
 )
 from mailguard.store.audit import AuditStore
+from mailguard.store.nodes import NodeStore
 from mailguard.store.notices import NoticeStore
 from mailguard.store.search import SearchStore
 from mailguard.store.sign_in import SignInStore
@@ -91,7 +92,7 @@ class Counts:
     notices_undelivered: int  # older than five minutes and not gone
 
 
-class Store(AuditStore, NoticeStore, SearchStore, SignInStore, Protocol):
+class Store(AuditStore, NoticeStore, SearchStore, SignInStore, NodeStore, Protocol):
     """Durable memory of mail and what was decided about it.
 
     Errors: StoreFull (no room), TemporaryFailure (busy, closing), StoreBroken (stop the service).
@@ -277,7 +278,10 @@ class Store(AuditStore, NoticeStore, SearchStore, SignInStore, Protocol):
         self, name: str, value: Mapping[str, Any] | None, *, event: str, by: Actor, now: datetime,
         notices: Sequence[NewNotice] = (),
     ) -> None:  # fmt: skip
-        """Keep a small JSON value under `name` (None: forget it), with this event in the audit and these notices."""
+        """Keep a small JSON value under `name`, with this event in the audit and these notices.
+
+        None: forget it. Where nothing is kept under the name, there is no event and no notice either.
+        """
         ...
 
     async def recall(self, names: str) -> dict[str, dict[str, Any]]:

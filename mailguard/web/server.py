@@ -17,16 +17,18 @@ _GRACE = 5  # seconds for the requests under way when stopping
 class WebServer:
     """One application on one address; port 0 takes any free one, `port` says which."""
 
-    def __init__(self, app: ASGIApp, bind: str, closing: Callable[[], None] = lambda: None) -> None:
-        """`closing` ends what would stream for ever, when the server stops."""
-        self._app, self._bind, self._closing = app, bind, closing
+    def __init__(
+        self, app: ASGIApp, bind: str, closing: Callable[[], None] = lambda: None, *, shared: bool = False
+    ) -> None:
+        """`closing` ends what would stream for ever, when the server stops. `shared`: other processes listen there."""
+        self._app, self._bind, self._closing, self._shared = app, bind, closing, shared
         self._server: _Embedded | None = None
         self._task: asyncio.Task[None] | None = None
         self.port = 0
 
     async def start(self) -> None:
         """Listening when it returns. ConfigError when the address can't be bound."""
-        listener = _listen(self._bind)
+        listener = listen(self._bind, shared=self._shared)
         self.port = int(listener.getsockname()[1])
         server = _Embedded(
             uvicorn.Config(
@@ -82,12 +84,15 @@ class _Embedded(uvicorn.Server):
             listener.close()
 
 
-def _listen(bind: str) -> socket.socket:
+def listen(bind: str, *, shared: bool = False) -> socket.socket:
+    """Bound, but not listening yet. ConfigError when it can't be, in words."""
     host, port = host_port(bind)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # said to be TCP: asyncio turns Nagle's algorithm off only then, which holds a page's body back for 40 ms
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind((host, port))
     except OSError as error:

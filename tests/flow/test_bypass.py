@@ -76,11 +76,11 @@ async def test_it_ends_by_itself_and_says_so(open_house: OpenHouse) -> None:
     house = await open_house(rules=HOLD)
     await begin(house)
     await house.notice(POSTMASTER, "mailguard steps aside")
-    assert b"mailguard_bypass_active 1.0" in await house.service._scrape()
+    assert b"mailguard_bypass_active 1.0" in await house.service.health.scrape()
     await house.wait(minutes=31)
     await house.notice(POSTMASTER, "on guard again")
     assert (await house.copy(await house.send(), KIM)).state is State.HELD
-    assert b"mailguard_bypass_active 0.0" in await house.service._scrape()
+    assert b"mailguard_bypass_active 0.0" in await house.service.health.scrape()
     assert [line["event"] for line in house.log_lines() if line["event"].startswith("bypass")] == [
         "bypass.began",
         "bypass.ended",

@@ -319,7 +319,7 @@ async def test_three_times_the_quota_freezes_with_one_alert_and_holds_what_waits
     assert "mailguard user thaw" in alert.text
     assert len([n for n in guarded.notices(POSTMASTER) if "Frozen" in n.subject]) == 1
     assert len(guarded.log_lines("identity.frozen")) == 1
-    assert b"mailguard_identities_frozen 1.0" in await guarded.service._scrape()
+    assert b"mailguard_identities_frozen 1.0" in await guarded.service.health.scrape()
     assert (await submit(guarded, "bob")).code == 250
 
 

@@ -192,7 +192,7 @@ async def test_a_connection_lost_after_the_dot_is_tried_again_logged_and_counted
     ids = {line for arrived in peer.arrived for line in arrived.data.split(b"\r\n") if line.startswith(b"Message-ID")}
     assert len(ids) == 1
     assert [line["queue_id"] for line in out.log_lines("delivery.ambiguous")] == [queue_id]
-    assert b"mailguard_deliveries_ambiguous_total 1.0" in await out.service._scrape()
+    assert b"mailguard_deliveries_ambiguous_total 1.0" in await out.service.health.scrape()
 
 
 async def test_one_mail_goes_over_the_wire_once_for_all_recipients_of_a_host(out: House, peer: Peer) -> None:

@@ -132,13 +132,13 @@ async def test_while_it_is_down_what_it_said_last_counts_also_after_a_restart(
     (line,) = house.log_lines("directory.unreachable")[-1:]
     assert (line["level"], "Connection refused" in line["error"]) == ("warning", True)
     assert line["since"] == "2026-11-23T09:00:00.000Z"
-    assert b"mailguard_directory_last_refresh_successful 0.0" in await house.service._scrape()
-    assert b"mailguard_directory_age_seconds 3601.0" in await house.service._scrape()
+    assert b"mailguard_directory_last_refresh_successful 0.0" in await house.service.health.scrape()
+    assert b"mailguard_directory_age_seconds 3601.0" in await house.service.health.scrape()
     slapd.start()
     await eventually(lambda: asleep(house))
     await house.wait(minutes=5, seconds=1)
     await eventually(lambda: settled(house)[-1]["event"] == "directory.refreshed")
-    assert b"mailguard_directory_last_refresh_successful 1.0" in await house.service._scrape()
+    assert b"mailguard_directory_last_refresh_successful 1.0" in await house.service.health.scrape()
     assert house.notices(POSTMASTER) == []
 
 

@@ -104,15 +104,15 @@ async def test_a_notice_that_cannot_be_delivered_is_tried_again_and_counted(open
     house = await open_house(rules=HOLD, config=routes(corp_example=peer.port))
     await house.send()
     await house.wait(minutes=4)
-    assert (await house.service.health())["notices_undelivered"] == 0, "five minutes are given"
+    assert (await house.service.health.said())["notices_undelivered"] == 0, "five minutes are given"
     await house.wait(minutes=2)
-    assert (await house.service.health())["notices_undelivered"] == 1
-    assert b"mailguard_notices_undelivered 1.0" in await house.service._scrape()
+    assert (await house.service.health.said())["notices_undelivered"] == 1
+    assert b"mailguard_notices_undelivered 1.0" in await house.service.health.scrape()
     assert len(house.log_lines("notice.deferred")) >= 3
     peer.answers.clear()
     await house.wait(minutes=15)
     assert [arrived.rcpts for arrived in peer.arrived] == [[f"RCPT TO:<{ANN}> NOTIFY=NEVER"]]
-    assert (await house.service.health())["notices_undelivered"] == 0
+    assert (await house.service.health.said())["notices_undelivered"] == 0
     (line,) = house.log_lines("notice.sent")
     assert line["kinds"] == ["held"]
 

@@ -64,10 +64,10 @@ async def test_it_is_said_wherever_somebody_looks(open_house: OpenHouse) -> None
     await house.send()
     link = await house.link(ANN, "Held")
     assert "Sending is paused" not in (await house.page(link)).words
-    assert b"mailguard_queue_paused 0.0" in await house.service._scrape()
+    assert b"mailguard_queue_paused 0.0" in await house.service.health.scrape()
     await into_a_copy(house)
     assert "Sending is paused" in (await house.page(link)).words
-    assert b"mailguard_queue_paused 1.0" in await house.service._scrape()
+    assert b"mailguard_queue_paused 1.0" in await house.service.health.scrape()
     assert "backup copy" in str((await ask(house, "health"))["paused"])
     async with httpx.AsyncClient(trust_env=False) as browser:
         ready = await browser.get(f"http://127.0.0.1:{house.service.web.port}/readyz")

@@ -44,12 +44,12 @@ async def test_a_bad_file_leaves_the_old_rules_live_and_is_seen_everywhere(open_
         await house.reload()
     assert house.service.rules.hash == old
     assert "held as" in (await house.submit(letter())).text
-    assert b"mailguard_rules_last_reload_successful 0.0" in await house.service._scrape()
+    assert b"mailguard_rules_last_reload_successful 0.0" in await house.service.health.scrape()
     (line,) = house.log_lines("rules.reload_failed")
     assert line["actor"] == "test"
     house.write_rules(DELAY)
     await house.reload()
-    assert b"mailguard_rules_last_reload_successful 1.0" in await house.service._scrape()
+    assert b"mailguard_rules_last_reload_successful 1.0" in await house.service.health.scrape()
     assert (await house.submit(letter())).text.startswith("2.0.0 queued as")
 
 

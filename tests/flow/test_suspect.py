@@ -57,7 +57,7 @@ async def test_one_alert_and_few_questions_and_everything_is_held(
     assert "mailguard reload" in alert.text
     assert len([n for n in house.notices(POSTMASTER) if "broken" in n.subject]) == 1
     assert len(house.log_lines("rule.suspected")) == 1
-    assert b"mailguard_rules_suspected 1.0" in await house.service._scrape()
+    assert b"mailguard_rules_suspected 1.0" in await house.service.health.scrape()
     asked = sum("No " in notice.text for person in SENDERS for notice in house.notices(person))
     assert 0 < asked <= 20, "those from before it was suspect"
     await house.wait(minutes=29)
@@ -88,4 +88,4 @@ async def test_mended_rules_end_it(breaking: tuple[House, Callable[[bool], None]
     house.write_rules(DELAY_ALL)
     await house.reload()
     assert (await house.submit(letter())).text.startswith("2.0.0 queued as")
-    assert b"mailguard_rules_suspected 0.0" in await house.service._scrape()
+    assert b"mailguard_rules_suspected 0.0" in await house.service.health.scrape()

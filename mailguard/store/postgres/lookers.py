@@ -30,7 +30,8 @@ class Lookers:
         if self._closed:
             raise TemporaryFailure("the store is closed")
         try:
-            await asyncio.wait_for(self._room.acquire(), _WAIT_SECONDS)
+            async with asyncio.timeout(_WAIT_SECONDS):
+                await self._room.acquire()
         except TimeoutError:
             raise TemporaryFailure("the store is busy, try again later") from None
         try:

@@ -17,6 +17,7 @@ from mailguard.errors import MailguardError, StoreBroken, TemporaryFailure
 from mailguard.records import Actor, Claim, NewMail
 from mailguard.store.base import Retention
 from mailguard.store.database import Database
+from mailguard.store.nodes import Node
 from mailguard.store.postgres import failures, server
 from mailguard.store.postgres.connection import Connection
 from mailguard.store.postgres.lanes import Lanes, Work, drop
@@ -28,6 +29,7 @@ from mailguard.store.verbs.store import Verbs
 T = TypeVar("T")
 
 BEAT_SECONDS = 3.0  # between two signs of life; what another node paused is known here after so long
+_SILENT = timedelta(seconds=4 * BEAT_SECONDS)  # after that a node is said to be gone; its leases stay
 _LONGEST_LEASE = timedelta(hours=1)
 _REMEMBERED = timedelta(days=1)  # what became of a COMMIT
 _SELF = Actor("mailguard", "store")
@@ -54,7 +56,8 @@ class PostgresStore(Verbs):
         self.paused = ""
         # Also the sessions' application_name, of which the server keeps 63 characters.
         self.node = f"{socket.gethostname()[:40]}/{os.getpid()}/{secrets.token_hex(3)}"
-        self.about: dict[str, str] = {"version": __version__}  # what other nodes may know of this one
+        self._about: Mapping[str, str] = {}  # what other nodes may know of this one
+        self._memory, self._changed = "", _nobody
         self._doubted = False
         self._clock = clock or SystemClock()
         self._callers_clock = callers_clock
@@ -127,24 +130,34 @@ class PostgresStore(Verbs):
                 await self._beat()
 
     async def _beat(self) -> None:
-        """Say that we are at work, and hear whether sending was paused."""
-        doubt, said = await self._write(self._sign_of_life)
+        """Say that we are at work, and hear whether sending was paused, and whether others have decided something."""
+        (doubt, said), memory = await self._write(self._sign_of_life)
         self._doubted, self.paused = bool(doubt), doubt or said
+        if memory != self._memory:
+            self._memory = memory
+            self._changed()
 
-    def _sign_of_life(self, db: Connection) -> tuple[str, str]:
+    def _sign_of_life(self, db: Connection) -> tuple[tuple[str, str], str]:
         now = db.run("clock").fetchall()[0][0]
-        db.run("node_seen", {"id": self.node, "now": now, "about": json.dumps(self.about)})
+        about = json.dumps({"version": __version__, **self._about})
+        db.run("node_seen", {"id": self.node, "now": now, "about": about})
         db.run("forget_nodes", (now - _LONGEST_LEASE // timedelta(microseconds=1),))
-        return self._stopped(db)
+        return self._stopped(db), str(db.run("memory_digest").fetchall()[0][0])
 
     def _stopped(self, db: Database) -> tuple[str, str]:
         """(why this store is in doubt, why a person paused it)"""
         return str(db.run("epoch").fetchall()[0]["paused"]), pause.reason(db)
 
-    async def nodes(self) -> list[tuple[str, datetime, Mapping[str, str]]]:
-        """Every node that is at work: its name, when it last said so (by the database's clock), and what it says."""
-        rows = await self._look(lambda db: db.run("nodes").fetchall())
-        return [(row["id"], instant(row["seen_at"]), json.loads(row["about"])) for row in rows]
+    async def nodes(self) -> list[Node]:
+        rows = await self._look(lambda db: db.run("nodes", (_SILENT // timedelta(microseconds=1),)).fetchall())
+        return [Node(row["id"], instant(row["seen_at"]), json.loads(row["about"])) for row in rows]
+
+    async def say(self, about: Mapping[str, str]) -> None:
+        self._about = dict(about)
+        await self._beat()
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
 
     # --- what is not told in store.verbs ---
 
@@ -232,6 +245,10 @@ class PostgresStore(Verbs):
 
     async def free_bytes(self) -> int | None:
         return None
+
+
+def _nobody() -> None:
+    """Asked to be told of nothing."""
 
 
 class _Put:

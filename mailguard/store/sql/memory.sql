@@ -7,4 +7,4 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at;
 
 -- name: forget
 -- Know nothing under this name any more.
-DELETE FROM memory WHERE name = ?;
+DELETE FROM memory WHERE name = ? RETURNING name;

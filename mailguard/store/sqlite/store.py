@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from mailguard.clock import Clock, SystemClock
 from mailguard.errors import StoreFull, TemporaryFailure
 from mailguard.records import Actor
 from mailguard.store.base import Retention
+from mailguard.store.nodes import Node
 from mailguard.store.sqlite import connection, epoch, failures
 from mailguard.store.sqlite.connection import Connection
 from mailguard.store.sqlite.readers import Readers
@@ -123,6 +124,13 @@ class SqliteStore(Verbs):
         return await self._readers.run(look)
 
     # --- a store that may be a copy ---
+
+    async def nodes(self) -> list[Node]:
+        return []  # the file is this process's alone
+
+    async def say(self, about: Mapping[str, str]) -> None: ...
+
+    def watch(self, changed: Callable[[], None]) -> None: ...
 
     async def resume(self, *, by: Actor, now: datetime) -> bool:
         if not self.paused:

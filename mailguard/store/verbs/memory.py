@@ -17,7 +17,8 @@ def remember(
 ) -> None:  # fmt: skip
     """As `Store.remember`."""
     if value is None:
-        db.run("forget", (name,))
+        if not db.run("forget", (name,)).fetchall():
+            return  # another process was first, and said so
     else:
         db.run("remember", {"name": name, "value": dump(value), "now": micros(now)})
     mails.event(db, None, now, event, by, {"name": name} | dict(value or {}))

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from mailguard.records import Actor
 from mailguard.store.database import Database
-from mailguard.store.verbs import memory
+from mailguard.store.verbs import mails, memory
 
 _NAME = "sending paused"
 
@@ -23,4 +23,6 @@ def reason(db: Database) -> str:
 
 
 def end(db: Database, by: Actor, now: datetime) -> None:
-    memory.remember(db, _NAME, None, "queue.resumed", by, now, ())
+    """Also of a pause that is none of `pause`'s, as of a store that may be a copy."""
+    db.run("forget", (_NAME,))
+    mails.event(db, None, now, "queue.resumed", by, {"name": _NAME})

@@ -8,9 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mailguard.locale.when import When
 from mailguard.people.access import Right
 from mailguard.records import State
 from mailguard.store.base import Counts
+from mailguard.store.nodes import Node
 from mailguard.web.console.found import STATES
 from mailguard.web.console.gate import Gate
 
@@ -31,6 +33,7 @@ class Condition:
     directory: tuple[float, int] | None  # seconds since it was heard, people it knows
     frozen: tuple[str, ...]  # who may not hand in mail just now
     suspects: tuple[str, ...]  # rules that suddenly hold much
+    nodes: tuple[Node, ...] = ()  # all that share the store; none where it is one process's
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,10 @@ class Health:
         ]
         lines = list(self._lines(found))
         return self.gate.show(
-            "console_health.html", person, queue=queue, lines=sorted(lines, key=lambda one: not one.alarm)
-        )
+            "console_health.html", person, queue=queue, lines=sorted(lines, key=lambda one: not one.alarm),
+            nodes=[_row(node, when) for node in found.nodes],
+            same=len({node.about.get("rules") for node in found.nodes}) == 1,
+        )  # fmt: skip
 
     def _lines(self, found: Condition) -> Iterable[Line]:
         say, size = self.gate.site.say, self.gate.site.language.size
@@ -91,3 +96,10 @@ class Health:
             yield Line(say("Frozen: too much mail"), ", ".join(found.frozen), alarm=True)
         if found.suspects:
             yield Line(say("Rules that suddenly hold much"), ", ".join(found.suspects), alarm=True)
+
+
+def _row(node: Node, when: When) -> tuple[str, str, str, str]:
+    """A node's name and version, its rules, and when it was heard; why its files could not be read, if so."""
+    about = node.about
+    name = f"{node.name} ({about.get('version', '?')})"
+    return name, about.get("rules", "")[:12], when.relative(node.seen_at), about.get("failed", "")

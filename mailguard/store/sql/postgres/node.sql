@@ -18,8 +18,9 @@ DELETE FROM node WHERE id = ?;
 DELETE FROM node WHERE seen_at <= ?;
 
 -- name: nodes
--- All of them.
-SELECT id, started_at, seen_at, about FROM node ORDER BY id;
+-- Those heard of within so many microseconds.
+SELECT id, started_at, seen_at, about FROM node
+ WHERE seen_at >= CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) - ? ORDER BY id;
 
 -- name: committing
 -- The row of a transaction: two can't have the same, so the second waits until the first has ended.

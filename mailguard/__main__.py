@@ -1,0 +1,5 @@
+"""`python -m mailguard` is the command `mailguard`."""
+
+from mailguard.cli import main
+
+main()

@@ -1,0 +1,31 @@
+"""What a store promises about the processes that share it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A process at work on a store that several share."""
+
+    name: str
+    seen_at: datetime  # by the database's clock
+    about: Mapping[str, str]  # what it says of itself
+
+
+class NodeStore(Protocol):
+    """Part of `base.Store`."""
+
+    async def nodes(self) -> list[Node]:
+        """Every process at work on it, this one among them; none where a store is one process's."""
+        ...
+
+    async def say(self, about: Mapping[str, str]) -> None:
+        """From now on the others know this of us."""
+        ...
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """`changed` is called, a few seconds later at most, when something that is recalled is another than before."""
+        ...
