@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 
 def collect_rarely() -> None:
@@ -36,3 +37,38 @@ def when_orphaned(end: Callable[[], None]) -> None:
             end()
 
     loop.add_reader(ours, read)
+
+
+def identity() -> str:
+    """Which process this is, among all there ever are: boot, PID namespace, number, start. '' where nobody can say."""
+    try:
+        return f"{_world()} {os.getpid()} {_started(os.getpid())}"
+    except OSError:
+        return ""
+
+
+def is_gone(identity: str) -> bool:
+    """Whether the process of that identity has surely ended. False when it is, or may be, another machine's."""
+    try:
+        world, pid, started = identity.rsplit(" ", 2)
+        if world != _world():
+            return False
+    except (OSError, ValueError):
+        return False
+    try:
+        return _started(int(pid)) != started
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        return False
+
+
+def _world() -> str:
+    """Where a process number means one process: a boot of a machine, and a PID namespace in it."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+
+
+def _started(pid: int) -> str:
+    """In clock ticks since the boot (proc(5), field 22 of stat; the second may hold anything)."""
+    return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[19]

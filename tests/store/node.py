@@ -25,7 +25,7 @@ async def main(url: str, folder: Path, lease: timedelta) -> None:
                 await store.reclaim(now)
                 claims = await store.claim("node", now, lease=lease, limit=3, per_destination=3, skip={})
                 for one in claims:
-                    await asyncio.sleep(0.05)  # the wire
+                    await asyncio.sleep(float(os.environ.get("WIRE_SECONDS", "0.05")))
                     if datetime.now(UTC) >= one.lease_until:
                         continue  # as the courier does: who may not have it any more does not say the dot
                     print(one.mail.queue_id, file=dots, flush=True)

@@ -25,9 +25,12 @@ LEASE = 2.0
 class Node:
     """A process of `tests.store.node`."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, lease: float = LEASE, wire: float = 0.05) -> None:
         self.folder = folder
-        self.process = subprocess.Popen([sys.executable, "-m", "tests.store.node", url, folder, str(LEASE)])
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.store.node", url, folder, str(lease)],
+            env={**os.environ, "WIRE_SECONDS": str(wire)},
+        )
 
     @property
     def ready(self) -> bool:
@@ -82,3 +85,28 @@ async def test_no_mail_is_lost_with_a_node_and_what_arrives_twice_was_at_the_dot
     # Of each node that was interrupted, at most what it had brought to the dot and not yet settled: one mail.
     assert len(twice) <= len(nodes)
     assert all(times == 2 for name, times in arrived.items() if name in twice)
+
+
+async def test_who_starts_after_a_kill_waits_for_no_lease_and_takes_nothing_from_the_living(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    """The store's own lease is half an hour: too long for a mail whose process is known to be gone."""
+    url = postgres.fresh()
+    store = PostgresStore(url)
+    await store.open()
+    node = Node(url, tmp_path, 1800, wire=60)
+    try:
+        await store.put(mail("Q1"), NOW)
+        await eventually(lambda: node.ready, within=60)
+
+        async def sending() -> bool:
+            (found,) = await store.find(Filter(limit=1))
+            return found.deliveries[0].state is State.SENDING
+
+        await eventually(sending, within=60)
+        assert await store.reclaim(NOW, everything=True) == 0, "it is at work"
+        node.end()
+        assert await store.reclaim(NOW, everything=True) == 1
+    finally:
+        node.end()
+        await store.close()

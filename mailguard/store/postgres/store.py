@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from mailguard import __version__
+from mailguard import __version__, process
 from mailguard.clock import Clock, SystemClock
 from mailguard.errors import MailguardError, StoreBroken, TemporaryFailure
 from mailguard.records import Actor, Claim, NewMail
@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 BEAT_SECONDS = 3.0  # between two signs of life; what another node paused is known here after so long
 _SILENT = timedelta(seconds=4 * BEAT_SECONDS)  # after that a node is said to be gone; its leases stay
+_EVER = 1 << 60  # microseconds
 _LONGEST_LEASE = timedelta(hours=1)
 _REMEMBERED = timedelta(days=1)  # what became of a COMMIT
 _SELF = Actor("mailguard", "store")
@@ -139,7 +140,7 @@ class PostgresStore(Verbs):
 
     def _sign_of_life(self, db: Connection) -> tuple[tuple[str, str], str]:
         now = db.run("clock").fetchall()[0][0]
-        about = json.dumps({"version": __version__, **self._about})
+        about = json.dumps({"version": __version__, "process": process.identity(), **self._about})
         db.run("node_seen", {"id": self.node, "now": now, "about": about})
         db.run("forget_nodes", (now - _LONGEST_LEASE // timedelta(microseconds=1),))
         return self._stopped(db), str(db.run("memory_digest").fetchall()[0][0])
@@ -150,7 +151,7 @@ class PostgresStore(Verbs):
 
     async def nodes(self) -> list[Node]:
         rows = await self._look(lambda db: db.run("nodes", (_SILENT // timedelta(microseconds=1),)).fetchall())
-        return [Node(row["id"], instant(row["seen_at"]), json.loads(row["about"])) for row in rows]
+        return [Node(row["id"], instant(row["seen_at"]), _about(row["about"])) for row in rows]
 
     async def say(self, about: Mapping[str, str]) -> None:
         self._about = dict(about)
@@ -208,6 +209,9 @@ class PostgresStore(Verbs):
             if not everything:
                 return claims.reclaim(db, now, everything=False)
             db.run("node_gone", (self.node,))  # a process that begins has nothing on the wire
+            for row in db.run("nodes", (_EVER,)).fetchall():
+                if process.is_gone(json.loads(row["about"]).get("process", "")):  # and nobody waits for its lease
+                    db.run("node_gone", (row["id"],))
             back = claims.reclaim(db, now, everything=True)
             self._sign_of_life(db)
             return back
@@ -245,6 +249,11 @@ class PostgresStore(Verbs):
 
     async def free_bytes(self) -> int | None:
         return None
+
+
+def _about(text: str) -> Mapping[str, str]:
+    """Without what is only for whoever takes over."""
+    return {name: value for name, value in json.loads(text).items() if name != "process"}
 
 
 def _nobody() -> None:
