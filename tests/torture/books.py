@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+from tests.postgres import Postgres
 
 _ID = re.compile(rb"<(\d+-\w+)@parish\.example>")
 _MESSAGE_ID = re.compile(rb"^Message-ID: *(<[^>]+>)", re.MULTILINE | re.IGNORECASE)
@@ -216,21 +218,62 @@ def _again(row: Row, person: str, lives: Sequence[int], killed: set[int], interr
     return found
 
 
-def stored(database: Path) -> dict[str, bytes]:
-    """Queue id → the bytes the store keeps. Read beside the service."""
+class Kept(Protocol):
+    """What the store keeps, read beside the service."""
+
+    def stored(self) -> dict[str, bytes]:
+        """Queue id → the bytes of its mail."""
+        ...
+
+    def interrupted(self, queue_ids: Iterable[str]) -> dict[str, int]:
+        """Queue id → how often an attempt of one of its copies was cut off."""
+        ...
+
+
+_CHUNKS = "SELECT m.queue_id, {data} FROM mail m JOIN chunk c ON c.id >> 16 = m.id ORDER BY c.id"
+_CUT_OFF = (
+    "SELECT count(DISTINCT e.at) FROM event e JOIN mail m ON m.id = e.mail "
+    "WHERE m.queue_id = '{queue_id}' AND e.kind = 'delivery.interrupted'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InFile:
+    """In SQLite."""
+
+    database: Path
+
+    def stored(self) -> dict[str, bytes]:
+        return _joined(self._ask(_CHUNKS.format(data="c.data")))
+
+    def interrupted(self, queue_ids: Iterable[str]) -> dict[str, int]:
+        return {one: self._ask(_CUT_OFF.format(queue_id=one))[0][0] for one in queue_ids}
+
+    def _ask(self, sql: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)) as db:
+            return db.execute(sql).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class OnServer:
+    """In PostgreSQL."""
+
+    server: Postgres
+    schema: str
+
+    def stored(self) -> dict[str, bytes]:
+        lines = self._ask(_CHUNKS.format(data="encode(c.data, 'hex')"))
+        return _joined((name, bytes.fromhex(data)) for name, _, data in (line.partition("|") for line in lines))
+
+    def interrupted(self, queue_ids: Iterable[str]) -> dict[str, int]:
+        return {one: int(self._ask(_CUT_OFF.format(queue_id=one))[0]) for one in queue_ids}
+
+    def _ask(self, sql: str) -> list[str]:
+        return self.server.say(f"SET search_path TO {self.schema}; {sql}").splitlines()
+
+
+def _joined(pieces: Iterable[tuple[Any, ...]]) -> dict[str, bytes]:
     found: defaultdict[str, bytes] = defaultdict(bytes)
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as db:
-        asked = "SELECT m.queue_id, c.data FROM mail m JOIN chunk c ON c.id >> 16 = m.id ORDER BY c.id"
-        for queue_id, data in db.execute(asked):
-            found[queue_id] += data
+    for queue_id, data in pieces:
+        found[queue_id] += data
     return found
-
-
-def interrupted(database: Path, queue_ids: Iterable[str]) -> dict[str, int]:
-    """Queue id → how often an attempt of one of its copies was cut off."""
-    asked = (
-        "SELECT count(DISTINCT e.at) FROM event e JOIN mail m ON m.id = e.mail "
-        "WHERE m.queue_id = ? AND e.kind = 'delivery.interrupted'"
-    )
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as db:
-        return {queue_id: db.execute(asked, (queue_id,)).fetchone()[0] for queue_id in queue_ids}

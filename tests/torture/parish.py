@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mailguard.testing import eventually
-from tests.torture.books import Books, Letter, interrupted, stored
+from tests.postgres import Postgres
+from tests.torture.books import Books, InFile, Kept, Letter, OnServer
 from tests.torture.fault import Trial
 from tests.torture.served import database, end, installation, launch, lives, ready, tell
 from tests.torture.sink import NOBODY, Sink, hello
@@ -48,6 +49,7 @@ class Parish:
     trial: Trial
     site: Any
     sinks: list[Sink]
+    kept: Kept
     letters: list[Letter] = field(default_factory=list)  # whose final dot was sent, acknowledged or not
     lives: dict[int, str] = field(default_factory=dict)  # number → killed, erred, stopped or running
     stopped_mails: set[str] = field(default_factory=set)
@@ -206,8 +208,8 @@ class Parish:
     async def _judge(self) -> None:
         books = await self._books()
         cut = [number for number, ending in self.lives.items() if ending in ("killed", "erred")]
-        kept = await asyncio.to_thread(stored, database(self.site))
-        cut_off = await asyncio.to_thread(interrupted, database(self.site), books.suspects())
+        kept = await asyncio.to_thread(self.kept.stored)
+        cut_off = await asyncio.to_thread(self.kept.interrupted, books.suspects())
         wrong = books.wrong(cut, cut_off, kept)
         assert not wrong, f"{len(wrong)} promises broken: {wrong[:5]}"
         self.trial.accepted += sum(bool(letter.queue_id) for letter in self.letters)
@@ -236,8 +238,8 @@ async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, line:
 
 
 @contextlib.asynccontextmanager
-async def parish(trial: Trial) -> AsyncIterator[Parish]:
-    """Configured, not started; whatever runs at the end is killed."""
+async def parish(trial: Trial, server: Postgres | None = None) -> AsyncIterator[Parish]:
+    """Configured, not started; whatever runs at the end is killed. The store is a file, or on this server."""
     async with installation(trial, RULES) as (site, _):
         sinks = [Sink(), Sink()]
         for sink in sinks:
@@ -249,8 +251,13 @@ async def parish(trial: Trial) -> AsyncIterator[Parish]:
             f'routes: {{client.example: {{smarthost: "{outside}", tls: none}}}}}}',
         )  # fmt: skip
         _edit(site.config, r"notices: {", "notices: {digest: {over: 100000, within: 1s}, ")
+        kept: Kept = InFile(database(site))
+        if server is not None:
+            url = await asyncio.to_thread(server.fresh)
+            _edit(site.config, r"store: .*", f"store: {url}")
+            kept = OnServer(server, url.rpartition("search_path=")[2])
         try:
-            yield Parish(trial, site, sinks)
+            yield Parish(trial, site, sinks, kept)
         finally:
             for sink in sinks:
                 await sink.stop()

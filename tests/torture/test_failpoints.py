@@ -14,7 +14,7 @@ from mailguard.demo.world import OutsideWorld
 from tests.installed import install
 from tests.torture import failpoints
 from tests.torture.failpoints import armed
-from tests.torture.faults import kill
+from tests.torture.faults import kill, shared
 
 ELSEWHERE = {
     "store.recovering", "intake.resuming", "store.purging", "store.checkpointing", "store.migrating",
@@ -25,7 +25,7 @@ ELSEWHERE = {
 
 
 def test_every_failpoint_has_a_row_and_every_row_a_failpoint() -> None:
-    assert {point.name for point in kill.FIRST} | ELSEWHERE == set(failpoints.points())
+    assert {point.name for point in (*kill.FIRST, *shared.POINTS)} | ELSEWHERE == set(failpoints.points())
 
 
 def test_every_module_can_be_armed_and_every_mark_becomes_a_call() -> None:

@@ -160,11 +160,13 @@ class Lanes:
                 await db.raw.execute("ROLLBACK")
             raise
         try:
+            # failpoint: lanes.committing
             await db.raw.execute("COMMIT")
         except failures.ERRORS as error:
             if failures.gone(error):
                 raise _Unknown from error
             raise
+        # failpoint: lanes.committed
 
     async def _told(self, name: str, jobs: Sequence[_Job], lost: Exception) -> Connection | None:
         """A connection when it was committed, None when it never will be; _NotTold when it can't be told."""

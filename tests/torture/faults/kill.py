@@ -7,7 +7,6 @@ from pathlib import Path
 from mailguard.audit import Walk
 from mailguard.store.sqlite import AuditFile
 from mailguard.testing import eventually
-from tests.torture.books import stored
 from tests.torture.fault import Trial, fault
 from tests.torture.faults.operations import as_first_schema
 from tests.torture.parish import Parish, parish
@@ -75,14 +74,19 @@ def _first(point: Point) -> None:
     @fault(f"kill -9 {point.words}", AT_THE_DOT if dot else PROMISE, full=36, at_the_dot=dot)
     async def run(trial: Trial) -> None:
         async with parish(trial) as place:
-            place.next_hop(dot, pause=point.pause, large_passes=bool(point.only))
-            at = trial.dice.randint(1, point.hits)
-            later = f"+{point.later}" if point.later else ""
-            await place.start(f"{point.name}=kill@{at}{later}", wait=False)
-            if await place.takes_mail():  # else it came to its end while it started
-                await _load_to_death(place, point.only)
-            await place.died()
-            await _again(place)
+            await dies_at(point, place)
+
+
+async def dies_at(point: Point, place: Parish) -> None:
+    """From its start to the end of its second life."""
+    place.next_hop(not point.before_the_dot, pause=point.pause, large_passes=bool(point.only))
+    at = place.trial.dice.randint(1, point.hits)
+    later = f"+{point.later}" if point.later else ""
+    await place.start(f"{point.name}=kill@{at}{later}", wait=False)
+    if await place.takes_mail():  # else it came to its end while it started
+        await _load_to_death(place, point.only)
+    await place.died()
+    await again(place)
 
 
 async def _load_to_death(place: Parish, only: str) -> None:
@@ -93,7 +97,7 @@ async def _load_to_death(place: Parish, only: str) -> None:
             return
 
 
-async def _again(place: Parish) -> None:
+async def again(place: Parish) -> None:
     """The next life; one in four ends soon as well, before the next hop has changed its ways."""
     if place.trial.dice.random() < 0.25:
         await place.start()
@@ -119,7 +123,7 @@ async def two_of_five(trial: Trial) -> None:
         await place.send(["five in one"])
         await place.died()
         assert place.arrived() == 0
-        await _again(place)
+        await again(place)
         assert place.arrived() == 5
 
 
@@ -137,7 +141,7 @@ async def two_have_it(trial: Trial) -> None:
         await place.send(["two and three"])
         await place.died()
         assert place.arrived() == (3 if first is inside else 2)
-        await _again(place)
+        await again(place)
         assert place.arrived() == 5 + (3 if first is inside else 2)
 
 
@@ -149,7 +153,7 @@ async def anywhere(trial: Trial) -> None:
         await asyncio.sleep(trial.dice.uniform(0.0, 1.5))
         await place.killed()
         await loading
-        await _again(place)
+        await again(place)
 
 
 @fault("kill -9 while a start takes back what was on the wire", AT_THE_DOT, full=36, at_the_dot=True)
@@ -160,7 +164,7 @@ async def recovering(trial: Trial) -> None:
         await asyncio.gather(place.load(), place.died())
         await place.start("store.recovering=kill@1", wait=False)
         await place.died()
-        await _again(place)
+        await again(place)
 
 
 @fault("kill -9 while a start decides what was left undecided", PROMISE, full=36)
@@ -176,7 +180,7 @@ async def resuming(trial: Trial) -> None:
         await loading
         await place.start("intake.resuming=kill@1", wait=False)
         await place.died()
-        await _again(place)
+        await again(place)
 
 
 def _keeping(name: str, words: str) -> None:
@@ -195,7 +199,7 @@ def _keeping(name: str, words: str) -> None:
             await place.start()
             await place.settled()
             await place.stopped()
-            assert not stored(database(place.site)), "bytes are still there"
+            assert not place.kept.stored(), "bytes are still there"
 
 
 _keeping("store.purging", "in the middle of a purge")
