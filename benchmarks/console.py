@@ -197,7 +197,7 @@ def _pages(store: SqliteStore, clock: FakeClock) -> Starlette:
     access, log, metrics = Access(admin=(ADA,)), Log(), Metrics()
     desk = Desk(store, lambda: people, clock, log, metrics, _Bell(), lambda: access)
     operator = Operator(desk, store, clock, log, _Bell(), lambda *_: [])
-    staff = Staff(store, operator, desk.rights, lambda: access, lambda: people, clock, log)
+    staff = Staff(store, operator, desk.rights, lambda: access, lambda: people, clock, log, desk.marks)
     notices = NoticeSettings(sender="mailguard@corp.example")
     settings = IntakeSettings(
         "mail.corp.example", HoldSettings(fallback=ADA), HistorySettings(), notices, timedelta(seconds=10)

@@ -96,6 +96,7 @@ class Service:
         operator = Operator(self.desk, self.store, self.clock, self.log, self.scheduler, reports.of)
         staff = Staff(
             self.store, operator, self.desk.rights, lambda: self.access, lambda: self.people, self.clock, self.log,
+            self.desk.marks,
         )  # fmt: skip
         self.curbs = Curbs(
             self.store, Reasons(lambda: self.people, config.holds), self.clock, self.log, self.alerts,
@@ -184,6 +185,7 @@ class Service:
 
     async def _open(self) -> None:
         await self.store.open()
+        self.desk.marks.secret = await self.store.secret()
         await self.curbs.start(await asyncio.to_thread(self._enabled))
         await self.bypass.start()
         await self.desk.absences.start()

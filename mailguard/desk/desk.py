@@ -45,6 +45,7 @@ from mailguard.records import (
     Shorten,
 )
 from mailguard.store.base import Filter, Store
+from mailguard.tokens import Marks
 
 STOP_LASTS, ASK_AGAIN = timedelta(hours=24), timedelta(hours=1)
 OUTBOX_WAITING, OUTBOX_LATELY = 1000, 100
@@ -61,7 +62,8 @@ class Desk(SignIn):
     ) -> None:  # fmt: skip
         super().__init__(store, people, clock, wake, access, lasts)
         self._log, self._metrics = log, metrics
-        self.seen = Seen()
+        self.marks = Marks()
+        self.seen = Seen(self.marks)
         self.approvals = Approvals(self, store, people, clock)
         self.mishaps = Mishaps(self, store, people, alerts)
         self.by_mail = ByMail(self, store, people)

@@ -1,31 +1,26 @@
-"""The nonce of one look at a mail: what is pressed must be about what was shown."""
-
-import hmac
-import secrets
+"""The mark of one look at a mail: what is pressed must be about what was shown."""
 
 from mailguard.desk.errors import NotConfirmed
 from mailguard.desk.look import View
 from mailguard.locale import N_
 from mailguard.mail import address
+from mailguard.tokens import Marks
 
 
 class Seen:
-    """Its key lives in memory only: a page from before a restart is looked at again."""
+    """For a view, and for no later revision of its mail."""
 
-    def __init__(self) -> None:
-        self._secret = secrets.token_bytes(32)
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
 
     def mark(self, view: View) -> str:
-        """For this view, and for no later revision of its mail."""
-        nonce = secrets.token_hex(8)
-        return f"{nonce}.{self._proof(view, nonce)}"
+        return self._marks.of(*_shown(view))
 
     def check(self, view: View, seen: str) -> None:
         """That this form is of this page view, and the mail still as it showed it; else NotConfirmed."""
-        nonce, _, proof = seen.partition(".")
-        if not hmac.compare_digest(proof.encode(), self._proof(view, nonce).encode()):
+        if not self._marks.fits(seen, *_shown(view)):
             raise NotConfirmed(N_("This mail changed since you opened the page. Look again, then press."))
 
-    def _proof(self, view: View, nonce: str) -> str:
-        about = "\0".join((nonce, view.mail.queue_id, address.key(view.person), str(view.mail.revision)))
-        return hmac.new(self._secret, about.encode(), "sha256").hexdigest()[:32]
+
+def _shown(view: View) -> tuple[str, ...]:
+    return view.mail.queue_id, address.key(view.person), str(view.mail.revision)

@@ -1,8 +1,6 @@
 """What those with a role may do to the mail of others, each thing checked against their rights as they are now."""
 
 import asyncio
-import hmac
-import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +17,7 @@ from mailguard.people.access import Access, Right
 from mailguard.records import Actor, Decision, Ending, Event, Kept, Mail
 from mailguard.store.base import Store
 from mailguard.store.search import Search
+from mailguard.tokens import Marks
 
 AT_ONCE = 500  # mails of one preview: what a person can be said to have looked at, and a form can carry
 REASON = 200  # characters
@@ -59,11 +58,10 @@ class Staff:
 
     def __init__(
         self, store: Store, operator: Operator, rights: Callable[[str], frozenset[Right]],
-        access: Callable[[], Access], people: Callable[[], People], clock: Clock, log: Log,
+        access: Callable[[], Access], people: Callable[[], People], clock: Clock, log: Log, marks: Marks,
     ) -> None:  # fmt: skip
         self._store, self._operator, self.rights, self._access, self._people = store, operator, rights, access, people
-        self._clock, self._log = clock, log
-        self._secret = secrets.token_bytes(32)
+        self._clock, self._log, self._marks = clock, log, marks
 
     @property
     def access(self) -> Access:
@@ -131,16 +129,14 @@ class Staff:
             found = [mail for mail in each if mail is not None]
         mails = [mail for mail in found if _changes(verb, mail, recipient)]
         bare = Plan(verb, tuple(mails[:AT_ONCE]), recipient, more=len(mails) > AT_ONCE)
-        nonce = secrets.token_hex(8)
-        return replace(bare, seen=f"{nonce}.{self._proof(person, nonce, verb, recipient, bare.marks)}")
+        return replace(bare, seen=self._marks.of(address.key(person), verb, recipient, *bare.marks))
 
     async def carry_out(
         self, person: str, verb: str, marks: Sequence[str], *, recipient: str, seen: str, confirm: str
     ) -> Done:
         """Do what was shown, to the mails that are still as they were shown."""
         self._need(person, VERBS.get(verb))
-        nonce, _, proof = seen.partition(".")
-        if not hmac.compare_digest(proof.encode(), self._proof(person, nonce, verb, recipient, marks).encode()):
+        if not self._marks.fits(seen, address.key(person), verb, recipient, *marks):
             raise NotConfirmed(N_("This page is too old, or not all of it came back. Look again, then press."))
         if confirm != f"{verb} {len(marks)}":
             raise NotConfirmed(N_("Nothing was done: tick the box and press again."))
@@ -174,10 +170,6 @@ class Staff:
     def _need(self, person: str, right: Right | None) -> None:
         if right is None or right not in self.rights(person):
             raise NotAllowed(N_("Your role does not allow that."))
-
-    def _proof(self, person: str, nonce: str, verb: str, recipient: str, marks: Sequence[str]) -> str:
-        about = "\0".join((nonce, address.key(person), verb, recipient, *marks))
-        return hmac.new(self._secret, about.encode("utf-8", "replace"), "sha256").hexdigest()[:32]
 
     async def _raw(self, mail: Mail) -> bytes:
         return b"".join([chunk async for chunk in self._store.body(mail.queue_id)])

@@ -26,6 +26,13 @@ class NodeStore(Protocol):
         """From now on the others know this of us."""
         ...
 
+    async def secret(self) -> bytes:
+        """Which all processes at work on it have, now and after a restart; another each time where there is only one.
+
+        It proves only which page a form came from: whoever reads it can't sign in or act by it.
+        """
+        ...
+
     def watch(self, changed: Callable[[], None]) -> None:
         """`changed` is called, a few seconds later at most, when something that is recalled is another than before."""
         ...

@@ -1,7 +1,5 @@
 """What of mine waits, what left and what the other side said: look, stop, cancel several at once."""
 
-import hmac
-import secrets
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -44,7 +42,6 @@ class Outbox:
     def __init__(self, site: Site, sign_in: SignIn) -> None:
         self._site, self._sign_in = site, sign_in
         self._mails = MailPages(site, "/outbox", self._own, sign_in)
-        self._secret = secrets.token_bytes(32)
 
     def routes(self) -> list[Route]:
         return [
@@ -68,7 +65,7 @@ class Outbox:
         if person is None:
             return self._sign_in.page(request, 403)
         ticked = dict.fromkeys(form.get("mail", []))
-        if not self._is_ours(person, forms.one(form, "seen")):
+        if not self._site.desk.marks.fits(forms.one(form, "seen"), "outbox", key(person)):
             return await self._page(person, 422, self._site.say("This page is too old. Look again, then press."))
         if not ticked:
             error = self._site.say("Nothing was done: tick the mails to cancel, then press.")
@@ -84,19 +81,11 @@ class Outbox:
         teller = self._site.teller()
         waits = [_entry(teller, mail) for mail in mails if fate(mail).waits]
         ended = [_entry(teller, mail) for mail in mails if not fate(mail).waits][:_ENDED]
-        nonce = secrets.token_hex(8)
-        seen = f"{nonce}.{self._proof(person, nonce)}"
+        seen = self._site.desk.marks.of("outbox", key(person))
         return self._site.page(
             "outbox.html", status, person=person, waits=waits, ended=ended, seen=seen, error=error, zone=teller.zone(),
             console=self._site.desk.has_role(person), choices=self._site.desk.preferences.allowed.any,
         )  # fmt: skip
-
-    def _proof(self, person: str, nonce: str) -> str:
-        return hmac.new(self._secret, f"{nonce}\0{key(person)}".encode(errors="replace"), "sha256").hexdigest()[:32]
-
-    def _is_ours(self, person: str, seen: str) -> bool:
-        nonce, _, proof = seen.partition(".")
-        return hmac.compare_digest(proof.encode(errors="replace"), self._proof(person, nonce).encode(errors="replace"))
 
     async def _own(self, request: Request) -> View | None:
         """A mail of the person who is signed in; for anybody else there is nothing here."""

@@ -131,3 +131,8 @@ async def test_one_that_is_silent_is_no_node_any_more_and_nobody_waits_for_it(
     other.store._beating.cancel()
     await one.nodes.tell("ops")
     assert [node.name for node in await one.nodes.followed(20)] == [one.store.node]
+
+
+async def test_all_take_one_anothers_pages(pair: tuple[OneNode, OneNode]) -> None:
+    one, other = pair
+    assert await one.store.secret() == await other.store.secret() != b""

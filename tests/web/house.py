@@ -278,7 +278,7 @@ async def build(
     desk = Desk(store, lambda: people, clock, Log(), metrics, bell, lambda: rights, preferences=preferences)
     people.absences, people.preferences = desk.absences.now, desk.preferences.now
     operator = Operator(desk, store, clock, Log(), bell, lambda *_: [])
-    staff = Staff(store, operator, desk.rights, lambda: rights, lambda: people, clock, Log())
+    staff = Staff(store, operator, desk.rights, lambda: rights, lambda: people, clock, Log(), desk.marks)
     settings = IntakeSettings(
         "mail.corp.example", HoldSettings(fallback=BOSS), HistorySettings(), SETTINGS, timedelta(seconds=10)
     )

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from mailguard import __version__, process
 from mailguard.clock import Clock, SystemClock
 from mailguard.errors import MailguardError, StoreBroken, TemporaryFailure
-from mailguard.records import Actor, Claim, NewMail
+from mailguard.records import Actor, Claim, NewMail, NewNotice
 from mailguard.store.base import Retention
 from mailguard.store.database import Database
 from mailguard.store.nodes import Node
@@ -58,7 +58,10 @@ class PostgresStore(Verbs):
         # Also the sessions' application_name, of which the server keeps 63 characters.
         self.node = f"{socket.gethostname()[:40]}/{os.getpid()}/{secrets.token_hex(3)}"
         self._about: Mapping[str, str] = {}  # what other nodes may know of this one
-        self._memory, self._changed = "", _nobody
+        self._memory, self._changed = ("", 0), _nobody
+        self._ours = (
+            0  # what another process takes back at once looks as it did before we changed it: changes of ours count
+        )
         self._doubted = False
         self._clock = clock or SystemClock()
         self._callers_clock = callers_clock
@@ -132,10 +135,11 @@ class PostgresStore(Verbs):
 
     async def _beat(self) -> None:
         """Say that we are at work, and hear whether sending was paused, and whether others have decided something."""
-        (doubt, said), memory = await self._write(self._sign_of_life)
+        ours = self._ours
+        (doubt, said), digest = await self._write(self._sign_of_life)
         self._doubted, self.paused = bool(doubt), doubt or said
-        if memory != self._memory:
-            self._memory = memory
+        if (digest, ours) != self._memory:
+            self._memory = digest, ours
             self._changed()
 
     def _sign_of_life(self, db: Connection) -> tuple[tuple[str, str], str]:
@@ -153,9 +157,21 @@ class PostgresStore(Verbs):
         rows = await self._look(lambda db: db.run("nodes", (_SILENT // timedelta(microseconds=1),)).fetchall())
         return [Node(row["id"], instant(row["seen_at"]), _about(row["about"])) for row in rows]
 
+    async def remember(
+        self, name: str, value: Mapping[str, Any] | None, *, event: str, by: Actor, now: datetime,
+        notices: Sequence[NewNotice] = (),
+    ) -> None:  # fmt: skip
+        await super().remember(name, value, event=event, by=by, now=now, notices=notices)
+        self._ours += 1
+
     async def say(self, about: Mapping[str, str]) -> None:
         self._about = dict(about)
         await self._beat()
+
+    async def secret(self) -> bytes:
+        fresh = secrets.token_hex(32)
+        rows = await self._write(lambda db: db.run("secret", (fresh,)).fetchall() or db.run("known_secret").fetchall())
+        return bytes.fromhex(rows[0]["value"])
 
     def watch(self, changed: Callable[[], None]) -> None:
         self._changed = changed

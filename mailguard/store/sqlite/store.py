@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -129,6 +130,9 @@ class SqliteStore(Verbs):
         return []  # the file is this process's alone
 
     async def say(self, about: Mapping[str, str]) -> None: ...
+
+    async def secret(self) -> bytes:
+        return secrets.token_bytes(32)
 
     def watch(self, changed: Callable[[], None]) -> None: ...
 

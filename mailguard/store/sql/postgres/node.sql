@@ -37,3 +37,11 @@ SELECT id, paused FROM epoch;
 -- name: begin_epoch
 -- What waits here is ours to send, under this id.
 UPDATE epoch SET id = ?, paused = '';
+
+-- name: secret
+-- The first process's is everybody's.
+INSERT INTO secret (one, value) VALUES (true, ?) ON CONFLICT DO NOTHING RETURNING value;
+
+-- name: known_secret
+-- What it is.
+SELECT value FROM secret;
