@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from mailguard.locale import N_, Language, When
+from mailguard.locale import N_, Language, When, sayings
 from mailguard.locale.sayings import joined
 from mailguard.mail.address import key
 from mailguard.notices import words
@@ -136,6 +136,7 @@ class Teller:
             "attached": attached,
             "escalated": bool(notice.data.get("escalated")),
             "outcome": notice.data.get("outcome", ""),
+            "rejected": self._rejected(notice),
             "self_made": key(by) == key(notice.person),
             "by": someone if self.minimal or not by else by,
             "sender": someone if self.minimal else clean(mail.identity.address) or someone,
@@ -197,6 +198,10 @@ class Teller:
 
     def _whys(self, reasons: Sequence[Why]) -> tuple[Why, ...]:
         return tuple(Why(clean(why.rule, 100), self._told(why.reason)) for why in reasons)
+
+    def _rejected(self, notice: NewNotice) -> str:
+        said = notice.data.get("rejected", "")
+        return ("…" if self.minimal else self._told(sayings.read(said))) if said else ""
 
     def _quoted(self, comment: str) -> str:
         return "…" if self.minimal and comment else clean(comment)

@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from mailguard.errors import StoreBroken
-from mailguard.locale import sayings
+from mailguard.locale import Saying, sayings
 from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
 from mailguard.mail.headers import load as load_edits
 from mailguard.records import (
@@ -122,14 +122,23 @@ def hits(text: str, evidence: str = "[]") -> tuple[Hit, ...]:
 
 
 def dump_reason(reason: str) -> str:
-    return dump(sayings.dump(reason))
+    return sayings.written(reason)
 
 
 def load_reason(text: str) -> str:
-    return sayings.load(json.loads(text))
+    return sayings.read(text)
 
 
 # --- mail -----------------------------------------------------------------------------------------------------
+
+
+def dump_reply(said: str) -> str:
+    """A server's words stand as they are, and begin with a digit; our own are JSON where they have parts."""
+    return dump_reason(said) if isinstance(said, Saying) else said
+
+
+def load_reply(text: str) -> str:
+    return load_reason(text) if text.startswith("[") else text
 
 
 def dump_recipients(recipients: Sequence[Recipient]) -> str:
@@ -206,7 +215,7 @@ def delivery(row: Row) -> Delivery:
         attempts=row["attempts"],
         released_at=maybe_instant(row["released_at"]),
         ended_at=maybe_instant(row["ended_at"]),
-        last_reply=row["last_reply"],
+        last_reply=load_reply(row["last_reply"]),
         behind=row["behind_id"] or "",
     )
 

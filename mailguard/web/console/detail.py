@@ -131,7 +131,9 @@ def _copies(teller: Teller, mail: Mail, plain: Callable[[str], str]) -> Iterable
         }
         tries = teller.language.ngettext("{number} attempt", "{number} attempts", d.attempts) if d.attempts else ""
         said = tuple(note for note, true in notes.items() if true) + ((tries,) if tries else ())
-        yield Copy(clean(d.address), teller.copy(d), said, plain(d.flagged), clean(d.last_reply, 500), d.state.waiting)
+        yield Copy(
+            clean(d.address), teller.copy(d), said, plain(d.flagged), teller.told(d.last_reply, 500), d.state.waiting
+        )
 
 
 def _hold(teller: Teller, hold: Hold) -> str:
