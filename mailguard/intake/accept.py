@@ -201,6 +201,6 @@ def _no_reject(mail: NewMail) -> NewMail:
         for d in mail.deliveries
     )
     notice = NewNotice(
-        NoticeKind.RETURNED, mail.answers, mail.queue_id, data={"rejected": sayings.written(mail.verdict.reject)}
+        NoticeKind.RETURNED, mail.answers, mail.queue_id, data={"rejected": sayings.pack(mail.verdict.reject)}
     )
     return replace(mail, deliveries=ended, notices=(notice,))

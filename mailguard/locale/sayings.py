@@ -105,6 +105,21 @@ def read(text: str) -> str:
     return load(json.loads(text))
 
 
+def pack(text: str) -> str:
+    """For a place that holds plain text: what has no parts stays as it is."""
+    return written(text) if isinstance(text, Saying) else text
+
+
+def unpack(text: str) -> str:
+    """What `pack` made; text that merely begins like it is left alone."""
+    if not text.startswith("["):
+        return text
+    try:
+        return read(text)
+    except (ValueError, TypeError, LookupError):
+        return text
+
+
 # A reason in a record that pydantic writes and reads
 Said = Annotated[str, PlainSerializer(dump, when_used="json"), PlainValidator(load)]
 

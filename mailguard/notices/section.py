@@ -14,6 +14,7 @@ from mailguard.notices.words import clean
 from mailguard.records import Delivery, Mail, NewNotice, NoticeKind, Power, State
 
 _LISTED = 20
+_OURS = ("identity.", "directory.")  # alerts whose reason is made here; of the others a person wrote it
 _DROPPED_BY = "dropped by "
 _WAITING = (
     NoticeKind.DELAYED,
@@ -79,9 +80,10 @@ class Teller:
 
     def alert(self, notice: NewNotice) -> Section:
         """Something about the service itself: what happened, and what to do about it."""
-        data, until = notice.data, notice.data.get("until", "")
+        data, until, why = notice.data, notice.data.get("until", ""), notice.data.get("why", "")
+        why = sayings.unpack(why) if data.get("about", "").startswith(_OURS) else why
         said = self._say("alert", {
-            "about": data.get("about", ""), "name": clean(data.get("name", ""), 254), "why": clean(data.get("why", "")),
+            "about": data.get("about", ""), "name": clean(data.get("name", ""), 254), "why": self._told(why),
             "mail": clean(data.get("mail", ""), 20),
             "held": clean(data.get("held", ""), 20), "mails": clean(data.get("mails", ""), 20),
             "until": self.when.at(datetime.fromisoformat(until)) if until else "",
@@ -201,7 +203,7 @@ class Teller:
 
     def _rejected(self, notice: NewNotice) -> str:
         said = notice.data.get("rejected", "")
-        return ("…" if self.minimal else self._told(sayings.read(said))) if said else ""
+        return ("…" if self.minimal else self._told(sayings.unpack(said))) if said else ""
 
     def _quoted(self, comment: str) -> str:
         return "…" if self.minimal and comment else clean(comment)

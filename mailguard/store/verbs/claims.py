@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mailguard.errors import ClaimLost
-from mailguard.locale import saying
+from mailguard.locale import saying, sayings
 from mailguard.records import (
     Claim,
     Delivery,
@@ -22,7 +22,7 @@ from mailguard.records import (
 )
 from mailguard.store.database import Database, Row
 from mailguard.store.verbs import files_sent, habits, mails, order, past, sketches, threads, waits
-from mailguard.store.verbs.codec import clean, dump, dump_reply, instant, micros
+from mailguard.store.verbs.codec import clean, dump, instant, micros
 
 _CRASHES = 3  # attempts in a row without any outcome, then a mail is set aside
 _ENDED = {Result.SENT: State.SENT, Result.FAILED: State.FAILED}
@@ -148,7 +148,7 @@ def _row(db: Database, claim: Claim) -> Row:
 
 
 def _write(db: Database, number: int, fence: int, outcome: Outcome, now: datetime) -> None:
-    at, reply = micros(now), clean(dump_reply(outcome.reply.said))
+    at, reply = micros(now), clean(sayings.pack(outcome.reply.said))
     if outcome.result is Result.DEFERRED:
         due = micros(outcome.due_at or now)
         asked = {"due": due, "now": at, "reply": reply, "id": number, "fence": fence}

@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from mailguard.errors import StoreBroken
-from mailguard.locale import Saying, sayings
+from mailguard.locale import sayings
 from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
 from mailguard.mail.headers import load as load_edits
 from mailguard.records import (
@@ -132,15 +132,6 @@ def load_reason(text: str) -> str:
 # --- mail -----------------------------------------------------------------------------------------------------
 
 
-def dump_reply(said: str) -> str:
-    """A server's words stand as they are, and begin with a digit; our own are JSON where they have parts."""
-    return dump_reason(said) if isinstance(said, Saying) else said
-
-
-def load_reply(text: str) -> str:
-    return load_reason(text) if text.startswith("[") else text
-
-
 def dump_recipients(recipients: Sequence[Recipient]) -> str:
     return dump([[r.address, r.notify, r.orcpt] for r in recipients])
 
@@ -215,7 +206,7 @@ def delivery(row: Row) -> Delivery:
         attempts=row["attempts"],
         released_at=maybe_instant(row["released_at"]),
         ended_at=maybe_instant(row["ended_at"]),
-        last_reply=load_reply(row["last_reply"]),
+        last_reply=sayings.unpack(row["last_reply"]),
         behind=row["behind_id"] or "",
     )
 
