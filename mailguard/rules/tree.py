@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mailguard.errors import CannotTell
 from mailguard.locale import Saying
+from mailguard.locale.sayings import told
 from mailguard.records import Match
 from mailguard.rules import logic
 from mailguard.rules.facts import Facts
@@ -49,7 +51,8 @@ def _leaf(node: logic.Leaf, answer: Answer, facts: Facts) -> Branch:
     if isinstance(answer, Match):
         return Branch(name, Answered.TRUE, answer.reason)
     if isinstance(answer, Unsure):
-        return Branch(name, Answered.CANNOT_TELL, answer.said)
+        error = answer.error
+        return Branch(name, Answered.CANNOT_TELL, told(error) if isinstance(error, CannotTell) else answer.said)
     said = node.miss(facts)
     if said.startswith(_UNKNOWN):
         why = said.values.get("why", "") if isinstance(said, Saying) else said.removeprefix(_UNKNOWN)

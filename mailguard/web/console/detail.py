@@ -152,6 +152,7 @@ def _hold(teller: Teller, hold: Hold) -> str:
 
 
 def _step(teller: Teller, event: Event, plain: Callable[..., str]) -> Step:
-    data = tuple((clean(name, 50), plain(str(value), 300)) for name, value in event.data.items())
+    said = {**event.data, **({"rules": event.data["rules"].replace(",", ", ")} if "rules" in event.data else {})}
+    data = tuple((clean(name, 50), plain(str(value), 300)) for name, value in said.items())
     at = teller.when.short(event.at, seconds=True)
     return Step(at, teller.when.relative(event.at), event.kind, clean(event.actor, 200), data)
