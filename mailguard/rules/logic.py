@@ -94,7 +94,9 @@ class Leaf(Node):
     def miss(self, facts: Facts) -> str:
         try:
             return self.condition.miss(facts)
-        except Exception as error:  # only told: the answer is no all the same
+        except CannotTell as error:  # only told: the answer is no all the same
+            return saying("{condition} does not apply ({why})", condition=self.condition.called, why=told(error))
+        except Exception as error:
             return saying(_UNSAID, condition=self.condition.called, error=type(error).__name__)
 
     def leaves(self) -> Sequence[Condition]:

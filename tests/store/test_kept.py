@@ -48,7 +48,7 @@ async def test_reasons_come_back_with_what_they_are_made_of(store: Store) -> Non
     assert kept.reach is not None
     told = [language("de").tell(why) for why in (*(kept.past.odd or {}).values(), *kept.reach.bad.values())]
     assert told[0].endswith("war an diesem Gespräch nicht beteiligt")
-    assert told[1] == "die Domain client.example gibt es nicht"
+    assert told[1] == "die Domäne client.example gibt es nicht"
 
 
 async def test_a_broken_character_of_a_name_is_no_reason_to_refuse_a_mail(store: Store) -> None:

@@ -157,7 +157,7 @@ class Attachment(Condition):
             sides = who.listed(attached.domains(facts, file))
             return saying("{file} (so far it went to {domains} only)", file=file.said, domains=sides)
         why = file.mismatch if self.mismatch else file.unreadable if self.unreadable else ""
-        return joined(" ", (file.said, f"({why})")) if why else file.said
+        return saying("{file} ({why})", file=file.said, why=why) if why else file.said
 
     def _said(self) -> list[str]:
         """What is asked of them, in words."""
