@@ -89,7 +89,7 @@ lock: $(INSTALLED)  ## choose versions anew; writes the three constraints files
 	@$(LOCK) --constraint constraints.txt --only-build-deps --build-deps-for wheel \
 		--output-file constraints-build.txt pyproject.toml
 
-EXTRACT := $(BIN)/pybabel --quiet extract --mapping babel.cfg --no-default-keywords --keyword "_ say saying N_ ngettext:1,2 counted:1,2" \
+EXTRACT := $(BIN)/pybabel --quiet extract --mapping babel.cfg --no-default-keywords --keyword "_ say saying N_ CannotTell OverBudget NotKept ngettext:1,2 counted:1,2" \
 	--no-location --sort-output --output build/mailguard.pot mailguard
 CATALOGUES := --input-file build/mailguard.pot --domain mailguard --output-dir mailguard/locale
 

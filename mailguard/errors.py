@@ -8,14 +8,20 @@ class MailguardError(Exception):
 
 
 class SmtpError(MailguardError):
-    """A failure that a mail client is told about: code, enhanced code (RFC 3463) and one line of ASCII."""
+    """A failure that a mail client is told about: code, enhanced code (RFC 3463) and one line of ASCII.
+
+    `message` and `values` are as of `CannotTell`: people read them in their own language, mail clients never.
+    """
 
     code = 451
     enhanced = "4.3.0"
 
-    def __init__(self, text: str, *, code: int | None = None, enhanced: str | None = None) -> None:
-        super().__init__(text)
-        self.text = text
+    def __init__(
+        self, message: str, *, code: int | None = None, enhanced: str | None = None, **values: str | int
+    ) -> None:
+        self.message, self.values = message, values
+        self.text = message.format_map(values) if values else message
+        super().__init__(self.text)
         self.code = code or self.code
         self.enhanced = enhanced or self.enhanced
 
@@ -49,7 +55,14 @@ class StoreBroken(MailguardError):
 
 
 class CannotTell(MailguardError):
-    """A condition or parser that could not decide; the mail is held, never passed and never rejected."""
+    """A condition or parser that could not decide; the mail is held, never passed and never rejected.
+
+    `message` has a `{gap}` for each of `values`, so that it can be said in another language (`locale.sayings.told`).
+    """
+
+    def __init__(self, message: str = "", /, **values: str | int) -> None:
+        super().__init__(message.format_map(values) if values else message)
+        self.message, self.values = message, values
 
 
 class NotKept(CannotTell):

@@ -36,7 +36,7 @@ def command(folder: Path) -> None:
         say(f"everything is in {folder} already: nothing was written")
         return
     program = "mailguard" if shutil.which("mailguard") else sys.argv[0]  # as it can be typed again here
-    call = program if folder == DEFAULT.parent else f"{command} --config {folder / DEFAULT.name}"
+    call = program if folder == DEFAULT.parent else f"{program} --config {folder / DEFAULT.name}"
     say(
         f"Next: edit {folder / DEFAULT.name} and people.yaml, then\n"
         f"  {call} check\n"

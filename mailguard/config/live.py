@@ -9,6 +9,7 @@ from mailguard.config import Config
 from mailguard.config.policy import Policy, load
 from mailguard.directory import Answer, Keeper
 from mailguard.errors import TemporaryFailure
+from mailguard.locale import sayings
 from mailguard.log import Log
 from mailguard.metrics import Metrics
 from mailguard.people import Delegate, Found, Preference
@@ -71,7 +72,7 @@ class Live:
         news = self._directory.news if self._directory else []
         while news:
             about, why = news[0]
-            data = {"about": about, "name": str(self._config.directory_path), "why": why}
+            data = {"about": about, "name": str(self._config.directory_path), "why": sayings.pack(why)}
             try:
                 await self._alert(data)
             except TemporaryFailure as error:

@@ -21,6 +21,7 @@ from mailguard.courier.ways import Ways
 from mailguard.courier.wire import Timeouts
 from mailguard.document.units import host_port
 from mailguard.errors import ConfigError, PermanentFailure, SmtpError
+from mailguard.locale import N_
 from mailguard.records import Outcome, Reach, Result
 
 IN_FLIGHT = 64 << 20  # bytes of messages being written at once
@@ -150,9 +151,12 @@ class Courier:
         except SmtpError as error:  # a better host was there, but could not be reached: that decides
             raise failure or error from error
         except TimeoutError:  # ours: inside, they are all Unreachable
-            late = Unreachable(f"no session with {destination} within {manner.timeouts.opening:g} s", enhanced="4.4.1")
+            late = Unreachable(
+                N_("no session with {host} within {seconds} s"), enhanced="4.4.1", host=str(destination),
+                seconds=f"{manner.timeouts.opening:g}",
+            )  # fmt: skip
             raise failure or late from None
-        raise failure or Unreachable(f"no host for {destination}", enhanced="4.4.1")
+        raise failure or Unreachable(N_("no host for {host}"), enhanced="4.4.1", host=str(destination))
 
     def _check_login(self, destination: str) -> None:
         """A thousand waiting mails must not try a refused login a thousand times: that locks accounts."""
@@ -169,7 +173,7 @@ class Courier:
             return
         domain = destination.removeprefix("mx:")
         if not domain:
-            raise PermanentFailure("the address has no domain", code=553, enhanced="5.1.3")
+            raise PermanentFailure(N_("the address has no domain"), code=553, enhanced="5.1.3")
         async with aclosing(self._route.exchangers(domain)) as hosts:
             async for host in hosts:
                 yield host

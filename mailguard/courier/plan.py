@@ -9,6 +9,7 @@ from mailguard.courier.parcel import Parcel
 from mailguard.courier.reply import own
 from mailguard.courier.smtp import mailbox
 from mailguard.errors import PermanentFailure, SmtpError
+from mailguard.locale import N_, saying
 from mailguard.mail.envelope import Recipient
 from mailguard.records import Outcome, Result
 
@@ -42,8 +43,8 @@ async def plan(parcel: Parcel, offers: Mapping[str, str]) -> Plan:
 def _fits(parcel: Parcel, offers: Mapping[str, str]) -> None:
     limit = offers.get("size", "")
     if _SIZE.fullmatch(limit) and 0 < int(limit) < parcel.octets:
-        words = f"the mail has {parcel.octets} bytes, the server takes {limit} at most"
-        raise PermanentFailure(words, code=552, enhanced="5.3.4")
+        words = N_("the mail has {number} bytes, the server takes {limit} at most")
+        raise PermanentFailure(words, code=552, enhanced="5.3.4", number=parcel.octets, limit=int(limit))
 
 
 async def _mail_parameters(parcel: Parcel, offers: Mapping[str, str]) -> str:
@@ -53,7 +54,7 @@ async def _mail_parameters(parcel: Parcel, offers: Mapping[str, str]) -> str:
         if parcel.smtputf8 or not parcel.sender.isascii() or _international(parcel.recipients):
             words.append("SMTPUTF8")
     elif not parcel.sender.isascii() or (parcel.smtputf8 and not parcel.head.isascii()):
-        raise _needs_smtputf8("the sender's address or the header")
+        raise _needs_smtputf8(saying("the sender's address or the header"))
     if "dsn" in offers:
         words += [f"RET={parcel.ret}"] if parcel.ret else []
         words += [f"ENVID={_checked(parcel.envid)}"] if parcel.envid else []
@@ -66,7 +67,7 @@ async def _body(parcel: Parcel, offers: Mapping[str, str]) -> list[str]:
         eightbit = callable(parcel.body) or not await is_ascii(parcel.head, parcel.body)
         return ["BODY=8BITMIME"] if eightbit else []
     if not await is_ascii(parcel.head, parcel.body):
-        words = "the mail has 8-bit characters, and the server does not take them (no 8BITMIME)"
+        words = N_("the mail has 8-bit characters, and the server does not take them (no 8BITMIME)")
         raise PermanentFailure(words, code=554, enhanced="5.6.3")
     return []
 
@@ -76,15 +77,15 @@ def _international(recipients: tuple[Recipient, ...]) -> bool:
 
 
 def _needs_smtputf8(what: str) -> PermanentFailure:
-    words = f"{what} needs SMTPUTF8, which the server does not offer"
-    return PermanentFailure(words, code=553, enhanced="5.6.7")
+    words = N_("{what} needs SMTPUTF8, which the server does not offer")
+    return PermanentFailure(words, code=553, enhanced="5.6.7", what=what)
 
 
 def _rcpt(recipient: Recipient, offers: Mapping[str, str]) -> bytes:
     if not recipient.address:
-        raise PermanentFailure("the empty address takes no mail", code=553, enhanced="5.1.3")
+        raise PermanentFailure(N_("the empty address takes no mail"), code=553, enhanced="5.1.3")
     if not recipient.address.isascii() and "smtputf8" not in offers:
-        raise _needs_smtputf8("this address")
+        raise _needs_smtputf8(saying("this address"))
     words = f"RCPT TO:{mailbox(recipient.address)}"
     if "dsn" in offers:
         words += f" NOTIFY={_checked(','.join(recipient.notify))}" if recipient.notify else ""
@@ -95,5 +96,7 @@ def _rcpt(recipient: Recipient, offers: Mapping[str, str]) -> bytes:
 def _checked(value: str) -> str:
     """A parameter as the client gave it, unless it would end the line or begin another parameter."""
     if not _PARAMETER.fullmatch(value):
-        raise PermanentFailure(f"{value!r} can't be written as a parameter", code=501, enhanced="5.5.4")
+        raise PermanentFailure(
+            N_("{text} can't be written as a parameter"), code=501, enhanced="5.5.4", text=repr(value)
+        )
     return value

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 from mailguard.errors import SmtpError
+from mailguard.locale import Saying, saying
 from mailguard.records import Outcome, Reply, Result
 
 TEXT_LIMIT = 500  # characters kept of what a server says: it ends in logs, pages and reports
@@ -35,7 +36,10 @@ def harmless(text: str) -> str:
 
 def own(error: SmtpError) -> Reply:
     """A failure that we state ourselves, as a reply."""
-    return Reply(error.code, error.enhanced, harmless(error.text))
+    if not error.text:
+        return Reply(error.code, error.enhanced, "")
+    values = {name: harmless(one) if type(one) is str else one for name, one in error.values.items()}
+    return Reply(error.code, error.enhanced, Saying(harmless(error.message), values))
 
 
 def outcome(reply: Reply) -> Outcome:
@@ -47,8 +51,8 @@ def outcome(reply: Reply) -> Outcome:
 
 def out_of_place(reply: Reply) -> Outcome:
     """An answer that can't be one to what was asked: tried again, and told in our own words."""
-    words = f"{reply.remote} gave an answer that is out of place: {reply}"
-    return Outcome(Result.DEFERRED, Reply(451, "4.5.0", words[:TEXT_LIMIT]))
+    words = saying("{host} gave an answer that is out of place: {reply}", host=reply.remote, reply=str(reply))
+    return Outcome(Result.DEFERRED, Reply(451, "4.5.0", words))
 
 
 def rcpt_outcome(reply: Reply) -> Outcome:

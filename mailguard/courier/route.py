@@ -16,6 +16,8 @@ import dns.resolver
 from dns.rdtypes.ANY.MX import MX
 
 from mailguard.errors import PermanentFailure, TemporaryFailure
+from mailguard.locale import N_, saying
+from mailguard.locale.sayings import told
 
 Resolver = dns.asyncresolver.Resolver
 
@@ -36,6 +38,9 @@ class Host:
 
     def __str__(self) -> str:
         return f"{self.name}[{self.address}]:{self.port}"
+
+
+_NO_ADDRESS = N_("no mail server of {domain} has an address")
 
 
 class Route:
@@ -65,7 +70,9 @@ class Route:
             found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:  # our configuration or DNS, never the mail's fault
             why = getattr(error, "strerror", None) or error
-            raise TemporaryFailure(f"no address for {name}: {why}", enhanced="4.4.3") from error
+            raise TemporaryFailure(
+                N_("no address for {name}: {why}"), enhanced="4.4.3", name=name, why=str(why)
+            ) from error
         return [Host(name, address, port) for address in dict.fromkeys(str(info[4][0]) for info in found)]
 
     async def exchangers(self, domain: str) -> AsyncGenerator[Host, None]:
@@ -87,14 +94,14 @@ class Route:
                 given += 1
                 yield Host(name, self._not_myself(name, address), self._port)
         if not given:
-            raise trouble or PermanentFailure(f"no mail server of {domain} has an address", enhanced="5.4.4")
+            raise trouble or PermanentFailure(_NO_ADDRESS, enhanced="5.4.4", domain=domain)
 
     async def refuses(self, domain: str) -> str:
         """Why no mail can arrive at this domain, in one sentence; '' when it can. TemporaryFailure: DNS did not say."""
         try:
             records = await self._mx(domain)
         except PermanentFailure as error:
-            return error.text
+            return told(error)
         trouble = None
         for _, name in sorted(records)[:MOST_EXCHANGERS]:
             try:
@@ -104,7 +111,7 @@ class Route:
                 trouble = error
         if trouble is not None:
             raise trouble
-        return f"no mail server of {domain} has an address"
+        return saying(_NO_ADDRESS, domain=domain)
 
     async def sees_outside(self) -> bool:
         """Whether these DNS servers know the world, and not only our own network. TemporaryFailure: no answer."""
@@ -118,14 +125,16 @@ class Route:
         text = domain.strip("[]")
         text = text[5:] if text[:5].lower() == "ipv6:" else text
         if not _is_address(text):
-            raise PermanentFailure(f"{domain} is not an address literal that we know", enhanced="5.1.2")
+            raise PermanentFailure(
+                N_("{domain} is not an address literal that we know"), enhanced="5.1.2", domain=domain
+            )
         return self._not_myself(domain, text)
 
     def _not_myself(self, name: str, address: str) -> str:
         found = ipaddress.ip_address(address)
         if (found.is_loopback or found.is_unspecified) and not self._loops_allowed:
-            words = f"mail loops back to myself: {name} has the address {address}"
-            raise PermanentFailure(words, code=554, enhanced="5.4.6")
+            words = N_("mail loops back to myself: {name} has the address {address}")
+            raise PermanentFailure(words, code=554, enhanced="5.4.6", name=name, address=address)
         return address
 
     async def _names(self, domain: str) -> list[str]:
@@ -137,22 +146,22 @@ class Route:
             return [name for _, name in ranked]
         better = [name for rank, name in ranked if rank < mine]
         if not better:
-            words = f"mail loops back to myself: I am the mail server of {domain}, but have no route for it"
-            raise PermanentFailure(words, code=554, enhanced="5.4.6")
+            words = N_("mail loops back to myself: I am the mail server of {domain}, but have no route for it")
+            raise PermanentFailure(words, code=554, enhanced="5.4.6", domain=domain)
         return better
 
     async def _mx(self, domain: str) -> list[tuple[int, str]]:
         try:
             answer = await self._ask(domain, dns.rdatatype.MX)
         except dns.resolver.NXDOMAIN as error:
-            raise PermanentFailure(f"the domain {domain} does not exist", enhanced="5.1.2") from error
+            raise PermanentFailure(N_("the domain {domain} does not exist"), enhanced="5.1.2", domain=domain) from error
         if answer is None:
             return [(0, domain)]  # the domain's own address is its implicit mail server
         records = [record for record in answer if isinstance(record, MX)]
         real = [record for record in records if record.exchange != dns.name.root]
         if not real:  # RFC 7505
-            words = f"the domain {domain} accepts no mail (null MX)"
-            raise PermanentFailure(words, code=556, enhanced="5.1.10")
+            words = N_("the domain {domain} accepts no mail (null MX)")
+            raise PermanentFailure(words, code=556, enhanced="5.1.10", domain=domain)
         return [(record.preference, record.exchange.to_text(omit_final_dot=True)) for record in real]
 
     async def _addresses(self, name: str) -> list[str]:
@@ -191,9 +200,11 @@ class Route:
             dns.name.BadEscape,
             dns.name.NameTooLong,
         ) as error:
-            raise PermanentFailure(f"{name} is not a domain name", enhanced="5.1.2") from error
+            raise PermanentFailure(N_("{name} is not a domain name"), enhanced="5.1.2", name=name) from error
         except (dns.exception.DNSException, OSError) as error:
-            raise TemporaryFailure(f"DNS did not answer for {what}: {error}", enhanced="4.4.3") from error
+            raise TemporaryFailure(
+                N_("DNS did not answer for {what}: {why}"), enhanced="4.4.3", what=what, why=str(error)
+            ) from error
 
     def _ready(self) -> Resolver:
         """The system's DNS servers, read when they are first needed: a smarthost needs none."""

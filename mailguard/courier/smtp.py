@@ -16,8 +16,9 @@ from aiosmtplib.email import quote_address
 from mailguard.courier.reply import heard
 from mailguard.courier.route import Host
 from mailguard.courier.settings import Tls
-from mailguard.courier.wire import Timeouts, Wire
+from mailguard.courier.wire import NONSENSE, Timeouts, Wire
 from mailguard.errors import PermanentFailure, TemporaryFailure
+from mailguard.locale import N_, saying
 
 _NO_REPLY = 200  # below it are aiosmtplib's own marks, and numbers that are no SMTP code
 _REFUSED = 5  # 5xx to EHLO: a server older than RFC 1869
@@ -44,8 +45,8 @@ class LoginRefused(TemporaryFailure):
     code = 454
     enhanced = "4.7.0"
 
-    def __init__(self, text: str, said: int = 0) -> None:
-        super().__init__(text)
+    def __init__(self, message: str, said: int = 0, **values: str) -> None:
+        super().__init__(message, code=None, enhanced=None, **values)
         self.said = said
 
 
@@ -88,7 +89,9 @@ def mailbox(address: str) -> str:
         written = ""
     # aiosmtplib makes <a> of "a,b@c.d" without a word: what it would not write unchanged is not sent
     if written != f"<{address}>" or any(c < " " or c == "\x7f" for c in address):
-        raise PermanentFailure(f"{address!r} can't be written as an address", code=553, enhanced="5.1.3")
+        raise PermanentFailure(
+            N_("{text} can't be written as an address"), code=553, enhanced="5.1.3", text=repr(address)
+        )
     return written
 
 
@@ -130,7 +133,7 @@ async def _dial(host: Host, manner: Manner) -> Session:
 
 def _take_over(client: aiosmtplib.SMTP, host: Host) -> Wire:
     if client.transport is None:  # the server hung up right behind its last answer
-        raise Unreachable(f"{host} closed the connection", enhanced="4.4.2")
+        raise Unreachable(N_("{host} closed the connection"), enhanced="4.4.2", host=str(host))
     return Wire(cast(asyncio.Transport, client.transport), str(host))
 
 
@@ -143,18 +146,18 @@ async def _connect(host: Host, manner: Manner) -> socket.socket:
             await asyncio.get_running_loop().sock_connect(sock, (host.address, host.port))
     except TimeoutError:
         sock.close()
-        words = f"{host} did not answer within {manner.timeouts.connect:g} s"
-        raise Unreachable(words, enhanced="4.4.1") from None
+        words, seconds = N_("{host} did not answer within {seconds} s"), f"{manner.timeouts.connect:g}"
+        raise Unreachable(words, enhanced="4.4.1", host=str(host), seconds=seconds) from None
     except OSError as error:
         sock.close()
-        words = f"no connection to {host}: {os.strerror(error.errno) if error.errno else error}"
-        raise Unreachable(words, enhanced="4.4.1") from error
+        words, why = N_("no connection to {host}: {why}"), os.strerror(error.errno) if error.errno else str(error)
+        raise Unreachable(words, enhanced="4.4.1", host=str(host), why=why) from error
     except BaseException:
         sock.close()
         raise
     if manner.refuse_myself and _same(sock):
         sock.close()
-        raise Myself(f"mail loops back to myself: {host} is this machine")
+        raise Myself(N_("mail loops back to myself: {host} is this machine"), host=str(host))
     return sock
 
 
@@ -171,13 +174,15 @@ async def _greet(client: aiosmtplib.SMTP, manner: Manner, host: Host) -> None:
         return
     if not client.supports_extension("starttls"):
         if manner.tls is Tls.STARTTLS:
-            words = f"{host} does not offer STARTTLS, which is required here: nothing was sent"
-            raise TlsFailed(words, enhanced="4.7.4")
+            words = N_("{host} does not offer STARTTLS, which is required here: nothing was sent")
+            raise TlsFailed(words, enhanced="4.7.4", host=str(host))
         return
     try:
         await client.starttls(tls_context=manner.context)
     except aiosmtplib.SMTPResponseException as error:
-        raise TlsFailed(f"{host} refused STARTTLS: {_words(error, host)}", enhanced="4.7.4") from error
+        raise TlsFailed(
+            N_("{host} refused STARTTLS: {reply}"), enhanced="4.7.4", host=str(host), reply=_words(error, host)
+        ) from error
     except (aiosmtplib.SMTPException, OSError) as error:  # ssl.SSLError is an OSError and comes unwrapped
         raise _tls_failed(host, error) from error
     await _hello(client)
@@ -195,21 +200,22 @@ async def _hello(client: aiosmtplib.SMTP) -> None:
 async def _login(client: aiosmtplib.SMTP, login: tuple[str, str], host: Host) -> None:
     """One try with one mechanism: a client that tries them all after a refusal locks the account."""
     if client.get_transport_info("sslcontext") is None:
-        raise LoginRefused(f"no login at {host} without TLS")
+        raise LoginRefused(N_("no login at {host} without TLS"), host=str(host))
     methods = {"plain": client.auth_plain, "login": client.auth_login, "cram-md5": client.auth_crammd5}
     method = next((call for name, call in methods.items() if name in client.server_auth_methods), None)
     if method is None:
-        raise LoginRefused(f"{host} offers no login that we know: check the port, or take username out of next_hop")
+        words = N_("{host} offers no login that we know: check the port, or take username out of next_hop")
+        raise LoginRefused(words, host=str(host))
     try:
         await method(*login)
     except aiosmtplib.SMTPAuthenticationError as error:
-        words = f"{host} refused our login (check username and password of next_hop): {_words(error, host)}"
-        raise LoginRefused(words, error.code) from error
+        words = N_("{host} refused our login (check username and password of next_hop): {reply}")
+        raise LoginRefused(words, error.code, host=str(host), reply=_words(error, host)) from error
 
 
 def _words(error: aiosmtplib.SMTPResponseException, host: Host) -> str:
     if error.code < _NO_REPLY:
-        return f"it does not speak SMTP ({error.message})"
+        return saying("it does not speak SMTP ({what})", what=error.message)
     return str(heard(error.code, error.message, str(host)))
 
 
@@ -218,17 +224,19 @@ def _unreachable(host: Host, error: Exception) -> Unreachable:
     if isinstance(error.__cause__, ssl.SSLError):  # implicit TLS: aiosmtplib wraps it in a connect error
         return _tls_failed(host, error.__cause__)
     if isinstance(error, aiosmtplib.SMTPResponseException) and error.code < _NO_REPLY:
-        return Unreachable(f"{host} does not speak SMTP: {error.message}", enhanced="4.5.0")
+        return Unreachable(NONSENSE, enhanced="4.5.0", host=str(host), what=error.message)
     if isinstance(error, aiosmtplib.SMTPResponseException):
-        return Unreachable(f"{host} does not take mail now: {_words(error, host)}", enhanced="4.3.2")
+        return Unreachable(
+            N_("{host} does not take mail now: {why}"), enhanced="4.3.2", host=str(host), why=_words(error, host)
+        )
     if isinstance(error, TimeoutError):
-        return Unreachable(f"{host} took the connection, but then was silent", enhanced="4.4.2")
-    return Unreachable(f"no session with {host}: {error}", enhanced="4.4.2")
+        return Unreachable(N_("{host} took the connection, but then was silent"), enhanced="4.4.2", host=str(host))
+    return Unreachable(N_("no session with {host}: {why}"), enhanced="4.4.2", host=str(host), why=str(error))
 
 
 def _tls_failed(host: Host, error: Exception) -> TlsFailed:
     if isinstance(error, ssl.SSLCertVerificationError):
-        words = f"the certificate of {host} can't be trusted: {error.verify_message}"
-        return TlsFailed(words, enhanced="4.7.5")
+        words = N_("the certificate of {host} can't be trusted: {why}")
+        return TlsFailed(words, enhanced="4.7.5", host=str(host), why=error.verify_message)
     reason = error.reason if isinstance(error, ssl.SSLError) else None
-    return TlsFailed(f"TLS with {host} failed: {reason or error}", enhanced="4.7.5")
+    return TlsFailed(N_("TLS with {host} failed: {why}"), enhanced="4.7.5", host=str(host), why=str(reason or error))

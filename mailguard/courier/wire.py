@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from mailguard.courier.reply import heard
 from mailguard.errors import TemporaryFailure
+from mailguard.locale import N_
 from mailguard.records import Reply
 
 _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
@@ -36,6 +37,9 @@ class Timeouts:
     dot: float = 600
     opening: float = 1800  # for a session with any host of the destination, however many are tried
     transaction: float = 3600  # from MAIL to the final dot, and `SLOWEST` for the message's bytes besides
+
+
+NONSENSE = N_("{host} does not speak SMTP: {what}")
 
 
 class Broken(TemporaryFailure):
@@ -92,7 +96,7 @@ class Wire(asyncio.Protocol):
         _wake(self._reader)
 
     def _nonsense(self, what: str) -> None:
-        self._fail(Broken(f"{self.remote} does not speak SMTP: {what}", enhanced="4.5.0"))
+        self._fail(Broken(NONSENSE, enhanced="4.5.0", host=self.remote, what=what))
         self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -107,7 +111,7 @@ class Wire(asyncio.Protocol):
 
     def _lost(self, exc: Exception | None = None) -> Broken:
         detail = f" ({exc})" if exc else ""
-        return Broken(f"{self.remote} closed the connection{detail}", enhanced="4.4.2")
+        return Broken(N_("{host} closed the connection{detail}"), enhanced="4.4.2", host=self.remote, detail=detail)
 
     def _fail(self, error: Broken) -> None:
         self._error = self._error or error
@@ -133,16 +137,18 @@ class Wire(asyncio.Protocol):
         ends = asyncio.get_running_loop().time() + seconds
         return asyncio.timeout_at(ends if self._until is None else min(ends, self._until))
 
-    def _late(self, words: str) -> Broken:
+    def _late(self, words: str, **values: str) -> Broken:
         if self._until is not None and asyncio.get_running_loop().time() >= self._until:
-            words = f"{self.remote} was so slow that the mail would have kept it busy for hours"
-        return Broken(words, enhanced="4.4.2")
+            words = N_("{host} was so slow that the mail would have kept it busy for hours")
+        return Broken(words, code=None, enhanced="4.4.2", host=self.remote, **values)
 
     def ask(self, command: bytes) -> None:
         """Write a command. Broken when something was said before it: the replies would be taken for one another."""
         if self._replies:
             said = self._replies[0]
-            raise Broken(f"{self.remote} spoke without being asked: {said}", enhanced="4.5.0")
+            raise Broken(
+                N_("{host} spoke without being asked: {reply}"), enhanced="4.5.0", host=self.remote, reply=str(said)
+            )
         self.write(command)
 
     def write(self, data: bytes) -> None:
@@ -165,7 +171,7 @@ class Wire(asyncio.Protocol):
                 async with self._deadline(seconds):
                     await self._writer
             except TimeoutError:
-                raise self._late(f"{self.remote} took no data for {seconds:g} s") from None
+                raise self._late(N_("{host} took no data for {seconds} s"), seconds=f"{seconds:g}") from None
             finally:
                 self._writer = None
         if self._error is not None and not self._replies:
@@ -179,7 +185,8 @@ class Wire(asyncio.Protocol):
                 async with self._deadline(seconds):
                     await self._reader
             except TimeoutError:
-                raise self._late(f"{self.remote} did not answer {to} within {seconds:g} s") from None
+                words = N_("{host} did not answer {command} within {seconds} s")
+                raise self._late(words, command=to, seconds=f"{seconds:g}") from None
             finally:
                 self._reader = None
         if self._replies:

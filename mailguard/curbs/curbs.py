@@ -12,6 +12,7 @@ from typing import Any
 from mailguard.clock import Clock
 from mailguard.curbs.reasons import DISABLED, FROZEN, ORDER, Reasons, Standing, order_name
 from mailguard.errors import TemporaryFailure
+from mailguard.locale import sayings
 from mailguard.log import Log
 from mailguard.mail import address
 from mailguard.people.alerts import Alert
@@ -147,7 +148,7 @@ class Curbs:
 
     async def _freeze(self, standing: Standing) -> None:
         """It is frozen here already: a store that is busy or full delays only what outlives the process."""
-        data = {"about": "identity.frozen", "name": standing.about, "why": standing.why}
+        data = {"about": "identity.frozen", "name": standing.about, "why": sayings.pack(standing.why)}
         alerts = self._alerts(data)
         try:
             # failpoint: curbs.freezing
@@ -172,7 +173,7 @@ class Curbs:
             raise
 
     async def _remember(self, standing: Standing, event: str, by: Actor, *alerts: NewNotice) -> None:
-        value = {"since": standing.since.isoformat(), "login": standing.login, "why": standing.why}
+        value = {"since": standing.since.isoformat(), "login": standing.login, "why": sayings.pack(standing.why)}
         await self._store.remember(standing.name, value, event=event, by=by, now=self._clock.now(), notices=alerts)
         self._kept |= {standing.name}
 
@@ -192,7 +193,9 @@ class Curbs:
 
 
 def _standing(name: str, value: Mapping[str, Any]) -> Standing:
-    return Standing(name, datetime.fromisoformat(value["since"]), value.get("login", ""), value.get("why", ""))
+    return Standing(
+        name, datetime.fromisoformat(value["since"]), value.get("login", ""), sayings.unpack(value.get("why", ""))
+    )
 
 
 def _curbed(mail: NewMail, curb: Curb) -> NewMail:

@@ -7,6 +7,7 @@ from mailguard.clock import Clock
 from mailguard.desk.desk import Desk
 from mailguard.desk.errors import NotAllowed
 from mailguard.desk.sign_in import Wake
+from mailguard.locale import saying
 from mailguard.log import Log
 from mailguard.mail import address
 from mailguard.records import Actor, Claim, Decision, Ending, Erasure, Mail, NewMail, Outcome, Reply, Result
@@ -66,10 +67,10 @@ class Operator:
     async def _bounce(self, mail: Mail, actor: Actor) -> Decision:
         """Give up what waits; its sender gets the report of a failed delivery, with the mail."""
         now, waiting = self._clock.now(), tuple(d for d in mail.deliveries if d.state.waiting)
-        reply = Reply(550, "5.7.0", "given up by an administrator")
+        reply = Reply(550, "5.7.0", saying("given up by an administrator"))
         raw = b"".join([chunk async for chunk in self._store.body(mail.queue_id)])
         outcomes = {d.id: Outcome(Result.FAILED, reply) for d in waiting}
         reports = self._reports(Claim(mail, "", waiting, 0, now), outcomes, raw, now)
         return await self._store.bounce(
-            mail.queue_id, tuple(outcomes), reply=str(reply), by=actor, now=now, reports=reports
+            mail.queue_id, tuple(outcomes), reply=reply.said, by=actor, now=now, reports=reports
         )

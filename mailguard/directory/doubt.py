@@ -2,8 +2,17 @@
 
 from collections.abc import Collection
 
+from mailguard.locale import N_
+from mailguard.locale.sayings import joined, saying
 from mailguard.people import Found
 
+_SAID = {
+    "people": saying("people"),
+    "members of groups": saying("members of groups"),
+    "lists": saying("lists"),
+    "managers": saying("managers"),
+    "assistants": saying("assistants"),
+}
 FEW = 10  # of managers, assistants and lists: so few may leave in an ordinary week
 
 
@@ -12,12 +21,13 @@ def lost(before: Found, now: Found, groups: Collection[str]) -> str:
     old, new = _counts(before), _counts(now)
     least = {"people": 1, "members of groups": 1}
     gone = [what for what in old if old[what] >= least.get(what, FEW) and new[what] * 2 < old[what]]
-    told = [f"{what}: {old[what]}, now {new[what]}" for what in gone]
+    form = N_("{what}: {before}, now {now}")
+    told: list[str] = [saying(form, what=_SAID[what], before=old[what], now=new[what]) for what in gone]
     for name in sorted(groups):
         had, has = _members(before, name), _members(now, name)
         if has * 2 < had:
-            told.append(f"group {name}: {had}, now {has}")
-    return "; ".join(told)
+            told.append(saying("group {name}: {before}, now {now}", name=name, before=had, now=has))
+    return joined("; ", told)
 
 
 def _counts(found: Found) -> dict[str, int]:

@@ -14,7 +14,8 @@ from typing import IO
 from mailguard.extract import forms
 from mailguard.extract.markup import start, whole
 from mailguard.extract.ooxml import opened
-from mailguard.extract.work import Damaged, Work
+from mailguard.extract.work import Damaged, Work, larger, unpacks_to
+from mailguard.locale import saying
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _READ = 64 * 1024
@@ -47,7 +48,7 @@ def _member(work: Work, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None
         else:
             work.inside(info.filename, first, size=info.file_size)
     except Damaged as error:
-        work.named(info.filename, info.file_size, unreadable=str(error))
+        work.named(info.filename, info.file_size, unreadable=error.why)
 
 
 def tar(work: Work, data: bytes) -> None:
@@ -61,7 +62,7 @@ def packed(work: Work, data: bytes) -> None:
         try:
             first = stream.read(1024)
         except _ERRORS as error:
-            raise Damaged(f"it cannot be unpacked ({type(error).__name__})") from None
+            raise Damaged(saying("it cannot be unpacked ({error})", error=type(error).__name__)) from None
         counted = io.BufferedReader(_Counted(work, first, stream))
         if first[257:262] == _TAR:
             work.sheet.form = "tar"
@@ -84,10 +85,10 @@ def _tar(work: Work, file: IO[bytes]) -> None:
                 if held is not None:
                     work.inside(info.name, held.read())
                 elif not info.isdir():
-                    large = f"it is larger than {work.member >> 20} MB" if info.isreg() else ""
+                    large = larger(work.member) if info.isreg() else ""
                     work.named(info.name, info.size, unreadable=large)
     except _ERRORS as error:
-        raise Damaged(f"it cannot be unpacked ({type(error).__name__})") from None
+        raise Damaged(saying("it cannot be unpacked ({error})", error=type(error).__name__)) from None
 
 
 def _all(work: Work, file: IO[bytes]) -> bytes:
@@ -96,9 +97,9 @@ def _all(work: Work, file: IO[bytes]) -> bytes:
         while chunk := file.read(_READ):
             data += chunk
             if len(data) > work.member:
-                raise Damaged(f"it unpacks to more than {work.member >> 20} MB")
+                raise Damaged(unpacks_to(work.member))
     except _ERRORS as error:
-        raise Damaged(f"it cannot be unpacked ({type(error).__name__})") from None
+        raise Damaged(saying("it cannot be unpacked ({error})", error=type(error).__name__)) from None
     return bytes(data)
 
 

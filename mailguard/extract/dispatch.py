@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from mailguard.extract import archives, forms, letters, odf, ole, ooxml, outlook, pdf, rtf, sevenzip, texts
 from mailguard.extract.limits import Limits
 from mailguard.extract.work import Budget, Damaged, Locked, Sheet, Tell, TooMuch, Work
+from mailguard.locale import saying
 from mailguard.mail import kinds
 from mailguard.records.content import FoundFile
 
@@ -28,7 +29,7 @@ def read(name: str, content_type: str, data: bytes, limits: Limits, tell: Tell) 
     try:
         _read(budget, sheet, 0, data, content_type)
     except TooMuch as error:
-        sheet.unreadable = str(error)
+        sheet.unreadable = error.why
     return [_found(each, content_type if each is sheet else "") for each in budget.sheets]
 
 
@@ -39,7 +40,7 @@ def _read(budget: Budget, sheet: Sheet, depth: int, data: bytes, content_type: s
     if reader is None:
         return
     if depth > budget.limits.depth:
-        sheet.unreadable = f"it is nested deeper than {budget.limits.depth} files"
+        sheet.unreadable = saying("it is nested deeper than {number} files", number=budget.limits.depth)
         return
     work = Work(budget, sheet, depth, _inside)
     try:
@@ -47,13 +48,13 @@ def _read(budget: Budget, sheet: Sheet, depth: int, data: bytes, content_type: s
     except Locked:
         sheet.encrypted = True
     except Damaged as error:
-        sheet.unreadable = str(error)
+        sheet.unreadable = error.why
     except (TooMuch, MemoryError):
         raise
     except RecursionError:
-        sheet.unreadable = "it is nested too deeply"
+        sheet.unreadable = saying("it is nested too deeply")
     except Exception as error:  # a parser of somebody else's that trips over it
-        sheet.unreadable = f"its reader failed ({type(error).__name__})"
+        sheet.unreadable = saying("its reader failed ({error})", error=type(error).__name__)
     work.end()
 
 

@@ -4,6 +4,7 @@ import io
 import re
 import zipfile
 
+from mailguard.locale import saying
 from mailguard.mail import kinds
 
 _PDF_START = 1024
@@ -49,9 +50,11 @@ READABLE = frozenset({
 KIND = {form: kind for kind, forms in _KINDS.items() for form in forms.split()}
 _PROGRAMS = frozenset({"exe", "elf", "macho"})
 _SAID = {
-    "exe": "a Windows program", "elf": "a program", "macho": "a program", "script": "a script", "ole": "an Office file",
-    "zip": "a ZIP archive", "gz": "a gzip archive", "text": "plain text", "html": "a web page", "eml": "a mail",
-    "ics": "a calendar file", "png": "an image", "jpeg": "an image", "gif": "an image", "tiff": "an image",
+    "exe": saying("a Windows program"), "elf": saying("a program"), "macho": saying("a program"),
+    "script": saying("a script"), "ole": saying("an Office file"), "zip": saying("a ZIP archive"),
+    "gz": saying("a gzip archive"), "text": saying("plain text"), "html": saying("a web page"),
+    "eml": saying("a mail"), "ics": saying("a calendar file"), "png": saying("an image"), "jpeg": saying("an image"),
+    "gif": saying("an image"), "tiff": saying("an image"),
 }  # fmt: skip
 # What names of one kind may hold without anybody having meant to hide it: exports called .xls that are HTML or CSV, …
 _TOLERATED = {
@@ -110,7 +113,7 @@ def mismatch(name: str, found: str) -> str:
             return ""
         if found == "zip" and _ZIP_TOO.search(name.lower()):
             return ""
-    return _SAID.get(found, f"a file of the form {found}")
+    return _SAID.get(found) or saying("a file of the form {form}", form=found)
 
 
 def _packed(data: bytes) -> str:

@@ -6,6 +6,8 @@ from asn1crypto import cms
 
 from mailguard.errors import CannotTell
 from mailguard.extract.work import Damaged, Locked, Work
+from mailguard.locale import saying
+from mailguard.locale.sayings import told
 from mailguard.mail.message import Message, Part
 from mailguard.mail.text import body_text
 from mailguard.records.content import Where
@@ -30,7 +32,7 @@ def message(work: Work, data: bytes) -> None:
             if not part.body and not part.nested:
                 work.inside(part.filename or _called(part), letter.decode(part, work.member), part.content_type)
     except CannotTell as error:
-        raise Damaged(str(error)) from None
+        raise Damaged(told(error)) from None
 
 
 def _called(part: Part) -> str:
@@ -50,7 +52,7 @@ def smime(work: Work, data: bytes) -> None:
         else:
             signed = found["content"].decompressed if kind == _COMPRESSED else found["content"].native
     except (ValueError, TypeError, KeyError) as error:
-        raise Damaged(f"its signature cannot be read ({type(error).__name__})") from None
+        raise Damaged(saying("its signature cannot be read ({error})", error=type(error).__name__)) from None
     if isinstance(signed, bytes):
         work.spend(len(signed))
         message(work, signed)

@@ -8,6 +8,7 @@ from typing import Protocol
 from xml.parsers import expat
 
 from mailguard.extract.work import Damaged, Work
+from mailguard.locale import saying
 
 _DEPTH = 2000
 _READ = 64 * 1024
@@ -40,7 +41,7 @@ def walk(chunks: Iterable[bytes], listener: Listener) -> None:
         nonlocal depth
         depth += 1
         if depth > _DEPTH:
-            raise Damaged(f"its XML is nested deeper than {_DEPTH}")
+            raise Damaged(saying("its XML is nested deeper than {number}", number=_DEPTH))
         listener.start(local(name), {local(key): value for key, value in attributes.items()})
 
     def end(name: str) -> None:
@@ -49,7 +50,7 @@ def walk(chunks: Iterable[bytes], listener: Listener) -> None:
         listener.end(local(name))
 
     def entity(*_: object) -> None:
-        raise Damaged("its XML defines entities")
+        raise Damaged(saying("its XML defines entities"))
 
     parser.StartElementHandler = start
     parser.EndElementHandler = end
@@ -60,7 +61,7 @@ def walk(chunks: Iterable[bytes], listener: Listener) -> None:
             parser.Parse(chunk, False)
         parser.Parse(b"", True)
     except expat.ExpatError as error:
-        raise Damaged(f"its XML breaks off in line {error.lineno}") from None
+        raise Damaged(saying("its XML breaks off in line {number}", number=error.lineno)) from None
 
 
 def member(archive: zipfile.ZipFile, name: str | zipfile.ZipInfo, work: Work) -> Iterator[bytes]:
@@ -71,9 +72,9 @@ def member(archive: zipfile.ZipFile, name: str | zipfile.ZipInfo, work: Work) ->
                 work.spend(len(chunk))
                 yield chunk
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise Damaged(f"it cannot be unpacked ({type(error).__name__})") from None
+        raise Damaged(saying("it cannot be unpacked ({error})", error=type(error).__name__)) from None
     except zipfile.zlib.error:  # type: ignore[attr-defined]
-        raise Damaged("it cannot be unpacked") from None
+        raise Damaged(saying("it cannot be unpacked")) from None
 
 
 def start(archive: zipfile.ZipFile, name: str | zipfile.ZipInfo, work: Work) -> bytes:
@@ -87,5 +88,5 @@ def whole(archive: zipfile.ZipFile, name: str | zipfile.ZipInfo, work: Work) -> 
     for chunk in member(archive, name, work):
         data += chunk
         if len(data) > work.member:
-            raise Damaged(f"a file in it is larger than {work.member >> 20} MB")
+            raise Damaged(saying("a file in it is larger than {number} MB", number=work.member >> 20))
     return bytes(data)

@@ -11,6 +11,7 @@ import olefile
 
 from mailguard.extract import outlook
 from mailguard.extract.work import Damaged, Locked, Work
+from mailguard.locale import saying
 from mailguard.records.content import Where
 
 _WIDE = re.compile(rb"(?:[\x09\x0d\x20-\x7e\xa0-\xff]\x00|[\x00-\xff][\x01-\x05]){4,}")
@@ -34,7 +35,7 @@ def read(work: Work, data: bytes) -> None:
         container = olefile.OleFileIO(io.BytesIO(data))
         entries = container.listdir(streams=True, storages=True)
     except (OSError, ValueError, IndexError, struct.error, TypeError) as error:
-        raise Damaged(f"its directory cannot be read ({type(error).__name__})") from None
+        raise Damaged(saying("its directory cannot be read ({error})", error=type(error).__name__)) from None
     with container:
         names = {step.lower() for path in entries for step in path}
         if "encryptedpackage" in names:

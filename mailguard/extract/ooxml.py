@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from mailguard.extract import markup, workbook
 from mailguard.extract.work import Damaged, Work
+from mailguard.locale import saying
 from mailguard.records.content import Where
 
 _TEXT = frozenset({"t", "delText", "instrText", "delInstrText", "v", "text", "f"})
@@ -51,7 +52,7 @@ def opened(data: bytes) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(io.BytesIO(data))
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise Damaged(f"its directory cannot be read ({type(error).__name__})") from None
+        raise Damaged(saying("its directory cannot be read ({error})", error=type(error).__name__)) from None
 
 
 class Part:

@@ -12,6 +12,7 @@ import tnefparse
 
 from mailguard.extract import rtf, texts
 from mailguard.extract.work import Damaged, Work
+from mailguard.locale import saying
 from mailguard.records.content import Where
 
 # [MS-OXMSG] 2.1: __substg1.0_ and the property's number and type
@@ -28,7 +29,7 @@ def stream(work: Work, container: olefile.OleFileIO, path: list[str]) -> bytes:
     try:
         data: bytes = container.openstream(path).read()
     except (OSError, ValueError, IndexError, TypeError) as error:
-        raise Damaged(f"a stream in it cannot be read ({type(error).__name__})") from None
+        raise Damaged(saying("a stream in it cannot be read ({error})", error=type(error).__name__)) from None
     work.spend(len(data))
     return data
 
@@ -40,7 +41,7 @@ def read(work: Work, container: olefile.OleFileIO) -> None:
 
 def _message(work: Work, container: olefile.OleFileIO, at: list[str], depth: int) -> None:
     if depth > _MESSAGES:
-        raise Damaged("messages are nested too deeply in it")
+        raise Damaged(saying("messages are nested too deeply in it"))
     found = {path[len(at)] for path in container.listdir() if path[: len(at)] == at and len(path) > len(at)}
     streams = {name[12:16].upper(): name for name in found if name.startswith("__substg1.0_")}
 
@@ -84,7 +85,7 @@ def tnef(work: Work, data: bytes) -> None:
         message: Any = tnefparse.TNEF(data, do_checksum=False)
         rich = getattr(message, "_rtfbody", None)
     except Exception as error:
-        raise Damaged(f"it breaks off ({type(error).__name__})") from None
+        raise Damaged(saying("it breaks off ({error})", error=type(error).__name__)) from None
     for part in (*message.msgprops, *message.mapiprops):
         if isinstance(part.data, str):
             work.line(part.data, Where.HEADER)
@@ -109,11 +110,11 @@ def _joined(data: Any) -> bytes:
 def _compressed(work: Work, data: bytes) -> None:
     """[MS-OXRTFCP]: its header says how much it unpacks to."""
     if len(data) < 16 or struct.unpack_from("<I", data, 4)[0] > work.member:  # noqa: PLR2004
-        raise Damaged("its formatted text is too long or breaks off")
+        raise Damaged(saying("its formatted text is too long or breaks off"))
     try:
         plain = compressed_rtf.decompress(data)
     except Exception as error:
-        raise Damaged(f"its formatted text breaks off ({type(error).__name__})") from None
+        raise Damaged(saying("its formatted text breaks off ({error})", error=type(error).__name__)) from None
     work.spend(len(plain))
     work.text("\n")
     rtf.read(work, plain)

@@ -10,6 +10,7 @@ import pypdfium2
 from pypdfium2 import raw
 
 from mailguard.extract.work import Damaged, Locked, Work
+from mailguard.locale import saying
 from mailguard.records.content import Where
 
 _PAGES = 5000
@@ -24,7 +25,7 @@ def read(work: Work, data: bytes) -> None:
     except pypdfium2.PdfiumError as error:
         if raw.FPDF_GetLastError() == raw.FPDF_ERR_PASSWORD or "password" in str(error).lower():
             raise Locked from None
-        raise Damaged("it cannot be opened as a PDF") from None
+        raise Damaged(saying("it cannot be opened as a PDF")) from None
     try:
         _pages(work, document)
         for name, value in document.get_metadata_dict(skip_empty=True).items():
@@ -41,12 +42,12 @@ def read(work: Work, data: bytes) -> None:
 
 def _pages(work: Work, document: Any) -> None:
     if len(document) > _PAGES:
-        raise Damaged(f"it has more than {_PAGES} pages")
+        raise Damaged(saying("it has more than {number} pages", number=_PAGES))
     for number in range(len(document)):
         try:
             page = document[number]
         except pypdfium2.PdfiumError:
-            raise Damaged(f"its page {number + 1} cannot be read") from None
+            raise Damaged(saying("its page {number} cannot be read", number=number + 1)) from None
         words = page.get_textpage()
         work.line(words.get_text_bounded().replace("\r\n", "\n").replace("\ufffe", ""))
         work.end()

@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from mailguard.extract.limits import Limits
 from mailguard.extract.process import Worker, all_unread
+from mailguard.locale import saying
 from mailguard.mail.message import Message
 from mailguard.metrics import Metrics
 from mailguard.records.content import Content
 
 WAITING = 100  # mails that wait for a worker: beyond that a mail is told at once that nobody has time
-BUSY = "mailguard had no time to read it"
+BUSY = saying("mailguard had no time to read it")
 
 
 class Pool:

@@ -13,6 +13,7 @@ from types import TracebackType
 
 from mailguard.extract import wire
 from mailguard.extract.limits import Limits
+from mailguard.locale import saying
 from mailguard.mail.attachments import Attachment, files
 from mailguard.mail.message import Message
 from mailguard.mail.mime import Part
@@ -59,27 +60,27 @@ class Worker:
     def file(self, message: Message, part: Part, attachment: Attachment, seconds: float) -> Content:
         """One file. Whatever happens to the worker is this file's fact, not its neighbours'."""
         if seconds <= 0:
-            return unread(attachment, "reading this mail's files takes too long")
+            return unread(attachment, saying("reading this mail's files takes too long"))
         job = wire.dump({"name": attachment.name, "type": part.content_type, "encoding": part.encoding})
         data = memoryview(message.raw)[part.start : part.end]
         deadline = time.monotonic() + seconds
         for _ in range(2):
             if self._stopped:
-                return unread(attachment, "mailguard is stopping")
+                return unread(attachment, saying("mailguard is stopping"))
             fresh = self._fresh
             try:
                 return self._ask(job, data, attachment, deadline - time.monotonic())
             except TimeoutError:
                 self.end()
-                return unread(attachment, f"it takes longer than {self._limits.seconds} seconds")
+                return unread(attachment, saying("it takes longer than {number} seconds", number=self._limits.seconds))
             except wire.Gone:
                 self.end()
                 if fresh or deadline <= time.monotonic():  # else it may have died of what it read before
                     break
             except OSError as error:
                 self.end()
-                return unread(attachment, f"no worker could be started ({type(error).__name__})")
-        return unread(attachment, "its reader crashed")
+                return unread(attachment, saying("no worker could be started ({error})", error=type(error).__name__))
+        return unread(attachment, saying("its reader crashed"))
 
     def stop(self) -> None:
         """From any thread: what is being read ends now, and nothing is read any more."""
@@ -111,7 +112,7 @@ class Worker:
                 pieces.append(wire.piece(wire.load(said)))
             else:
                 found.append(wire.file(wire.load(said)))
-        return Content(tuple(found) or (_unread(attachment, "its reader said nothing"),), tuple(pieces))
+        return Content(tuple(found) or (_unread(attachment, saying("its reader said nothing")),), tuple(pieces))
 
     def _answer(self, line: wire.Line) -> Iterator[tuple[bytes, bytearray]]:
         """Text and files, up to the end: and no more than a sound worker sends."""

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from mailguard.extract.work import Damaged, Locked, Work
+from mailguard.extract.work import Damaged, Locked, Work, larger
+from mailguard.locale import saying
 
 _READ = 64 * 1024
 _MOST = 1_000_000  # of anything that is counted in a header
@@ -57,7 +58,7 @@ def read(work: Work, data: bytes) -> None:
     try:
         names, streams = _directory(work, data)
     except (IndexError, struct.error, ValueError, lzma.LZMAError, OSError, EOFError, zlib.error) as error:
-        raise Damaged(f"its directory cannot be read ({type(error).__name__})") from None
+        raise Damaged(saying("its directory cannot be read ({error})", error=type(error).__name__)) from None
     for name, empty in names:
         if empty:
             work.named(name, 0)
@@ -82,20 +83,20 @@ def _contents(work: Work, folder: _Folder, packed: list[bytes], names: Iterator[
         name = next(names, "")
         if stream is None or size > work.member:
             work.named(name, size, encrypted=folder.locked, unreadable=why or _large(size, work))
-            why = why or ("it stands behind a file that is too large" if not folder.locked else "")
+            why = why or (saying("it stands behind a file that is too large") if not folder.locked else "")
             stream = None
             continue
         try:
             held = stream.take(size)
         except (lzma.LZMAError, OSError, EOFError, zlib.error, ValueError) as error:
-            why, stream = f"it cannot be unpacked ({type(error).__name__})", None
+            why, stream = saying("it cannot be unpacked ({error})", error=type(error).__name__), None
             work.named(name, size, unreadable=why)
         else:
             work.inside(name, held)
 
 
 def _large(size: int, work: Work) -> str:
-    return f"it is larger than {work.member >> 20} MB" if size > work.member else ""
+    return larger(work.member) if size > work.member else ""
 
 
 def _directory(work: Work, data: bytes) -> tuple[list[tuple[str, bool]], _Streams]:

@@ -6,6 +6,7 @@ import re
 
 from mailguard.errors import CannotTell
 from mailguard.extract.work import Damaged, Work
+from mailguard.locale.sayings import told
 from mailguard.mail import charset
 from mailguard.mail import html as markup
 from mailguard.records.content import Where
@@ -37,7 +38,7 @@ def html(work: Work, data: bytes) -> None:
         for line in markup.lines(text, reply=False):
             work.line(line.text)
     except CannotTell as error:
-        raise Damaged(str(error)) from None
+        raise Damaged(told(error)) from None
     for comment, *others in _UNSEEN.findall(text):
         work.line(comment.strip(), Where.COMMENT)
         work.line(" ".join(filter(None, others)), Where.METADATA)

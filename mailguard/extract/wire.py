@@ -7,17 +7,20 @@ piece of text) and `F` (one file), then `E`. No frame of an answer is large: the
 from __future__ import annotations
 
 import json
+import re
 import socket
 import struct
 import time
 from collections.abc import Sequence
 from typing import Any
 
+from mailguard.locale import sayings
 from mailguard.records.content import FoundFile, Piece, Where
 
 JOB, DATA, TEXT, FILE, END = b"J", b"D", b"T", b"F", b"E"
 HEAD = struct.Struct(">cI")
 _READ = 64 * 1024
+_SENTENCE = re.compile(r"(?:[^{}]|\{[a-z]+\})*")
 _FRAME = 1 << 20  # bytes of a frame of an answer
 
 
@@ -108,15 +111,25 @@ def file(said: Sequence[Any]) -> FoundFile:
     try:
         path, form, kinds, size, encrypted, macros, mismatch, unreadable = said
         return FoundFile(
-            str(path), str(form), frozenset(map(str, kinds)), int(size), bool(encrypted), bool(macros), str(mismatch),
-            str(unreadable),
+            str(path), str(form), frozenset(map(str, kinds)), int(size), bool(encrypted), bool(macros),
+            _reason(mismatch), _reason(unreadable),
         )  # fmt: skip
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, LookupError):
         raise Gone from None
+
+
+def _reason(said: Any) -> str:
+    """A sentence with plain values: not one whose gaps reach into them, nor sentences in sentences."""
+    if isinstance(said, str):
+        return said
+    message, values = said
+    if not _SENTENCE.fullmatch(message) or not all(isinstance(one, str | int) for one in values.values()):
+        raise Gone
+    return sayings.load([message, values])
 
 
 def of_file(found: FoundFile) -> list[Any]:
     return [
-        found.path, found.form, sorted(found.kinds), found.size, found.encrypted, found.macros, found.mismatch,
-        found.unreadable,
+        found.path, found.form, sorted(found.kinds), found.size, found.encrypted, found.macros,
+        sayings.dump(found.mismatch), sayings.dump(found.unreadable),
     ]  # fmt: skip

@@ -6,16 +6,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mailguard.extract.limits import Limits
+from mailguard.locale import N_, Saying, saying
 from mailguard.mail import charset
 from mailguard.records.content import Where
 
 PIECE = 32 * 1024  # characters of one piece: the service reads each in one go
 _LONGEST_NAME = 1000
 
+_LONG = N_("it has more than {number} million characters of text")
+
 Tell = Callable[[str, Where, str], None]
 
 
-class TooMuch(Exception):
+class Unread(Exception):
+    """Why a file could not be read, in a sentence for people."""
+
+    def __init__(self, why: Saying) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class TooMuch(Unread):
     """A limit was reached: what was read so far stays, and the attached file is unreadable."""
 
 
@@ -23,8 +34,18 @@ class Locked(Exception):
     """It opens only with a password."""
 
 
-class Damaged(Exception):
+class Damaged(Unread):
     """It is not what its form must be."""
+
+
+def unpacks_to(limit: int) -> Saying:
+    """More than this many octets."""
+    return saying("it unpacks to more than {number} MB", number=limit >> 20)
+
+
+def larger(limit: int) -> Saying:
+    """Than this many octets."""
+    return saying("it is larger than {number} MB", number=limit >> 20)
 
 
 @dataclass(slots=True)
@@ -52,7 +73,7 @@ class Budget:
 
     def add(self, sheet: Sheet) -> Sheet:
         if len(self.sheets) > self.limits.files:
-            raise TooMuch(f"more than {self.limits.files} files are in it")
+            raise TooMuch(saying("more than {number} files are in it", number=self.limits.files))
         self.sheets.append(sheet)
         return sheet
 
@@ -106,7 +127,7 @@ class Work:
         budget = self.budget
         budget.characters += len(text)
         if budget.characters > budget.limits.characters:
-            raise TooMuch(f"it has more than {budget.limits.characters >> 20} million characters of text")
+            raise TooMuch(saying(_LONG, number=budget.limits.characters >> 20))
         budget.tell(text.encode("utf-8", "replace").decode(), self._where, self.sheet.path)
 
     # what it costs
@@ -114,7 +135,7 @@ class Work:
         """So many bytes were unpacked."""
         self.budget.unpacked += count
         if self.budget.unpacked > self.budget.limits.unpacked:
-            raise TooMuch(f"it unpacks to more than {self.budget.limits.unpacked >> 20} MB")
+            raise TooMuch(unpacks_to(self.budget.limits.unpacked))
 
     @property
     def member(self) -> int:

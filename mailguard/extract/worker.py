@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mailguard.extract import dispatch, jail, wire
 from mailguard.extract.limits import Limits
+from mailguard.locale import saying
 from mailguard.mail import transfer
 from mailguard.records.content import FoundFile, Where
 
@@ -58,7 +59,7 @@ def _answer(line: wire.Line, job: dict[str, str], raw: bytearray, limits: Limits
     try:
         found = dispatch.read(job["name"], job["type"], data, limits, tell)
     except MemoryError:
-        found = [FoundFile(size=len(data), unreadable="it needs more memory than a file may have")]
+        found = [FoundFile(size=len(data), unreadable=saying("it needs more memory than a file may have"))]
     for each in found:
         line.send(wire.FILE, wire.dump(wire.of_file(each)))
 

@@ -12,6 +12,7 @@ from mailguard.intake.judge import UNDECIDED, IntakeSettings, Judge
 from mailguard.intake.letter import Letter
 from mailguard.intake.resends import Resends
 from mailguard.intake.watch import RuleWatch, Suspicion
+from mailguard.locale import sayings
 from mailguard.log import Log
 from mailguard.mail.envelope import Envelope, Session
 from mailguard.mail.message import Message
@@ -199,5 +200,7 @@ def _no_reject(mail: NewMail) -> NewMail:
         replace(d, state=State.CANCELLED, due_at=None, reason=f"rejected by rule {mail.verdict.reject}")
         for d in mail.deliveries
     )
-    notice = NewNotice(NoticeKind.RETURNED, mail.answers, mail.queue_id, data={"by": mail.verdict.reject})
+    notice = NewNotice(
+        NoticeKind.RETURNED, mail.answers, mail.queue_id, data={"rejected": sayings.pack(mail.verdict.reject)}
+    )
     return replace(mail, deliveries=ended, notices=(notice,))

@@ -21,7 +21,7 @@ from mailguard.intake.keep import keep
 from mailguard.intake.ledgers import Ledgers, remembered
 from mailguard.intake.letter import Letter
 from mailguard.intake.own_wait import lengthened
-from mailguard.locale.sayings import joined, saying
+from mailguard.locale.sayings import joined, saying, told
 from mailguard.log import Log
 from mailguard.mail import address
 from mailguard.mail.kind import is_confidential
@@ -256,7 +256,7 @@ class Judge:
     def _unreadable(self, letter: Letter, people: People, error: Exception) -> NewMail:
         """A mail we cannot read waits for a person; what can still be read of it is said."""
         unread = saying("mailguard could not read this mail")
-        why = joined(": ", (unread, str(error))) if isinstance(error, CannotTell) else unread
+        why = joined(": ", (unread, told(error))) if isinstance(error, CannotTell) else unread
         holds = self._settings.holds
         hold = Hold(
             UNREADABLE, why, HoldKind.ERROR,

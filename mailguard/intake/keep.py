@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from mailguard.errors import NotKept
 from mailguard.history.settings import Learn
 from mailguard.intake.facts import Standing
+from mailguard.locale import saying
 from mailguard.mail import address
 from mailguard.mail.labels import FIELDS
 from mailguard.mail.message import Mailbox, Message, Part
@@ -16,6 +17,7 @@ from mailguard.mail.text import Text
 from mailguard.people import People
 from mailguard.records import Content, Familiar, Heard, Kept, Known, Mail, Match, Need, Reach, Thread, Waiting
 from mailguard.rules import acquaintance
+from mailguard.rules.budget import SAID
 from mailguard.rules.conditions.message import is_calendar_reply
 from mailguard.rules.facts import Facts
 
@@ -66,7 +68,7 @@ def recall(mail: Mail, kept: Kept, people: People, learn: Learn) -> Facts:
 
 
 def _missing(what: str) -> NoReturn:
-    raise NotKept(f"{what} was not kept")
+    raise NotKept("not kept: {what}", what=what)
 
 
 class _Message(Message):
@@ -86,18 +88,20 @@ class _Message(Message):
         return self._there
 
     def mailboxes(self, *names: str) -> tuple[Mailbox, ...]:
-        return _missing(f"the header's {', '.join(names)}")
+        return _missing(saying("who is in {fields}", fields=", ".join(names)))
 
     @cached_property
     def parent(self) -> str:
-        return _missing("what it answers")
+        return _missing(saying("what it answers"))
 
     @cached_property
     def _parts(self) -> tuple[Part, ...]:
-        return _missing("how it is made up")
+        return _missing(saying("how it is made up"))
 
     def _named(self, name: str) -> list[Any]:
-        return _missing(f"the header {name}") if name.lower() in self._silent else super()._named(name)
+        return (
+            _missing(saying("the header {name}", name=name)) if name.lower() in self._silent else super()._named(name)
+        )
 
 
 class _Reading(Reading):
@@ -107,11 +111,11 @@ class _Reading(Reading):
 
     @cached_property
     def text(self) -> Text:
-        return _missing("what it says")
+        return _missing(saying("what it says"))
 
     @cached_property
     def digests(self) -> tuple[bytes, ...]:
-        return _missing("what its files hold") if self.attachments else ()
+        return _missing(saying("what its files hold")) if self.attachments else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,22 +126,22 @@ class _KeptFacts(Facts):
 
     def as_then(self, mark: str) -> Match | None:
         if mark in self.kept.yes:
-            return Match("as it was judged then", frozenset(self.kept.yes[mark]))
-        return None if mark in self.kept.no else _missing("what it says")
+            return Match(saying("as it was judged then"), frozenset(self.kept.yes[mark]))
+        return None if mark in self.kept.no else _missing(saying("what it says"))
 
     def _fetched(self, need: Need) -> None:
         if need not in self.kept.asked:
-            _missing(f"its {need.value}")
+            _missing(SAID[need])
 
     @property
     def contents(self) -> tuple[Content | None, ...] | None:
         if all(file.opaque for file in self.attachments):
             return (None,) * len(self.attachments)
-        return _missing("what its files hold")
+        return _missing(saying("what its files hold"))
 
     @property
     def sent_files(self) -> Mapping[bytes, frozenset[str]] | None:
-        return _missing("where its files were sent") if self.attachments else {}
+        return _missing(saying("where its files were sent")) if self.attachments else {}
 
     @property
     def unexpected(self) -> Mapping[str, str] | None:
@@ -163,12 +167,12 @@ class _KeptFacts(Facts):
 
     @property
     def familiar(self) -> Familiar | None:
-        return _missing("whom its sender wrote to")
+        return _missing(saying("whom its sender wrote to"))
 
     @property
     def heard(self) -> tuple[Heard, ...] | None:
-        return _missing("the text it quotes")
+        return _missing(saying("the text it quotes"))
 
     @property
     def waiting(self) -> tuple[Waiting, ...] | None:
-        return _missing("what waited then")
+        return _missing(saying("what waited then"))

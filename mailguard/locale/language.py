@@ -2,12 +2,14 @@
 
 import io
 import re
+from datetime import date
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from babel import Locale
+from babel.dates import format_skeleton
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -68,10 +70,15 @@ class Language:
         """What its speakers call it: `Polski`."""
         return (self.locale.get_display_name(self.name) or self.name).capitalize()
 
+    def day(self, date: date) -> str:
+        """`10/29`, `29.10.`: for a table or a plot."""
+        return format_skeleton("Md", date, locale=self.locale)
+
     def size(self, octets: int) -> str:
-        """`48 KB`, `1.5 MB`."""
-        value, unit = (octets / (1 << 20), "MB") if octets >= 1 << 20 else (octets / (1 << 10), "KB")
-        rounded = round(value, 1) if unit == "MB" and value < 10 else max(round(value), 1)  # noqa: PLR2004
+        """`48 KB`, `1.5 MB`, `70 GB`."""
+        shift, unit = next((each for each in ((30, "GB"), (20, "MB")) if octets >= 1 << each[0]), (10, "KB"))
+        value = octets / (1 << shift)
+        rounded = round(value, 1) if unit != "KB" and value < 10 else max(round(value), 1)  # noqa: PLR2004
         return f"{format_decimal(rounded, locale=self.locale)} {unit}"
 
 

@@ -1,9 +1,14 @@
 """Sentences that are made before it is known who will read them: English text that remembers what it was made of."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import PlainSerializer, PlainValidator
+
+from mailguard.errors import CannotTell, SmtpError
 
 Value = str | int  # a str may be `Saying` itself
 _GAP = re.compile(r"\{(\w+)\}")
@@ -42,6 +47,11 @@ def saying(message: str, /, **values: Value) -> Saying:
 def counted(one: str, many: str, number: int, /, **values: Value) -> Saying:
     """The form that goes with `number`, which is `{number}` in it."""
     return Saying(one, {"number": number, **values}, many)
+
+
+def told(error: CannotTell | SmtpError) -> Saying:
+    """What the error says."""
+    return Saying(error.message, error.values)
 
 
 def joined(between: str, parts: Iterable[str]) -> str:
@@ -83,6 +93,35 @@ def load(value: Any) -> str:
     return Saying(
         message, {name: one if isinstance(one, int) else load(one) for name, one in values.items()}, many, texts
     )
+
+
+def written(text: str) -> str:
+    """The same as JSON text."""
+    return json.dumps(dump(text), separators=(",", ":"))
+
+
+def read(text: str) -> str:
+    """What `written` made."""
+    return load(json.loads(text))
+
+
+def pack(text: str) -> str:
+    """For a place that holds plain text: what has no parts stays as it is."""
+    return written(text) if isinstance(text, Saying) else text
+
+
+def unpack(text: str) -> str:
+    """What `pack` made; text that merely begins like it is left alone."""
+    if not text.startswith("["):
+        return text
+    try:
+        return read(text)
+    except (ValueError, TypeError, LookupError):
+        return text
+
+
+# A reason in a record that pydantic writes and reads
+Said = Annotated[str, PlainSerializer(dump, when_used="json"), PlainValidator(load)]
 
 
 def fill(form: str, values: Mapping[str, Value], tell: Callable[[Value], str] = str) -> str:

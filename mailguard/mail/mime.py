@@ -90,7 +90,7 @@ class _Walker:
     def _entity(self, start: int, end: int, place: "_Place", default_type: str) -> None:
         """A header and its content; DEPTH bounds the recursion."""
         if place.depth > DEPTH:
-            raise CannotTell(f"the mail's parts are nested deeper than {DEPTH}")
+            raise CannotTell("the mail's parts are nested deeper than {number}", number=DEPTH)
         last, body = fields.head(self.raw, start, end)
         if last - start > (PART_HEAD if place.depth else HEAD):
             raise CannotTell("a header of the mail is too long to be read")
@@ -120,7 +120,7 @@ class _Walker:
 
     def _add(self, part: Part) -> None:
         if len(self.parts) >= PARTS:
-            raise CannotTell(f"the mail has more than {PARTS} parts")
+            raise CannotTell("the mail has more than {number} parts", number=PARTS)
         first = not self.parts or self.parts[-1].content_type in MESSAGE  # named or not, it is the text
         shown = part.content_type.startswith("text/") and part.disposition != "attachment"
         self.parts.append(replace(part, body=shown and (first or not part.filename)))
@@ -132,7 +132,7 @@ class _Walker:
         while at >= 0:
             self.delimiters += 1
             if self.delimiters > DELIMITERS:
-                raise CannotTell(f"the mail has more than {DELIMITERS} boundary lines")
+                raise CannotTell("the mail has more than {number} boundary lines", number=DELIMITERS)
             line = _LINE_END.match(self.raw, at + len(mark), end)
             if line:
                 if opened >= 0:

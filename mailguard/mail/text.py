@@ -51,7 +51,7 @@ def body_text(message: Message) -> Text:
         data = message.decode(part, left + 1)
         left -= len(data)
         if left < 0:
-            raise CannotTell(f"the mail has more than {LIMIT >> 20} MB of text")
+            raise CannotTell("the mail has more than {number} MB of text", number=LIMIT >> 20)
         text = split(_lines(part, data, reply))
         if part.nested:
             text = Split("", "\n".join(filter(None, text)), "")

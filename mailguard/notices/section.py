@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from mailguard.locale import N_, Language, When
+from mailguard.locale import N_, Language, When, sayings
 from mailguard.locale.sayings import joined
 from mailguard.mail.address import key
 from mailguard.notices import words
@@ -14,6 +14,7 @@ from mailguard.notices.words import clean
 from mailguard.records import Delivery, Mail, NewNotice, NoticeKind, Power, State
 
 _LISTED = 20
+_OURS = ("identity.", "directory.")  # alerts whose reason is made here; of the others a person wrote it
 _DROPPED_BY = "dropped by "
 _WAITING = (
     NoticeKind.DELAYED,
@@ -79,9 +80,10 @@ class Teller:
 
     def alert(self, notice: NewNotice) -> Section:
         """Something about the service itself: what happened, and what to do about it."""
-        data, until = notice.data, notice.data.get("until", "")
+        data, until, why = notice.data, notice.data.get("until", ""), notice.data.get("why", "")
+        why = sayings.unpack(why) if data.get("about", "").startswith(_OURS) else why
         said = self._say("alert", {
-            "about": data.get("about", ""), "name": clean(data.get("name", ""), 254), "why": clean(data.get("why", "")),
+            "about": data.get("about", ""), "name": clean(data.get("name", ""), 254), "why": self._told(why),
             "mail": clean(data.get("mail", ""), 20),
             "held": clean(data.get("held", ""), 20), "mails": clean(data.get("mails", ""), 20),
             "until": self.when.at(datetime.fromisoformat(until)) if until else "",
@@ -136,6 +138,7 @@ class Teller:
             "attached": attached,
             "escalated": bool(notice.data.get("escalated")),
             "outcome": notice.data.get("outcome", ""),
+            "rejected": self._rejected(notice),
             "self_made": key(by) == key(notice.person),
             "by": someone if self.minimal or not by else by,
             "sender": someone if self.minimal else clean(mail.identity.address) or someone,
@@ -197,6 +200,10 @@ class Teller:
 
     def _whys(self, reasons: Sequence[Why]) -> tuple[Why, ...]:
         return tuple(Why(clean(why.rule, 100), self._told(why.reason)) for why in reasons)
+
+    def _rejected(self, notice: NewNotice) -> str:
+        said = notice.data.get("rejected", "")
+        return ("…" if self.minimal else self._told(sayings.unpack(said))) if said else ""
 
     def _quoted(self, comment: str) -> str:
         return "…" if self.minimal and comment else clean(comment)

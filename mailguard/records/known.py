@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mailguard.locale.sayings import Said
 from mailguard.records.content import Content
 from mailguard.records.past import Familiar, Past
 from mailguard.records.thread import Heard, Thread, Waiting
@@ -26,7 +27,7 @@ class Need(StrEnum):
 class Reach:
     """Whether the recipients' domains take mail, as far as DNS said in time."""
 
-    bad: Mapping[str, str] = field(default_factory=dict)  # domain -> one sentence why nothing arrives there
+    bad: Mapping[str, Said] = field(default_factory=dict)  # domain -> one sentence why nothing arrives there
     silent: frozenset[str] = frozenset()  # domains DNS did not speak about
 
 

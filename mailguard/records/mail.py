@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from mailguard.locale.sayings import joined
 from mailguard.mail.envelope import Envelope, Identity, Recipient
 from mailguard.mail.headers import Edit
 from mailguard.mail.sketch import Sketch
@@ -51,7 +52,12 @@ class Reply:
     remote: str = ""
 
     def __str__(self) -> str:
-        return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
+        return str(self.said)
+
+    @property
+    def said(self) -> str:
+        """The whole of it; our own words as they can be said in another language."""
+        return joined(" ", (part for part in (str(self.code), self.enhanced, self.text) if part))
 
 
 class Result(StrEnum):

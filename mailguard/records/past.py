@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from mailguard.locale.sayings import Said
 from mailguard.mail.domains import Domains
 
 COUNTED = 1000  # mails to one address that are counted; more are as good as these
@@ -26,6 +27,6 @@ class Past:
     written: Mapping[str, int] = field(default_factory=dict)  # address -> mails sent to it, at most COUNTED
     together: Mapping[str, frozenset[str]] = field(default_factory=dict)  # address -> others in one mail with it
     thread: frozenset[str] | None = None  # everyone on the thread so far; None = its parent was never seen
-    odd: Mapping[str, str] | None = None  # whom the model finds unexpected -> why; None: it cannot tell
+    odd: Mapping[str, Said] | None = None  # whom the model finds unexpected -> why; None: it cannot tell
     meant: Mapping[str, str] = field(default_factory=dict)  # of those, whom the sender probably meant
     scores: Mapping[str, float] = field(default_factory=dict)  # of every recipient, how much it surprises

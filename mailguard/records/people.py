@@ -100,7 +100,7 @@ class NoticeKind(StrEnum):
     APPROVAL = "approval"  # to an approver
     ASSISTANT = "assistant"  # to an executive's assistant
     STOPPED = "stopped"  # to the sender: somebody else stopped it
-    RETURNED = "returned"  # cancelled: the mail is attached; data: {"by": …}, of an approver's {"comment": …} too
+    RETURNED = "returned"  # with the mail; data: {"by": …}, of an approver {"comment": …} too, or {"rejected": …}
     EXPIRED = "expired"  # nobody answered; data: {"outcome": return|discard|send}
     REMINDER = "reminder"
     DECIDED = "decided"  # to the sender: an approver let it go

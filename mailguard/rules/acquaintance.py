@@ -31,7 +31,7 @@ def why_first(facts: Facts, key: str) -> str:
 def unknown(facts: Facts, _keys: Iterable[str]) -> str:
     """Whether the sender is still being learnt."""
     learning = facts.unexpected is None and facts.first_contact is None
-    return "too little of the sender's mail has been seen" if learning else ""
+    return saying("too little of the sender's mail has been seen") if learning else ""
 
 
 def _among(found: Mapping[str, str] | None, facts: Facts, key: str) -> bool:
@@ -135,4 +135,4 @@ def _shown(facts: Facts) -> dict[str, str]:
 
 def stranger(facts: Facts, _keys: Iterable[str]) -> str:
     """Whether it is known at all whom the sender writes to."""
-    return "whom the sender writes to" if facts.familiar is None else ""
+    return saying("whom the sender writes to") if facts.familiar is None else ""

@@ -70,7 +70,8 @@ def check(facts: Facts) -> None:
     """For a condition that found nothing: CannotTell when a file in which it may be could not be read."""
     for file, content in zip(facts.attachments, facts.contents or (), strict=False):
         if content is not None and content.unreadable:
-            raise CannotTell(f"{file.name or 'an attachment'} could not be read: {content.unreadable}")
+            name = file.name or saying("an attachment")
+            raise CannotTell("{file} could not be read: {why}", file=name, why=content.unreadable)
 
 
 def elsewhere(facts: Facts, file: File) -> frozenset[str]:

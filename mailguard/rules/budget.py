@@ -5,7 +5,19 @@ from dataclasses import dataclass, field
 from math import inf
 
 from mailguard.errors import CannotTell
+from mailguard.locale import saying
 from mailguard.records import Need
+
+SAID = {  # what is fetched, in words
+    Need.PAST: saying("what the sender wrote before"),
+    Need.FAMILIAR: saying("whom the sender writes to"),
+    Need.REACH: saying("which domains take mail"),
+    Need.THREAD: saying("the conversation"),
+    Need.HEARD: saying("what other mails said"),
+    Need.WAITING: saying("which mails wait"),
+    Need.CONTENTS: saying("what the files hold"),
+    Need.SENT_FILES: saying("whom files were sent to before"),
+}
 
 
 class OverBudget(CannotTell):
@@ -47,4 +59,5 @@ class Budget:
         """Note it. OverBudget where it was not there after so many seconds (`late`), and the rule waits no longer."""
         self.wanted[need] = max(self.wanted.get(need, 0.0), self.patience)
         if late is not None and self.patience <= late:
-            raise OverBudget(f"{need.replace('_', ' ')}: not known within {self.patience:g} s")
+            seconds = f"{self.patience:g}"
+            raise OverBudget("{what}: not known within {seconds} s", what=SAID[need], seconds=seconds)

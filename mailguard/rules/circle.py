@@ -7,9 +7,10 @@ from mailguard.locale.sayings import counted, saying
 from mailguard.mail import address
 from mailguard.records import Match, Thread
 from mailguard.rules import lexicon, who
+from mailguard.rules.condition import not_known
 from mailguard.rules.facts import Facts
 
-UNSEEN = "not known: mailguard has seen no earlier mail of this conversation"
+UNSEEN = not_known(saying("mailguard has seen no earlier mail of this conversation"))
 
 
 def gained(facts: Facts, thread: Thread, keys: tuple[str, ...], *, sides: bool) -> Match | None:

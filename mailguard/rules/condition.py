@@ -5,9 +5,15 @@ from typing import Any, ClassVar, TypeVar
 
 from mailguard.document.model import BadValue
 from mailguard.document.units import Section
+from mailguard.locale import Saying, saying
 from mailguard.records import Match
 from mailguard.rules.binder import Binder
 from mailguard.rules.facts import Facts
+
+
+def not_known(why: str) -> Saying:
+    """How `Condition.miss` begins where something is unknown by nature."""
+    return saying("not known: {why}", why=why)
 
 
 def filled(value: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -41,7 +47,7 @@ class Condition(Section):
 
     def miss(self, facts: Facts) -> str:  # noqa: ARG002 - some know more than their name
         """One sentence why `match` gave None."""
-        return f"{self.called} does not apply"
+        return saying("{condition} does not apply", condition=self.called)
 
     @property
     def cost(self) -> int:

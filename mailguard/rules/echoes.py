@@ -8,14 +8,15 @@ from mailguard.mail.text import fold
 from mailguard.records import Heard, Match, Waiting
 from mailguard.rules import who
 from mailguard.rules.circle import side
+from mailguard.rules.condition import not_known
 from mailguard.rules.facts import Facts
 
 PASSAGES = 7  # of one text: about twenty-five words. Fewer may be a sentence that many people write
 WHOLE = 0.9  # of what is kept of a text: somebody's footer is only a part of it
 EVERYBODYS = 3  # conversations: what was said in so many is a footer or a form letter
 ALIKE = 0.6  # of the runs of words: one changed word in two lines, or one more paragraph in a page
-WAITING = "a mail that waits"
-UNKNOWN = "not known: only the running service remembers what other mails said"
+WAITING = saying("a mail that waits")
+UNKNOWN = not_known(saying("only the running service remembers what other mails said"))
 
 
 def quoted_to_others(facts: Facts, keys: tuple[str, ...]) -> Match | None:

@@ -67,10 +67,12 @@ def explain(rules: RuleSet, facts: Facts, holds: HoldSettings) -> tuple[Verdict,
     for rule in rules.rules:
         mode = rule.mode_for(facts)
         if mode is Mode.OFF:
-            reports.append(RuleReport(rule.id, mode, False, "switched off", rule.pilot))
+            reports.append(RuleReport(rule.id, mode, False, saying("switched off"), rule.pilot))
             continue
         if stopped and rule.skippable:
-            reports.append(RuleReport(rule.id, mode, False, f"not asked: {stopped} ends with stop", rule.pilot))
+            reports.append(
+                RuleReport(rule.id, mode, False, saying("not asked: {rule} ends with stop", rule=stopped), rule.pilot)
+            )
             continue
         matched, reason = _said(rule, ask(rule, facts), facts)
         reports.append(RuleReport(rule.id, mode, matched, reason, rule.pilot))
@@ -120,5 +122,5 @@ def _said(rule: Rule, answer: Answer, facts: Facts) -> tuple[bool | None, str]:
         return None, answer.said
     if answer.node is rule.unless:
         excuse = rule.unless.ask(facts)
-        return False, f"excepted: {excuse.reason if isinstance(excuse, Match) else ''}"
+        return False, saying("excepted: {reason}", reason=excuse.reason if isinstance(excuse, Match) else "")
     return False, rule.when.miss(facts)

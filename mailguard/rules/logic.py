@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from itertools import chain
 
 from mailguard.errors import CannotTell, NotKept
-from mailguard.locale.sayings import joined
+from mailguard.locale import N_
+from mailguard.locale.sayings import joined, saying, told
 from mailguard.records import Match
 from mailguard.rules.budget import OverBudget
 from mailguard.rules.condition import Condition
 from mailguard.rules.facts import Facts, Sought
 
-LATE = "the rule took longer than its budget"
+LATE = saying("the rule took longer than its budget")
+_NOT_SO = saying("not so")
+_FAILED = N_("{condition} failed with {error}")
+_UNSAID = N_("{condition} does not apply (its reason failed with {error})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,11 @@ class Leaf(Node):
         try:
             return self._match(facts) or self._no
         except CannotTell as error:
-            return Unsure(f"{self.condition.called} could not tell: {error}", error)
+            return Unsure(
+                saying("{condition} could not tell: {why}", condition=self.condition.called, why=told(error)), error
+            )
         except Exception as error:
-            return Unsure(f"{self.condition.called} failed with {type(error).__name__}", error)
+            return Unsure(saying(_FAILED, condition=self.condition.called, error=type(error).__name__), error)
 
     def _match(self, facts: Facts) -> Match | None:
         try:
@@ -88,8 +94,10 @@ class Leaf(Node):
     def miss(self, facts: Facts) -> str:
         try:
             return self.condition.miss(facts)
-        except Exception as error:  # only told: the answer is no all the same
-            return f"{self.condition.called} does not apply (its reason failed with {type(error).__name__})"
+        except CannotTell as error:  # only told: the answer is no all the same
+            return saying("{condition} does not apply ({why})", condition=self.condition.called, why=told(error))
+        except Exception as error:
+            return saying(_UNSAID, condition=self.condition.called, error=type(error).__name__)
 
     def leaves(self) -> Sequence[Condition]:
         return (self.condition,)
@@ -160,16 +168,15 @@ class Any(Several):
         return next((answer for answer in answers if isinstance(answer, Unsure)), No(self))
 
     def miss(self, facts: Facts) -> str:
-        return "; ".join(part.miss(facts) for part in self.parts)
+        return joined("; ", (part.miss(facts) for part in self.parts))
 
 
 class Not(Node):
     """The opposite; what cannot be told stays so."""
 
-    def __init__(self, part: Node, said: str = "not so") -> None:
+    def __init__(self, part: Node) -> None:
         self.part = part
         self.cost = part.cost
-        self._said = said
 
     def ask(self, facts: Facts) -> Answer:
         answer = self.part.ask(facts)
@@ -179,7 +186,7 @@ class Not(Node):
 
     def miss(self, facts: Facts) -> str:
         answer = self.part.ask(facts)
-        return f"{self._said}: {answer.reason}" if isinstance(answer, Match) and answer.reason else self._said
+        return joined(": ", (_NOT_SO, answer.reason)) if isinstance(answer, Match) and answer.reason else _NOT_SO
 
     def leaves(self) -> Sequence[Condition]:
         return ()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from itertools import accumulate
 
-from mailguard.locale.sayings import saying
+from mailguard.locale.sayings import saying, some
 from mailguard.mail import text as reader
 from mailguard.mail.attachments import SMIME
 from mailguard.records import Piece, Where
@@ -47,6 +47,11 @@ NAMELESS = saying("an attachment")
 _OF_FILES = frozenset({Place.ATTACHMENTS, Place.FILE_NAMES})
 # Files are read last of all: it takes another process
 _COST = {Place.SUBJECT: 3, Place.FILE_NAMES: 3, Place.BODY: 5, Place.QUOTED: 5, Place.ATTACHMENTS: 8}
+
+
+def named(places: Iterable[Place]) -> str:
+    """`the subject or the text`."""
+    return some(SAID[place] for place in places)
 
 
 def cost(places: Iterable[Place]) -> int:

@@ -111,16 +111,16 @@ def undeliverable(facts: Facts, key: str) -> bool:
 def why_undeliverable(facts: Facts, key: str) -> str:
     bad = facts.reach.bad if facts.reach is not None else {}
     found = ((one, bad.get(address.domain(one))) for one in _reached(facts, key))
-    return "; ".join(f"{one}: {why}" for one, why in found if why)
+    return joined("; ", (joined(": ", (one, why)) for one, why in found if why))
 
 
 def silent(facts: Facts, keys: Iterable[str]) -> str:
     """What DNS did not say of these recipients' domains."""
     if facts.reach is None:
-        return "no domain was looked up"
+        return saying("no domain was looked up")
     asked = {address.domain(one) for key in keys for one in _reached(facts, key)}
     quiet = sorted(asked & facts.reach.silent)
-    return f"DNS did not speak about {', '.join(quiet)}" if quiet else ""
+    return saying("DNS did not speak about {domains}", domains=", ".join(quiet)) if quiet else ""
 
 
 def no_contact(facts: Facts, key: str) -> bool:

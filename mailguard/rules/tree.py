@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mailguard.errors import CannotTell
+from mailguard.locale import Saying
+from mailguard.locale.sayings import told
 from mailguard.records import Match
 from mailguard.rules import logic
 from mailguard.rules.facts import Facts
 from mailguard.rules.logic import Answer, Node, Unsure
 
-_UNKNOWN = "not known: "  # how `Condition.miss` begins where something is unknown by nature
+_UNKNOWN = "not known: "  # how `not_known` begins, and the conditions of other packages
 
 
 class Answered(StrEnum):
@@ -48,10 +51,12 @@ def _leaf(node: logic.Leaf, answer: Answer, facts: Facts) -> Branch:
     if isinstance(answer, Match):
         return Branch(name, Answered.TRUE, answer.reason)
     if isinstance(answer, Unsure):
-        return Branch(name, Answered.CANNOT_TELL, answer.said)
+        error = answer.error
+        return Branch(name, Answered.CANNOT_TELL, told(error) if isinstance(error, CannotTell) else answer.said)
     said = node.miss(facts)
     if said.startswith(_UNKNOWN):
-        return Branch(name, Answered.NOT_KNOWN, said.removeprefix(_UNKNOWN))
+        why = said.values.get("why", "") if isinstance(said, Saying) else said.removeprefix(_UNKNOWN)
+        return Branch(name, Answered.NOT_KNOWN, str(why) if isinstance(why, int) else why)
     return Branch(name, Answered.FALSE, said)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 
+from mailguard.locale.sayings import joined, saying
 from mailguard.mail import address
 from mailguard.records import (
     Action,
@@ -38,7 +39,7 @@ def combine(fired: Sequence[Fired], facts: Facts, settings: HoldSettings, rules_
     for one in live:
         for spec in one.then(actions.Reject):
             message = template.filled(spec.message or "", one.match or Match(""), facts) or one.hit.reason
-            return Verdict(Action.REJECT, reject=f"{one.rule.id}: {message}", hits=hits, rules_hash=rules_hash)
+            return Verdict(Action.REJECT, reject=joined(": ", (one.rule.id, message)), hits=hits, rules_hash=rules_hash)
     changed = changes(live, facts)
     if changed.dropped.keys() >= set(facts.recipients) and facts.recipients:
         return Verdict(Action.REJECT, reject=_nobody_left(changed.dropped), hits=hits, rules_hash=rules_hash)
@@ -60,7 +61,8 @@ def combine(fired: Sequence[Fired], facts: Facts, settings: HoldSettings, rules_
 def _nobody_left(dropped: Mapping[str, Fired]) -> str:
     """Taking off the last recipient is no silent change: the sender is told at once that nobody would get it."""
     one = next(iter(dropped.values()))
-    return f"{one.rule.id}: nobody would be left to send it to; {one.hit.reason}"
+    left = joined("; ", (saying("nobody would be left to send it to"), one.hit.reason))
+    return joined(": ", (one.rule.id, left))
 
 
 # --- delays ---------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from mailguard.clock import Clock
 from mailguard.courier.parcel import Parcel
 from mailguard.courier.pool import Shares
 from mailguard.errors import TemporaryFailure
-from mailguard.locale import saying
+from mailguard.locale import N_, saying
+from mailguard.locale.sayings import counted
 from mailguard.log import Log
 from mailguard.mail import headers, splice
 from mailguard.mail.message import LONG_HEAD
@@ -130,7 +131,11 @@ class Attempts:
         since = delivery.released_at or now
         due = retry.next_attempt(delivery.attempts, since, now, self._retry, random.uniform(-1, 1))
         if due is None:
-            text = f"given up after {delivery.attempts} attempts; the last answer was: {outcome.reply}"
+            text = counted(
+                "given up after {number} attempt; the last answer was: {reply}",
+                "given up after {number} attempts; the last answer was: {reply}",
+                delivery.attempts, reply=outcome.reply.said,
+            )  # fmt: skip
             return replace(outcome, result=Result.FAILED, reply=Reply(550, "5.4.7", text, outcome.reply.remote))
         return replace(outcome, due_at=due)
 
@@ -171,7 +176,7 @@ def _rest(store: Store, mail: Mail, skip: int) -> Callable[[], AsyncIterator[byt
                 yield bytes(piece)
             seen += len(chunk)
         if seen != mail.size:
-            raise TemporaryFailure("the stored message could not be read to its end", code=451, enhanced="4.3.0")
+            raise TemporaryFailure(N_("the stored message could not be read to its end"), code=451, enhanced="4.3.0")
         yield splicer.end()
 
     return chunks

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from mailguard.clock import Clock
 from mailguard.errors import TemporaryFailure
+from mailguard.locale import saying
 from mailguard.smtpd.settings import Quota
 from mailguard.smtpd.warden import Warden
 from mailguard.store.base import Load
@@ -202,9 +203,11 @@ class Meter:
         refused.add(entry)
         mails, recipients = sent.mails + refused.mails, sent.recipients + refused.recipients
         if mails >= FREEZE * quota.mails or recipients >= FREEZE * quota.recipients:
-            tried = f"{mails} mails, {recipients} recipients within an hour"
-            allowed = f"{quota.mails} mails and {quota.recipients} recipients are allowed"
-            self._warden.freeze(payer.name, payer.login, f"{tried}; {allowed}")
+            why = saying(
+                "mails within an hour: {mails} ({mails_most} allowed); recipients: {people} ({people_most} allowed)",
+                mails=mails, people=recipients, mails_most=quota.mails, people_most=quota.recipients,
+            )  # fmt: skip
+            self._warden.freeze(payer.name, payer.login, why)
 
     def _window(self, windows: dict[str, _Window], payer: Payer) -> _Window:
         window = windows.setdefault(payer.name, _Window())

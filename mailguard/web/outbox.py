@@ -119,7 +119,7 @@ def _relative(teller: Teller, now: Fate) -> str:
 
 
 def _reply(teller: Teller, d: Delivery) -> tuple[str, str]:
-    said = clean(d.last_reply, 300)
+    said = teller.told(d.last_reply, 300)
     if not said or d.state is State.FAILED:  # then `copy` says it
         return clean(d.address), teller.copy(d)
     return clean(d.address), teller.say("{what}. The server said: {reply}", what=teller.copy(d), reply=said)

@@ -84,9 +84,9 @@ class Teller:
         self.language, self.when = when.language, when
         self.say = when.language.say
 
-    def told(self, reason: str) -> str:
-        """What a rule or a person said, on one line."""
-        return clean(self.language.tell(reason))
+    def told(self, reason: str, most: int = 1000) -> str:
+        """What a rule, a person or a server said, on one line."""
+        return clean(self.language.tell(reason), most)
 
     def headline(self, now: Fate, total: int) -> str:
         """The fact, as a fact."""
@@ -228,7 +228,7 @@ class Teller:
         said = self.say(COPIES[now], at=self.when.at(d.due_at, seconds=True))
         if d.behind and d.state.waiting:
             said = self.say("waits behind the earlier mail {number}", number=d.behind)
-        why = clean(d.last_reply if now in (Stage.FAILED, Stage.RETRYING) else "", 300)
+        why = self.told(d.last_reply, 300) if now in (Stage.FAILED, Stage.RETRYING) else ""
         return f"{said}: {why}" if why else said
 
     def _ticks(self, view: View) -> tuple[Tick, ...]:

@@ -100,15 +100,15 @@ class SignIn:
     # leading in
     def page(
         self, request: Request, status: int = 200, error: str = "", *, person: str = "", then: str = "/outbox",
-        second: bool = False,
+        second: bool = False, tried: str = "",
     ) -> Response:  # fmt: skip
         """Gives the browser a mark of its own first: the code will work in this browser only.
 
         With `person` that mailbox alone will do: it is ticked, not typed, so that no machine asks for a code.
-        With `second` only what brings a second factor will do.
+        With `second` only what brings a second factor will do. `tried`: the name of a login whose password was tried.
         """
         answer = self._site.page(
-            "sign_in.html", status, error=error, person=person, then=then,
+            "sign_in.html", status, error=error, person=person, then=then, tried=tried,
             codes=self._site.settings.codes and not second, passwords=self._passwords is not None,
             provider=self._oidc.name if self._oidc else "",
         )  # fmt: skip
@@ -169,7 +169,7 @@ class SignIn:
         if name and code and 0 < len(password) <= _PASSWORD_LIMIT:
             cookie = await self._passwords.signed_in(name, password, code, client(request))
         if cookie is None:
-            return self.page(request, 422, self._site.say(_WRONG_PASSWORD), then=then)
+            return self.page(request, 422, self._site.say(_WRONG_PASSWORD), then=then, tried=name)
         return self.opened(see(then), cookie)
 
     def opened(self, answer: Response, cookie: str) -> Response:

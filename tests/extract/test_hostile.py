@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from mailguard.extract import Limits, Pool, Worker
+from mailguard.extract import Limits, Pool, Worker, wire
 from mailguard.mail.message import Message
 from mailguard.records import Content
 from tests.extract.containers import made, tarred, zipped
@@ -125,6 +125,20 @@ def test_one_bad_file_does_not_spoil_its_neighbours(worker: Worker) -> None:
     found = [content for content in worker.read(message) if content]
     assert [bool(content.unreadable) for content in found] == [False, True, True, False]
     assert (found[0].pieces[0].text, found[3].pieces[0].text) == ("first", "last")
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        ["{a.__class__}", {"a": "x"}], ["{a:>9999999}", {"a": "x"}], ["{a}", {"a": ["{b}", {"b": "x"}]}],
+        ["{a", {"a": "x"}], ["a"], 7,
+    ],
+)  # fmt: skip
+def test_a_reason_that_a_worker_gives_is_a_plain_sentence(why: object) -> None:
+    file = ["", "zip", ["archive"], 1, False, False, ""]
+    assert wire.file([*file, ["{number} files", {"number": 7}]]).unreadable == "7 files"
+    with pytest.raises(wire.Gone):
+        wire.file([*file, why])
 
 
 # --- a worker that eats, loops or dies: a program put in place of the readers --------------------------------

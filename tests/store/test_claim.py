@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from mailguard.errors import ClaimLost
+from mailguard.locale import language, saying
 from mailguard.records import HoldKind, Kind, Outcome, Reply, Result, State
 from mailguard.store.base import Store
 from tests.store.making import (
@@ -94,6 +95,18 @@ async def test_outcomes_are_written_and_told(store: Store) -> None:
     assert (await kinds(store))[-3:] == ["delivery.ambiguous", "delivery.failed", "delivery.deferred"]
     (rest,) = await claim(store, later(3))
     assert (rest.deliveries[0].attempts, rest.deliveries[0].released_at) == (2, NOW)
+
+
+async def test_our_own_words_of_an_attempt_can_be_said_in_another_language(store: Store) -> None:
+    await store.put(mail(), NOW)
+    (one,) = await claim(store)
+    nowhere = Reply(550, "5.1.2", saying("the domain {domain} does not exist", domain="x.example"))
+    await store.settle(one, {d.id: Outcome(Result.FAILED, nowhere) for d in one.deliveries}, later(1))
+    found = await store.get("Q1")
+    assert found is not None
+    (said,) = {d.last_reply for d in found.deliveries}
+    assert said == "550 5.1.2 the domain x.example does not exist"
+    assert language("pl").tell(said) == "550 5.1.2 domena x.example nie istnieje"
 
 
 async def test_a_report_commits_with_the_failure_or_not_at_all(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from mailguard.locale import language, saying
 from mailguard.mail.attachments import Attachment
 from mailguard.mail.kind import MailKind
 from mailguard.records import HoldKind, Kept, Need, Past, Reach, Thread
@@ -35,6 +36,19 @@ async def test_what_was_kept_comes_back_whole(store: Store) -> None:
     await put(store, "Q2", 1, None)
     await put(store, "Q3", 2, Kept())
     assert await found(store) == [("Q1", WHOLE), ("Q3", Kept())]
+
+
+async def test_reasons_come_back_with_what_they_are_made_of(store: Store) -> None:
+    odd = {"kim@client.example": saying("{address} was not on this thread", address="kim@client.example")}
+    bad = {"client.example": saying("the domain {domain} does not exist", domain="client.example")}
+    await put(store, "Q1", 0, Kept(past=Past(3, NOW, odd=odd), reach=Reach(bad)))
+    ((_, kept),) = await found(store)
+    assert kept == Kept(past=Past(3, NOW, odd=odd), reach=Reach(bad))
+    assert kept.past is not None
+    assert kept.reach is not None
+    told = [language("de").tell(why) for why in (*(kept.past.odd or {}).values(), *kept.reach.bad.values())]
+    assert told[0].endswith("war an diesem Gespräch nicht beteiligt")
+    assert told[1] == "die Domäne client.example gibt es nicht"
 
 
 async def test_a_broken_character_of_a_name_is_no_reason_to_refuse_a_mail(store: Store) -> None:

@@ -1,5 +1,7 @@
 """What the command line says to a person: tables that fit, and a way on where something is missing."""
 
+import shutil
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -70,7 +72,10 @@ def test_without_a_configuration_it_says_how_to_get_one(verb: str, tmp_path: Pat
 
 
 def test_a_folder_of_ones_own_needs_nothing_outside_it(tmp_path: Path) -> None:
-    assert run("init", str(tmp_path)).exit_code == 0
+    begun = run("init", str(tmp_path))
+    assert begun.exit_code == 0
+    program = "mailguard" if shutil.which("mailguard") else sys.argv[0]
+    assert f"  {program} --config {tmp_path / 'mailguard.yaml'} check\n" in begun.output
     text = (tmp_path / "mailguard.yaml").read_text()
     assert "\nstore: sqlite:mail.db\n" in text
     assert "socket: admin.sock" in text

@@ -57,6 +57,13 @@ async def _try(page: Page) -> None:
     await click(page, page.locator("form:has(textarea) button").first)
 
 
+async def _mistype(page: Page) -> None:
+    await page.locator("textarea").fill(
+        "version: 1\nrules:\n  - {id: clients-wait, when: {recipients: {any: externl}}, then: [{delay: 10m}]}\n"
+    )
+    await click(page, page.locator("form:has(textarea) button").first)
+
+
 async def _stop_it(page: Page) -> None:
     await page.locator("input[name=confirm]").check()
     await click(page, page.locator("form:has(input[name=confirm]) button").first)
@@ -81,11 +88,13 @@ PAGES: Mapping[str, tuple[str, str, Step]] = {
     "approvals": (LEX, "/approvals", _nothing),
     "console-search": (ADA, "/console", _nothing),
     "console-mail": (ADA, "/console/mail/{shown}", _nothing),
+    "console-nothing": (ADA, "/console/mail/4F7K", _nothing),
     "console-content": (ADA, "/console/mail/{letter}", _read),
     "console-preview": (ADA, "/console/preview?do=stop&all=1&state=waiting", _nothing),
     "console-done": (ADA, "/console/preview?do=stop&mail={last}", _stop_it),
     "console-rules": (ADA, "/console/rules", _nothing),
     "console-draft": (ADA, "/console/rules", _try),
+    "console-draft-wrong": (ADA, "/console/rules", _mistype),
     "console-people": (ADA, "/console/people?address=boss@corp.example", _nothing),
     "console-health": (ADA, "/console/health", _nothing),
     "console-sending": (ADA, "/console/sending", _nothing),

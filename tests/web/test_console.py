@@ -157,7 +157,9 @@ async def test_a_mails_page_says_who_gets_it_why_it_waits_and_what_happened(
     page = (await client.get(f"/console/mail/{number}")).text
     for said in ("Held: not sent yet", PAT, BOSS, HIDDEN, "unexpected-cc", "smtp.accepted", "waits for its sender"):
         assert said in page
-    assert (await client.get("/console/mail/NOTHING")).status_code == 404
+    nothing = await client.get("/console/mail/NOTHING")
+    assert (nothing.status_code, "There is no mail NOTHING" in nothing.text) == (404, True)
+    assert 'href="/console"' in nothing.text, "a way on"
 
 
 async def test_who_may_not_read_is_not_told_the_words_a_rule_matched(house: House, client: httpx.AsyncClient) -> None:
@@ -335,9 +337,11 @@ async def test_a_draft_is_tried_on_past_mail_and_changes_nothing(
 @pytest.mark.parametrize("text", ["", "rules: [", "version: 1\nrules: [{id: x, when: {nothing: 1}, then: []}]", "\x00"])
 async def test_a_draft_that_is_wrong_is_told_where(house: House, client: httpx.AsyncClient, text: str) -> None:
     await sign_in(house, client)
-    answer = await client.post("/console/rules/draft", data={"text": text})
+    answer = await client.post("/console/rules/draft", data={"text": text, "since": "30d", "alone": "1"})
     assert answer.status_code == 422
     assert "error[MG" in answer.text
+    assert f">{text}</textarea>" in answer.text, "to be mended where it is read"
+    assert '<option value="30d" selected>' in answer.text
 
 
 async def test_an_address_is_shown_as_rules_see_it(house: House, client: httpx.AsyncClient) -> None:

@@ -55,6 +55,7 @@ async def prove(client: httpx.AsyncClient, code: str, *, name: str = "ada", pass
     assert answer.status_code == (303 if opened else 422)
     if not opened:
         assert "Name, password and code do not fit together" in answer.text
+        assert f'<input name="name" value="{name}"' in answer.text, "unfolded, and only the rest to be typed again"
     return opened
 
 

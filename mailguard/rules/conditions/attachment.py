@@ -14,7 +14,7 @@ from mailguard.records import Match
 from mailguard.rules import attached, who
 from mailguard.rules.attached import File
 from mailguard.rules.binder import Binder
-from mailguard.rules.condition import Condition, condition
+from mailguard.rules.condition import Condition, condition, not_known
 from mailguard.rules.facts import Facts
 from mailguard.rules.places import NAMELESS, SAID, Place
 from mailguard.rules.promises import Promises
@@ -157,7 +157,7 @@ class Attachment(Condition):
             sides = who.listed(attached.domains(facts, file))
             return saying("{file} (so far it went to {domains} only)", file=file.said, domains=sides)
         why = file.mismatch if self.mismatch else file.unreadable if self.unreadable else ""
-        return joined(" ", (file.said, f"({why})")) if why else file.said
+        return saying("{file} ({why})", file=file.said, why=why) if why else file.said
 
     def _said(self) -> list[str]:
         """What is asked of them, in words."""
@@ -178,11 +178,16 @@ class Attachment(Condition):
 
     def miss(self, facts: Facts) -> str:
         if self.known_elsewhere and facts.sent_files is None:
-            return "not known: whom files were sent to before"
+            return not_known(saying("whom files were sent to before"))
         files = [file for file in facts.attachments if not file.inline]
         if self.missing:
-            return f"{len(files)} attached" if files else "the text speaks of no attachment"
-        return f"none of {len(files)} attachments fits" if files else "nothing is attached"
+            some_there = counted("{number} attachment", "{number} attachments", len(files))
+            return some_there if files else saying("the text speaks of no attachment")
+        if not files:
+            return saying("nothing is attached")
+        return counted(
+            "{number} attachment, which does not fit", "{number} attachments, none of which fits", len(files)
+        )
 
     @property
     def cost(self) -> int:

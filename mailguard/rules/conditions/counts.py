@@ -53,7 +53,7 @@ class RecipientCount(Condition):
 
     def miss(self, facts: Facts) -> str:
         count = len(self._counted(facts, self._keys(facts)))
-        return f"only {self._sentence(count)}, not {self.at_least}"
+        return saying("only {found}, not {number}", found=self._sentence(count), number=self.at_least)
 
     def _keys(self, facts: Facts) -> tuple[str, ...]:
         keys = tuple(key for header in self.in_ for key in getattr(facts, header.value))

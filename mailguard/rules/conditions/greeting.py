@@ -85,8 +85,8 @@ class Greeting(Condition):
     def miss(self, facts: Facts) -> str:
         found = _greeting(facts)
         if found is None:
-            return "nobody is greeted by name"
-        return f"{' and '.join(found.names)} may be a recipient's name"
+            return saying("nobody is greeted by name")
+        return saying("{names} may be a recipient's name", names=every(found.names))
 
     @property
     def cost(self) -> int:

@@ -51,9 +51,7 @@ class Header(Condition):
         found = next((value for value in facts.message.all(self.name) if self._says(value)), None)
         if found is None:
             return None
-        shown = found[:_SHOWN]
-        said = saying("the header {name} is {value}", name=self.name, value=quoted(shown))
-        return Match(said, evidence=((self.name, shown),))
+        return Match(self._is(found), evidence=((self.name, found[:_SHOWN]),))
 
     def _says(self, value: str) -> bool:
         if self.is_ is not None:
@@ -64,4 +62,7 @@ class Header(Condition):
 
     def miss(self, facts: Facts) -> str:
         values = facts.message.all(self.name)
-        return f"the header {self.name} is “{values[0][:_SHOWN]}”" if values else f"the mail has no {self.name} header"
+        return self._is(values[0]) if values else saying("the mail has no {name} header", name=self.name)
+
+    def _is(self, value: str) -> str:
+        return saying("the header {name} is {value}", name=self.name, value=quoted(value[:_SHOWN]))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
 from mailguard.document.model import did_you_mean
-from mailguard.locale.sayings import every, joined, saying
+from mailguard.locale.sayings import every, joined, saying, some
 from mailguard.records import Match
 from mailguard.rules import places
 from mailguard.rules.binder import Binder
@@ -80,8 +80,10 @@ class Identifier(Condition):
 
     def miss(self, facts: Facts) -> str:
         count = len({(said, number) for said, number, _ in self._found(facts)})
-        where = " or ".join(places.SAID[place] for place in self.in_)
-        return f"{f'only {count}' if count else 'no'} {' or '.join(each.said for each in self._kinds)} in {where}"
+        where, kinds = places.named(self.in_), some(each.said for each in self._kinds)
+        if not count:
+            return saying("no {kinds} in {places}", kinds=kinds, places=where)
+        return saying("only {number} × {kinds} in {places}", number=count, kinds=kinds, places=where)
 
     @property
     def cost(self) -> int:

@@ -48,8 +48,7 @@ class Label(Condition):
         return Match(_said(hits), evidence=tuple((saying("the label"), _name(hit)) for hit in hits))
 
     def miss(self, facts: Facts) -> str:
-        found = _labels(facts)
-        return _said(found) if found else "the mail has no label"
+        return _said(_labels(facts))
 
 
 def _labels(facts: Facts) -> tuple[labels.Label, ...]:

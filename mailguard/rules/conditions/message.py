@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from mailguard.locale.sayings import every, saying
+from mailguard.locale.sayings import every, saying, some
 from mailguard.records import Match
 from mailguard.rules.condition import Condition, condition, filled
 from mailguard.rules.facts import Facts
@@ -50,7 +50,7 @@ class Message(Condition):
         return Match(saying("the mail is {kinds}", kinds=every(_SAID[kind] for kind in found))) if found else None
 
     def miss(self, facts: Facts) -> str:  # noqa: ARG002
-        return f"the mail is not {' or '.join(_SAID[kind] for kind in self.is_)}"
+        return saying("the mail is not {kinds}", kinds=some(_SAID[kind] for kind in self.is_))
 
 
 def _is(facts: Facts, kind: str) -> bool:

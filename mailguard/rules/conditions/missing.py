@@ -68,7 +68,9 @@ class Missing(Condition):
 
     def miss(self, facts: Facts) -> str:
         absent = self._absent(facts)
-        return f"only {' and '.join(absent)} is not {self._place}" if absent else f"nobody is missing {self._place}"
+        if not absent:
+            return saying("nobody is missing {place}", place=self._place)
+        return saying("only {who} is not {place}", who=every(absent), place=self._place)
 
     def _absent(self, facts: Facts) -> list[str]:
         keys = [key for header in self.in_ for key in getattr(facts, header.value)]

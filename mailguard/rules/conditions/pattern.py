@@ -55,7 +55,7 @@ class Pattern(Condition):
                 yield places.said(facts, place, hit.start(), form), hit.group(0)[:_SHOWN]
 
     def miss(self, facts: Facts) -> str:  # noqa: ARG002
-        return f"the pattern is not found in {' or '.join(places.SAID[place] for place in self.in_)}"
+        return saying("the pattern is not found in {places}", places=places.named(self.in_))
 
     @property
     def cost(self) -> int:

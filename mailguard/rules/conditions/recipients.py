@@ -5,11 +5,11 @@ from typing import Any, ClassVar
 from pydantic import Field, PrivateAttr, model_validator
 
 from mailguard.document.model import BadValue
-from mailguard.locale.sayings import joined, saying
+from mailguard.locale.sayings import counted, joined, saying
 from mailguard.records import Match
 from mailguard.rules import who
 from mailguard.rules.binder import Binder
-from mailguard.rules.condition import Condition, condition
+from mailguard.rules.condition import Condition, condition, not_known
 from mailguard.rules.facts import Facts
 from mailguard.rules.who import Who
 
@@ -74,16 +74,17 @@ class Recipients(Condition):
     def miss(self, facts: Facts) -> str:
         for one in filter(None, self._asked):
             if one.unknown is not None and (why := one.unknown(facts, self._keys(facts))):
-                return f"not known: {why}"
+                return not_known(why)
         keys = self._keys(facts)
         some, everyone, nobody = self._asked
         if some is not None and not some.select(facts, keys):
-            return f"nobody {self.place} is {some.said}"
+            return saying("nobody {place} is {who}", place=self.place, who=some.said)
         if everyone is not None and everyone.select(facts, keys) != keys:
             others = [key for key in keys if not everyone.test(facts, key)]
-            return f"not {everyone.said}: {who.listed(others)}"
+            return joined(": ", (saying("not {who}", who=everyone.said), who.listed(others)))
         found = nobody.select(facts, keys) if nobody is not None else ()
-        return f"{who.listed(found)} {'is' if len(found) == 1 else 'are'} {nobody.said if nobody else ''}"
+        is_so = nobody.said if nobody is not None else ""
+        return counted("{list} is {who}", "{list} are {who}", len(found), list=who.listed(found), who=is_so)
 
     @property
     def names_recipients(self) -> bool:

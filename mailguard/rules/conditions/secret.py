@@ -5,7 +5,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from mailguard.locale.sayings import every, joined, saying
+from mailguard.locale.sayings import counted, every, joined, saying
 from mailguard.records import Match
 from mailguard.rules import places, secrets
 from mailguard.rules.condition import Condition, condition, filled, or_short
@@ -60,8 +60,10 @@ class Secret(Condition):
 
     def miss(self, facts: Facts) -> str:
         count = len({secret for secret, _ in self._found(facts)})
-        where = " or ".join(places.SAID[place] for place in self.in_)
-        return f"{f'only {count} secrets' if count else 'no key, token or password'} in {where}"
+        where = places.named(self.in_)
+        if not count:
+            return saying("no key, token or password in {places}", places=where)
+        return counted("only {number} secret in {places}", "only {number} secrets in {places}", count, places=where)
 
     @property
     def cost(self) -> int:

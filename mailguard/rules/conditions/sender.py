@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import PrivateAttr, model_validator
 
 from mailguard.locale import N_
-from mailguard.locale.sayings import saying
+from mailguard.locale.sayings import every, saying
 from mailguard.records import Match
 from mailguard.rules import who
 from mailguard.rules.binder import Binder
@@ -47,8 +47,11 @@ class Sender(Condition):
         return self._who.test(facts, facts.people.canonical(key))
 
     def miss(self, facts: Facts) -> str:
-        written_as = f", writing as {' and '.join(facts.written_as)}," if facts.written_as else ""
-        return f"the sender {facts.sender or '<>'}{written_as} is not {self._who.said}"
+        named = {"sender": facts.sender or "<>", "who": self._who.said}
+        if not facts.written_as:
+            return saying("the sender {sender} is not {who}", **named)
+        written_as = every(facts.written_as)
+        return saying("the sender {sender}, writing as {written_as}, is not {who}", written_as=written_as, **named)
 
     @classmethod
     def schema_of(cls) -> dict[str, Any]:

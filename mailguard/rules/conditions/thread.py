@@ -122,12 +122,12 @@ class Thread(Condition):
     def miss(self, facts: Facts) -> str:
         conversation = self._conversation(facts)
         if conversation is None:
-            return circle.UNSEEN if facts.thread is None else "the conversation has not changed in this way"
+            return circle.UNSEEN if facts.thread is None else saying("the conversation has not changed in this way")
         if self.quotes_others and facts.text.quoted and facts.heard is None:
             return echoes.UNKNOWN
         if self.quotes_others and echoes.quoted_to_others(facts, self._keys(facts, _outside(facts))) is None:
-            return "it quotes nothing that these recipients never got, as far as mailguard knows"
-        return echoes.UNKNOWN if facts.waiting is None else "no mail like this one waits"
+            return saying("it quotes nothing that these recipients never got, as far as mailguard knows")
+        return echoes.UNKNOWN if facts.waiting is None else saying("no mail like this one waits")
 
     @property
     def cost(self) -> int:

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from mailguard.locale.sayings import joined, quoted, saying
+from mailguard.locale.sayings import counted, joined, quoted, saying
 from mailguard.records import Match
 from mailguard.rules.binder import Binder
 from mailguard.rules.condition import Condition, condition, or_short
@@ -48,7 +48,10 @@ class Tone(Condition):
 
     def miss(self, facts: Facts) -> str:
         points = sum(points for points, _ in self._found(facts))
-        return f"the text is calm enough: {points} points of {self.at_least}"
+        return counted(
+            "the text is calm enough: {number} point of {least}",
+            "the text is calm enough: {number} points of {least}", points, least=self.at_least,
+        )  # fmt: skip
 
     @property
     def cost(self) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_validator
 
 from mailguard.document.model import BadValue
-from mailguard.locale.sayings import every, joined, quoted, saying
+from mailguard.locale.sayings import counted, every, joined, quoted, saying
 from mailguard.records import Match
 from mailguard.rules import places
 from mailguard.rules.binder import Binder
@@ -95,8 +95,12 @@ class Words(Condition):
 
     def miss(self, facts: Facts) -> str:
         count = sum(1 for _ in self._hits(facts))
-        where = " or ".join(places.SAID[place] for place in self.in_)
-        return f"only {count} of these words in {where}" if count else f"none of these words in {where}"
+        where = places.named(self.in_)
+        if not count:
+            return saying("none of these words in {places}", places=where)
+        return counted(
+            "only {number} of these words in {places}", "only {number} of these words in {places}", count, places=where
+        )
 
     @property
     def cost(self) -> int:

@@ -59,9 +59,7 @@ class PostgresStore(Verbs):
         self.node = f"{socket.gethostname()[:40]}/{os.getpid()}/{secrets.token_hex(3)}"
         self._about: Mapping[str, str] = {}  # what other nodes may know of this one
         self._memory, self._changed = ("", 0), _nobody
-        self._ours = (
-            0  # what another process takes back at once looks as it did before we changed it: changes of ours count
-        )
+        self._ours = 0  # changes: one that another process takes back at once looks as if there was none
         self._doubted = False
         self._clock = clock or SystemClock()
         self._callers_clock = callers_clock

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mailguard.errors import ClaimLost
-from mailguard.locale import saying
+from mailguard.locale import saying, sayings
 from mailguard.records import (
     Claim,
     Delivery,
@@ -148,7 +148,7 @@ def _row(db: Database, claim: Claim) -> Row:
 
 
 def _write(db: Database, number: int, fence: int, outcome: Outcome, now: datetime) -> None:
-    at, reply = micros(now), clean(str(outcome.reply))
+    at, reply = micros(now), clean(sayings.pack(outcome.reply.said))
     if outcome.result is Result.DEFERRED:
         due = micros(outcome.due_at or now)
         asked = {"due": due, "now": at, "reply": reply, "id": number, "fence": fence}

@@ -122,11 +122,11 @@ def hits(text: str, evidence: str = "[]") -> tuple[Hit, ...]:
 
 
 def dump_reason(reason: str) -> str:
-    return dump(sayings.dump(reason))
+    return sayings.written(reason)
 
 
 def load_reason(text: str) -> str:
-    return sayings.load(json.loads(text))
+    return sayings.read(text)
 
 
 # --- mail -----------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def delivery(row: Row) -> Delivery:
         attempts=row["attempts"],
         released_at=maybe_instant(row["released_at"]),
         ended_at=maybe_instant(row["ended_at"]),
-        last_reply=row["last_reply"],
+        last_reply=sayings.unpack(row["last_reply"]),
         behind=row["behind_id"] or "",
     )
 

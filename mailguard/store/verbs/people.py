@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
+from mailguard.locale import sayings
 from mailguard.mail.address import key
 from mailguard.mail.headers import Drop, Edit
 from mailguard.records import Actor, Decision, Ending, Hold, HoldKind, NewMail, NewNotice
@@ -248,7 +249,7 @@ def bounce(
         return at.too_late()
     if {d.id for d in found.deliveries if d.state.waiting} != set(failed):
         return Decision(Ending.TOO_LATE, at=at.left_at)
-    db.run("give_up", {"mail": number, "now": micros(now), "reply": reply})
+    db.run("give_up", {"mail": number, "now": micros(now), "reply": sayings.pack(reply)})
     waits.close_idle(db, number, now, by)
     _tell(db, number, now, "message.bounced", by, {"reply": reply})
     for report in reports:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mailguard.locale import N_
+from mailguard.mail.envelope import Proof
 from mailguard.notices.fate import fate
 from mailguard.notices.words import clean
 from mailguard.records import Action, Event, Hold, Mail, Mode, OnExpiry
@@ -20,6 +21,11 @@ ACTIONS = {
 }
 _ENDS = {OnExpiry.RETURN: N_("goes back"), OnExpiry.DISCARD: N_("is cancelled"), OnExpiry.SEND: N_("is sent")}
 
+_PROOFS = {
+    Proof.LOGIN: N_("the login {login}"),
+    Proof.NETWORK: N_("its network"),
+    Proof.INTERNAL: N_("mailguard itself"),
+}
 _VEIL = "•••"
 
 
@@ -103,8 +109,7 @@ def detail(teller: Teller, mail: Mail, events: Iterable[Event], *, reads: bool) 
 def _facts(teller: Teller, mail: Mail) -> Iterable[tuple[str, str]]:
     say, who = teller.say, mail.identity
     yield say("From"), clean(who.address or "<>")
-    proof = f"{who.proof.value}: {who.login}" if who.login else who.proof.value
-    yield say("Proven by"), clean(proof)
+    yield say("Proven by"), say(_PROOFS[who.proof], login=clean(who.login or "–"))
     if mail.envelope.sender != who.address:
         yield say("Return path"), clean(mail.envelope.sender or "<>")
     if mail.answers and mail.answers != who.address:
@@ -131,7 +136,9 @@ def _copies(teller: Teller, mail: Mail, plain: Callable[[str], str]) -> Iterable
         }
         tries = teller.language.ngettext("{number} attempt", "{number} attempts", d.attempts) if d.attempts else ""
         said = tuple(note for note, true in notes.items() if true) + ((tries,) if tries else ())
-        yield Copy(clean(d.address), teller.copy(d), said, plain(d.flagged), clean(d.last_reply, 500), d.state.waiting)
+        yield Copy(
+            clean(d.address), teller.copy(d), said, plain(d.flagged), teller.told(d.last_reply, 500), d.state.waiting
+        )
 
 
 def _hold(teller: Teller, hold: Hold) -> str:
@@ -145,6 +152,7 @@ def _hold(teller: Teller, hold: Hold) -> str:
 
 
 def _step(teller: Teller, event: Event, plain: Callable[..., str]) -> Step:
-    data = tuple((clean(name, 50), plain(str(value), 300)) for name, value in event.data.items())
+    said = {**event.data, **({"rules": event.data["rules"].replace(",", ", ")} if "rules" in event.data else {})}
+    data = tuple((clean(name, 50), plain(str(value), 300)) for name, value in said.items())
     at = teller.when.short(event.at, seconds=True)
     return Step(at, teller.when.relative(event.at), event.kind, clean(event.actor, 200), data)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from mailguard.notices.words import clean
 from mailguard.people.access import Right
 from mailguard.records import Mail
 from mailguard.web.console import query
@@ -71,7 +72,8 @@ class Mails:
     async def mail(self, request: Request, person: str) -> Response:
         found = await self.gate.staff.mail(person, request.path_params["key"].upper())
         if found is None:
-            raise HTTPException(404)
+            number = clean(request.path_params["key"], 40)
+            return self.gate.show("console_none.html", person, 404, number=number)
         mail, events, kept = found
         reads = Right.CONTENT in self.gate.staff.rights(person)
         shown = detail(self.gate.site.teller(), mail, events, reads=reads)

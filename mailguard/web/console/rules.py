@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
@@ -20,6 +21,7 @@ from mailguard.web.console.drafts import SPANS, Drafts, Refused
 from mailguard.web.console.figures import DAYS, Counting, Figures, daily, disturbed
 from mailguard.web.console.gate import PREFIX, Gate
 
+_USUAL = "7d"
 _OUTCOMES = (
     N_("changed what left"),
     N_("sent unchanged"),
@@ -70,7 +72,7 @@ class Rules:
             "console_rules.html",
             person,
             hash=self.drafts.rules().hash[:12],
-            since=teller.when.at(since),
+            since=teller.when.short(since, zone=True),
             versions=[(teller.when.at(e.at), clean(e.actor), e.data.get("hash", "")[:12]) for e in figures.versions],
             lines=self._lines(figures),
             chosen=chosen,
@@ -82,6 +84,9 @@ class Rules:
             disturbed=self._disturbed(figures),
             smallest=self.gate.staff.access.smallest_group,
             spans=SPANS,
+            chosen_span=_USUAL,
+            alone=False,
+            text="",
             counted=teller.when.at(figures.at),
         )
 
@@ -92,11 +97,13 @@ class Rules:
         """Nothing is written: what these rules would have said of past mail."""
         form = await forms.read(request, files=True)
         text = forms.one(form, "file") or forms.one(form, "text")
+        since, alone = forms.one(form, "since"), bool(form.get("alone"))
+        again: dict[str, Any] = {"text": text, "spans": SPANS, "chosen_span": since or _USUAL, "alone": alone}
         try:
-            tried = await self.drafts.tried(text, forms.one(form, "since"), alone=bool(form.get("alone")))
+            tried = await self.drafts.tried(text, since, alone=alone)
         except Refused as refused:
-            return self.gate.show("console_draft.html", person, 422, text=text, problems=str(refused), tried=None)
-        return self.gate.show("console_draft.html", person, text=text, problems="", tried=tried)
+            return self.gate.show("console_draft.html", person, 422, problems=str(refused), tried=None, **again)
+        return self.gate.show("console_draft.html", person, problems="", tried=tried, **again)
 
     def _lines(self, figures: Figures) -> list[Line]:
         say, number = self.gate.site.say, self.gate.site.language.number
@@ -122,10 +129,11 @@ class Rules:
     def _per_day(self, figures: Figures, rule: str) -> Plot:
         zone, say = ZoneInfo(self.gate.site.zone()), self.gate.site.say
         last = figures.at.astimezone(zone).date()
-        days = [f"{last - timedelta(days=back):%m-%d}" for back in range(DAYS - 1, -1, -1)]
+        written = self.gate.site.language.day
+        days = [written(last - timedelta(days=back)) for back in range(DAYS - 1, -1, -1)]
 
         def day(at: datetime) -> str:
-            return f"{at.astimezone(zone):%m-%d}"
+            return written(at.astimezone(zone).date())
 
         counts = daily((hold for hold in figures.holds if not rule or hold.rule == rule), days, day)
         said = [
@@ -153,9 +161,12 @@ class Rules:
 
     def _disturbed(self, figures: Figures) -> Plot | None:
         smallest = self.gate.staff.access.smallest_group
+        number = self.gate.site.language.number
         found = disturbed(figures.holds, self.drafts.people(), smallest)[:_GROUPS]
         if not found:
             return None
         most = max(each for _, _, each in found) or 1.0
-        rows = [(f"{group} ({size})", 0.0, each, each, f"{group}: {each:.2f}") for group, size, each in found]
+        rows = [
+            (f"{group} ({size})", 0.0, each, each, f"{group}: {number(round(each, 2))}") for group, size, each in found
+        ]
         return lying(rows, most)

@@ -35,7 +35,7 @@ def test_polish_counts_in_three_forms(count: int, form: str) -> None:
 @pytest.mark.parametrize(
     ("language", "octets", "said"),
     [("en", 0, "1 KB"), ("en", 48_000, "47 KB"), ("en", 1_600_000, "1.5 MB"), ("pl", 1_600_000, "1,5 MB"),
-     ("de", 1_600_000, "1,5 MB"), ("en", 64 << 20, "64 MB")],
+     ("de", 1_600_000, "1,5 MB"), ("en", 64 << 20, "64 MB"), ("de", 3 << 29, "1,5 GB")],
 )  # fmt: skip
 def test_sizes_are_written_for_people(language: str, octets: int, said: str) -> None:
     assert Language(language).size(octets) == said

@@ -11,6 +11,7 @@ import pytest
 from mailguard.errors import CannotTell
 from mailguard.extract import dispatch
 from mailguard.extract.limits import Limits
+from mailguard.locale import language
 from mailguard.mail.attachments import files
 from mailguard.mail.message import Message
 from mailguard.mail.reading import Reading
@@ -89,6 +90,19 @@ CASES: list[tuple[str, tuple[Any, ...], str | None]] = [
 def test_a_file_or_one_inside_it_has_all_that_is_asked(keys: str, names: tuple[Any, ...], reason: str | None) -> None:
     match = ask(f"{{attachment: {keys}}}", attached(*names))
     assert (match and match.reason) == reason
+
+
+@pytest.mark.parametrize(
+    ("keys", "file", "said"),
+    [
+        ("{unreadable: true}", ("a.zip", BROKEN), "1 Anhang nicht lesbar: a.zip (ihr Verzeichnis ist nicht lesbar (BadZipFile))"),
+        ("{mismatch: true}", ("x.pdf", EXE.encode("latin-1")), "1 Anhang mit anderem Inhalt, als der Name sagt: x.pdf (ein Windows-Programm)"),
+    ],
+)  # fmt: skip
+def test_a_reason_is_in_the_readers_language_to_its_end(keys: str, file: tuple[str, bytes], said: str) -> None:
+    match = ask(f"{{attachment: {keys}}}", attached(file))
+    assert match is not None
+    assert language("de").tell(match.reason) == said
 
 
 def test_what_cannot_be_read_cannot_be_told_unless_that_is_what_is_asked() -> None:

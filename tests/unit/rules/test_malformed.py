@@ -10,6 +10,7 @@ import pytest
 
 from mailguard.document import yaml
 from mailguard.errors import ConfigError
+from mailguard.locale import Saying
 from mailguard.rules import explain, parse
 from tests.unit.rules.judge import HOLDS, PEOPLE, facts
 
@@ -98,7 +99,7 @@ def test_any_odd_value_anywhere_is_a_rule_or_a_problem(odd: Any) -> None:
         explain(loaded, found, HOLDS)
         for leaf in (leaf for rule in loaded.rules for leaf in rule.when.leaves()):
             leaf.match(found)
-            assert leaf.miss(found), (at, odd)
+            assert isinstance(leaf.miss(found), Saying), (at, odd)
     assert len(problems) > 10
     assert all(problems)
 
