@@ -1,9 +1,5 @@
 -- Looking, without changing anything.
 
--- name: find_held
--- Where `find` looks for mails that one rule held, if they are few.
-(SELECT DISTINCT mail FROM hold WHERE rule = :rule) h JOIN mail m ON m.id = h.mail;
-
 -- name: find_unfinished
 -- Narrows `find` to mails with something left to do, which are few: the index has only these.
 AND m.unfinished > 0;

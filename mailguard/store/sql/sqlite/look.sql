@@ -1,9 +1,9 @@
 -- Looking, without changing anything.
 
 -- name: find
--- Mails that all given parts hold for, newest first. A part that is not asked is NULL (or 0). {words}: where to look.
-SELECT m.id FROM {from}
- WHERE {words} (CAST(:after AS TEXT) IS NULL OR m.id < (SELECT a.id FROM mail a WHERE a.queue_id = :after))
+-- Mails that all given parts hold for, newest first. A part that is not asked is NULL (or 0).
+SELECT m.id FROM mail m
+ WHERE (CAST(:after AS TEXT) IS NULL OR m.id < (SELECT a.id FROM mail a WHERE a.queue_id = :after))
    AND (CAST(:before AS BIGINT) IS NULL OR m.received_at < :before)
    AND (CAST(:recipient AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM delivery d WHERE d.mail = m.id AND d.address_key = :recipient))
    AND (:waiting = 0 OR EXISTS (SELECT 1 FROM delivery d WHERE d.mail = m.id AND d.state IN ('held', 'queued')))
@@ -15,7 +15,7 @@ SELECT m.id FROM {from}
         OR EXISTS (SELECT 1 FROM version v, json_each(v.hits) hit
                     WHERE v.mail = m.id AND v.number = m.version AND json_extract(hit.value, '$[0]') = :rule))
    {narrow}
- ORDER BY {order} DESC LIMIT :limit;
+ ORDER BY m.id DESC LIMIT :limit;
 
 -- name: find_approver
 -- Narrows `find` to the mails that wait for one person's approval.
