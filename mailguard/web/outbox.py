@@ -80,7 +80,7 @@ class Outbox:
         mails = [mail for mail in await self._site.desk.outbox(person) if mail.kind == "mail"]
         teller = self._site.teller()
         waits = [_entry(teller, mail) for mail in mails if fate(mail).waits]
-        ended = [_entry(teller, mail) for mail in mails if not fate(mail).waits][:_ENDED]
+        ended = [_entry(teller, mail) for mail in [one for one in mails if not fate(one).waits][:_ENDED]]
         seen = self._site.desk.marks.of("outbox", key(person))
         return self._site.page(
             "outbox.html", status, person=person, waits=waits, ended=ended, seen=seen, error=error, zone=teller.zone(),

@@ -1,14 +1,18 @@
 """Finding mail by its words, with exact edges in time; forgetting the words with the mail; and pausing."""
 
+import contextlib
+import re
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mailguard.records import Action, AttachmentInfo, Hit, HoldKind, Mode, NewMail, State, Verdict
-from mailguard.store.base import Store
+from mailguard.store.base import Filter, Store
 from mailguard.store.search import Search
 from mailguard.store.sqlite import SqliteStore
+from mailguard.store.statements import migrations
 from tests.store.making import ADMIN, ANN, NOW, claim, hold, later, mail
 
 
@@ -88,6 +92,37 @@ async def test_a_new_decision_changes_what_a_mail_is_found_by(store: Store) -> N
     await store.decide(described("Q1"), NOW)
     assert await found(store, rule="tone") == ["Q1"]
     assert await found(store, recipient="bob") == ["Q1"]
+
+
+async def test_a_mail_is_found_by_what_held_it_after_it_came(store: Store) -> None:
+    await store.put(mail("Q1", delay=5), NOW)
+    await store.put(mail("Q2", delay=5), NOW)
+    await store.stop("Q1", by=ANN, hold=hold("stopped", kind=HoldKind.STOPPED), now=NOW)
+    assert await found(store, rule="stopped") == ["Q1"]
+    assert [one.queue_id for one in await store.find(Filter(rule="stopped"))] == ["Q1"]
+
+
+async def test_what_held_older_mail_is_looked_up_once_when_the_store_is_migrated(tmp_path: Path) -> None:
+    path = tmp_path / "mail.db"
+    for rule in ("stopped", "tone"):  # the second is a hit, so a word already
+        store = SqliteStore(path)
+        await store.open()
+        await store.put(described(rule), NOW)
+        await store.stop(rule, by=ANN, hold=hold(rule, kind=HoldKind.STOPPED), now=NOW)
+        await store.close()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        before = re.search(r"CREATE VIEW findable.*?;", dict(migrations("sqlite"))[10], re.DOTALL)
+        assert before
+        db.execute("DROP VIEW findable")
+        db.execute(before[0])
+        db.execute("UPDATE word SET rules = ?", (b"tone".hex(),))
+        db.execute("PRAGMA user_version = 14")
+        db.commit()
+    store = SqliteStore(path)
+    await store.open()
+    assert await found(store, rule="stopped") == ["stopped"]
+    assert await found(store, rule="tone", subject="umowa") == ["tone", "stopped"]
+    await store.close()
 
 
 async def test_an_erased_persons_words_are_not_in_the_file_any_more(tmp_path: Path) -> None:

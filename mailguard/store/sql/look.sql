@@ -1,20 +1,20 @@
 -- Looking, without changing anything.
 
--- name: find_unfinished
--- Narrows `find` to mails with something left to do, which are few: the index has only these.
-AND m.unfinished > 0;
-
 -- name: find_approval
--- Narrows `find` to mails that wait for somebody's approval.
+-- Narrows `search` to mails that wait for somebody's approval.
 AND m.unfinished > 0
 AND EXISTS (SELECT 1 FROM hold h WHERE h.mail = m.id AND h.resolved_at IS NULL AND h.approvers <> '[]');
 
 -- name: find_sender
--- Narrows `find` to one sender's mails.
+-- Narrows `search` to one sender's mails.
 AND m.sender_key = :sender;
 
+-- name: find_recipient
+-- Narrows `search` to mails with a copy to just this address.
+AND EXISTS (SELECT 1 FROM delivery d WHERE d.mail = m.id AND d.address_key = :recipient);
+
 -- name: find_answers
--- Narrows `find` to the mails one person is asked and told about.
+-- Narrows `search` to the mails one person is asked and told about.
 AND m.answers_key = :answers;
 
 -- name: assisted

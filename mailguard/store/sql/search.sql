@@ -14,6 +14,10 @@ AND :state = (SELECT d.state FROM delivery d WHERE d.mail = m.id
                ORDER BY CASE d.state WHEN 'sending' THEN 1 WHEN 'held' THEN 2 WHEN 'queued' THEN 3
                               WHEN 'failed' THEN 4 WHEN 'sent' THEN 5 ELSE 6 END LIMIT 1);
 
+-- name: search_among_unsent
+-- Narrows `search` by words to mails with a copy that failed or was cancelled: their numbers are read once.
+AND +m.id IN (SELECT u.mail FROM delivery u WHERE u.state = :state AND u.state IN ('failed', 'cancelled'));
+
 -- name: search_unfinished
 -- Narrows `search` to mails with something left to do, which are few.
 AND m.unfinished > 0;

@@ -183,7 +183,7 @@ def quarantine(db: Database, claim: Claim, hold: Hold, now: datetime) -> None:
 
 
 def _hold_back(db: Database, number: int, hold: Hold, now: datetime) -> None:
-    mails.add_holds(db, number, [hold], now)
+    mails.hold(db, number, hold, now)
     if hold.kind in mails.TIMELESS:
         db.run("freeze", (number,))
     db.run("cover", {"mail": number}).fetchall()

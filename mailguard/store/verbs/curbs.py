@@ -41,7 +41,7 @@ def _missing(db: Database, number: int, curb: Curb, copies: Sequence[Row]) -> Ho
 
 def _hold(db: Database, number: int, mail: Row, curb: Curb, hold: Hold, by: Actor, now: datetime) -> None:
     timeless = any(one.kind in mails.TIMELESS for one in waits.open_holds(db, number))
-    mails.add_holds(db, number, [hold], now, frozen=timeless)
+    mails.hold(db, number, hold, now, frozen=timeless)
     db.run("hold_back", {"mail": number, "scope": dump_set(hold.scope)}).fetchall()
     db.run("revise", (number,))
     mails.event(db, number, now, "message.held", by, {"rule": hold.rule, "reason": hold.reason, "kind": hold.kind})

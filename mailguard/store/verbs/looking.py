@@ -6,9 +6,10 @@ from itertools import takewhile
 from mailguard.mail.address import key
 from mailguard.records import Event, Mail, Receipt, State
 from mailguard.store.base import Counts, Filter, Load
-from mailguard.store.database import Database
-from mailguard.store.verbs import codec, mails
-from mailguard.store.verbs.codec import instant, maybe_instant, maybe_micros, micros, recipients
+from mailguard.store.database import Database, Term
+from mailguard.store.search import Search
+from mailguard.store.verbs import codec, mails, search
+from mailguard.store.verbs.codec import instant, maybe_instant, micros, recipients
 
 _LATE = timedelta(minutes=5)
 _UNFINISHED = (State.HELD, State.QUEUED, State.SENDING)
@@ -31,32 +32,27 @@ def chunk(db: Database, number: int, piece: int) -> bytes | None:
 
 
 def find(db: Database, what: Filter) -> list[Mail]:
-    narrow = []
-    if what.waiting or what.state in _UNFINISHED:
-        narrow.append(db.sql["find_unfinished"])
-    if what.approval:
-        narrow.append(db.sql["find_approval"])
-    if what.sender:
-        narrow.append(db.sql["find_sender"])
-    if what.answers:
-        narrow.append(db.sql["find_answers"])
-    if what.approver:
-        narrow.append(db.sql["find_approver"])
+    """Each part is one that an index answers: a word of `search`, or a few mails."""
+    terms = [Term((column,), search.as_word(text)) for column, text in _words(what) if text]
     asked = {
         "approver": key(what.approver),
         "answers": key(what.answers),
-        "after": what.after or None,
-        "before": maybe_micros(what.before),
-        "recipient": key(what.recipient) or None,
-        "waiting": what.waiting,
-        "state": what.state,
-        "rule": what.rule or None,
+        "recipient": key(what.recipient),
         "sender": key(what.sender),
-        "limit": what.limit,
     }
-    rows = db.run("find", asked, {"{narrow}": " ".join(narrow)}).fetchall()
-    found = mails.load(db, [row["id"] for row in rows])
-    return [found[row["id"]] for row in rows]
+    narrowed = (
+        db.sql["find_approval"] if what.approval else "",
+        db.sql["find_approver"] if what.approver else "",
+        db.sql["find_answers"] if what.answers else "",
+        db.sql["find_recipient"] if what.recipient else "",
+        db.sql["find_sender"] if what.sender else "",
+    )
+    order = Search(state=what.state, waiting=what.waiting, before=what.before, after=what.after, limit=what.limit)
+    return search.newest(db, order, terms, " ".join(narrowed), asked)
+
+
+def _words(what: Filter) -> tuple[tuple[str, str], ...]:
+    return ("sender", key(what.sender)), ("recipients", key(what.recipient)), ("rules", what.rule)
 
 
 @codec.sound

@@ -38,7 +38,7 @@ def put(db: Database, mail: NewMail, now: datetime) -> None:
     kept.add(db, number, mail)
     _add_envelope(db, number, mail)
     _add_version(db, number, 1, mail, now)
-    add_holds(db, number, mail.verdict.holds, now)
+    _add_holds(db, number, mail.verdict.holds, now)
     _add_deliveries(db, number, mail.deliveries, mail.verdict.holds, now)
     _remember(db, number, thread, mail)
     _end(db, number, mail.deliveries, now)
@@ -65,7 +65,7 @@ def decide(db: Database, mail: NewMail, now: datetime) -> Decision:
     _next_version(db, number, mail, now)
     files_sent.carry(db, number, mail)
     kept.add(db, number, mail)
-    add_holds(db, number, mail.verdict.holds, now)
+    _add_holds(db, number, mail.verdict.holds, now)
     _replace_deliveries(db, number, found, mail, now)
     db.make_findable(number, anew=True)
     db.run("revise", (number,))
@@ -133,7 +133,7 @@ def add_notices(
         db.run("add_notice", row)
 
 
-def add_holds(db: Database, number: int, holds: Iterable[Hold], now: datetime, *, frozen: bool = False) -> None:
+def _add_holds(db: Database, number: int, holds: Iterable[Hold], now: datetime, *, frozen: bool = False) -> None:
     for hold in holds:
         expires = None if hold.kind in TIMELESS else maybe_micros(hold.expires_at)
         made = micros(now)
@@ -144,6 +144,12 @@ def add_holds(db: Database, number: int, holds: Iterable[Hold], now: datetime, *
         times = (made, remind, frozen or hold.kind in TIMELESS, *later)
         said = dump_reason(hold.reason) if isinstance(hold.reason, Saying) else ""
         db.run("add_hold", (number, hold.rule, clean(hold.reason), hold.kind, *asks, *times, said))
+
+
+def hold(db: Database, number: int, one: Hold, now: datetime, *, frozen: bool = False) -> None:
+    """Hold a mail that was put before; it is found by that rule too from now on."""
+    _add_holds(db, number, [one], now, frozen=frozen)
+    db.make_findable(number, anew=True)
 
 
 def add_edits(db: Database, number: int, edits: Sequence[Edit], by: object, now: datetime) -> None:

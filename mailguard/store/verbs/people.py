@@ -122,7 +122,7 @@ def stop(db: Database, queue_id: str, by: Actor, hold: Hold, now: datetime, noti
     if any(h.kind is HoldKind.STOPPED and (not h.scope or (hold.scope and hold.scope <= h.scope)) for h in held):
         return Decision(Ending.ALREADY, remaining=tuple(held))
     frozen = any(h.kind in mails.TIMELESS for h in held)
-    mails.add_holds(db, number, [hold], now, frozen=frozen)
+    mails.hold(db, number, hold, now, frozen=frozen)
     rows = db.run("hold_back", {"mail": number, "scope": dump_set(hold.scope)}).fetchall()
     _tell(db, number, now, "message.stopped", by, {"scope": ",".join(sorted(hold.scope))})
     return _done(db, number, now, [row["id"] for row in rows], notices)

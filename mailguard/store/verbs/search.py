@@ -3,8 +3,9 @@
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from mailguard.mail.address import domain
 from mailguard.records import Kept, Mail, State
@@ -21,23 +22,31 @@ _WORD = re.compile(r"[^\W_]+")
 
 def search(db: Database, what: Search) -> list[Mail]:
     terms = _terms(what)
+    return [] if terms is None else newest(db, what, terms, "", {"digest": what.digest})
+
+
+def newest(db: Database, what: Search, terms: Sequence[Term], narrowed: str, more: Mapping[str, Any]) -> list[Mail]:
+    """Mails with these terms that are as `what` says, its words apart, and as `narrowed`, which asks for `more`."""
     last = mails.mail_id(db, what.after) if what.after else None
-    if terms is None or (what.after and last is None):
+    if what.after and last is None:
         return []
-    first, newest = _numbers(db, what)
+    first, final = _numbers(db, what)
     asked = {
         "first": first,
-        "last": newest if last is None else min(newest, last - 1),
+        "last": final if last is None else min(final, last - 1),
         "since": maybe_micros(what.since),
         "before": maybe_micros(what.before),
         "state": what.state,
-        "digest": what.digest,
         "limit": what.limit,
+        **more,
     }
     gaps, words = db.having(terms)
     if not terms:
         gaps["{from}"] = db.sql["search_unsent"] if what.state in _UNSENT else "mail m"
-    numbers = [row["id"] for row in db.run("search", asked | words, gaps | {"{narrowed}": _narrowed(db, what)})]
+    elif what.state in _UNSENT:
+        narrowed += " " + db.sql["search_among_unsent"]
+    gaps["{narrowed}"] = f"{_narrowed(db, what)} {narrowed}"
+    numbers = [row["id"] for row in db.run("search", asked | words, gaps)]
     found = mails.load(db, numbers)
     return [found[number] for number in numbers]
 
@@ -120,6 +129,6 @@ def words_for(row: Row) -> Iterator[tuple[str, str]]:
     yield from (("subject", word) for word in words_of(row["subject"]))
     for name, *_ in json.loads(row["attachments"]):
         yield from (("files", word) for word in words_of(name))
-    for rule, *_ in json.loads(row["hits"]):
+    for rule in {*(rule for rule, *_ in json.loads(row["hits"])), *json.loads(row["held"] or "[]")}:
         yield "rules", as_word(rule)
     yield "message_id", as_word(message_id)

@@ -1,24 +1,7 @@
 -- Looking, without changing anything.
 
--- name: find
--- Mails that all given parts hold for, newest first. A part that is not asked is NULL (or 0).
-SELECT m.id FROM mail m
- WHERE (CAST(:after AS TEXT) IS NULL OR m.id < (SELECT a.id FROM mail a WHERE a.queue_id = :after))
-   AND (CAST(:before AS BIGINT) IS NULL OR m.received_at < :before)
-   AND (CAST(:recipient AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM delivery d WHERE d.mail = m.id AND d.address_key = :recipient))
-   AND (:waiting = 0 OR EXISTS (SELECT 1 FROM delivery d WHERE d.mail = m.id AND d.state IN ('held', 'queued')))
-   AND (CAST(:state AS TEXT) IS NULL OR :state = (SELECT d.state FROM delivery d WHERE d.mail = m.id
-        ORDER BY CASE d.state WHEN 'sending' THEN 1 WHEN 'held' THEN 2 WHEN 'queued' THEN 3
-                              WHEN 'failed' THEN 4 WHEN 'sent' THEN 5 ELSE 6 END LIMIT 1))
-   AND (CAST(:rule AS TEXT) IS NULL
-        OR EXISTS (SELECT 1 FROM hold h WHERE h.mail = m.id AND h.rule = :rule)
-        OR EXISTS (SELECT 1 FROM version v CROSS JOIN LATERAL jsonb_array_elements(CAST(v.hits AS jsonb)) AS hit (value)
-                    WHERE v.mail = m.id AND v.number = m.version AND hit.value ->> 0 = :rule))
-   {narrow}
- ORDER BY m.id DESC LIMIT :limit;
-
 -- name: find_approver
--- Narrows `find` to the mails that wait for one person's approval.
+-- Narrows `search` to the mails that wait for one person's approval.
 AND m.unfinished > 0 AND EXISTS (SELECT 1 FROM hold h CROSS JOIN LATERAL names(h.approvers) AS a (value)
                                   WHERE h.mail = m.id AND h.resolved_at IS NULL AND lower(a.value) = :approver);
 

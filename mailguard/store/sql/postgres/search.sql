@@ -12,7 +12,8 @@ SELECT at, kind, actor, data FROM event WHERE mail IS NULL AND kind = ? ORDER BY
 -- name: findable
 -- What a mail is found by.
 SELECT m.sender_key, m.login, m.subject, m.attachments, m.message_id, v.hits,
-       (SELECT CAST(json_agg(d.address_key) AS text) FROM delivery d WHERE d.mail = m.id) AS recipients
+       (SELECT CAST(json_agg(d.address_key) AS text) FROM delivery d WHERE d.mail = m.id) AS recipients,
+       (SELECT CAST(json_agg(h.rule) AS text) FROM hold h WHERE h.mail = m.id) AS held
   FROM mail m JOIN version v ON v.mail = m.id AND v.number = m.version WHERE m.id = ?;
 
 -- name: make_findable
