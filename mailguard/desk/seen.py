@@ -8,6 +8,8 @@ from mailguard.desk.look import View
 from mailguard.locale import N_
 from mailguard.mail import address
 
+CHANGED = N_("This mail changed since you opened the page. Look again, then press.")
+
 
 class Seen:
     """Its key lives in memory only: a page from before a restart is looked at again."""
@@ -24,7 +26,7 @@ class Seen:
         """That this form is of this page view, and the mail still as it showed it; else NotConfirmed."""
         nonce, _, proof = seen.partition(".")
         if not hmac.compare_digest(proof.encode(), self._proof(view, nonce).encode()):
-            raise NotConfirmed(N_("This mail changed since you opened the page. Look again, then press."))
+            raise NotConfirmed(CHANGED)
 
     def _proof(self, view: View, nonce: str) -> str:
         about = "\0".join((nonce, view.mail.queue_id, address.key(view.person), str(view.mail.revision)))
