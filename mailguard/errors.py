@@ -73,6 +73,10 @@ class ClaimLost(MailguardError):
     """The delivery was taken over by another attempt: this one's outcome must not be written."""
 
 
+class MailChanged(MailguardError):
+    """The mail is another than the one that was looked at: nothing was done, and it is to be looked at again."""
+
+
 class ConfigError(MailguardError):
     """Files a person wrote are wrong; `problems` are `document.Problem`s, all of one run."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
+from mailguard.desk.errors import NotConfirmed
 from mailguard.desk.look import View
 from mailguard.errors import MailguardError
 from mailguard.mail.address import key
@@ -56,7 +57,10 @@ class ByMail:
             raise Unmet("page")
         if view.requires is not Requires.LINK and identity.proof is not Proof.LOGIN:
             raise Unmet("login")
-        return await self._desk.let_go(view)
+        try:
+            return await self._desk.let_go(view)
+        except NotConfirmed:  # it changed this very moment
+            raise Unmet("page") from None
 
     async def drop(self, view: View, who: Collection[str]) -> tuple[Decision, tuple[str, ...]]:
         """These get nothing; with their addresses as the mail has them. Raises Unmet."""

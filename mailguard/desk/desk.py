@@ -19,8 +19,9 @@ from mailguard.desk.mishap import Mishaps
 from mailguard.desk.preferences import Preferences
 from mailguard.desk.reading import Reading
 from mailguard.desk.said import within_bounds
-from mailguard.desk.seen import Seen
+from mailguard.desk.seen import CHANGED, Seen
 from mailguard.desk.sign_in import LOGIN_LASTS, SignIn, Wake
+from mailguard.errors import MailChanged
 from mailguard.locale import N_, saying
 from mailguard.log import Log
 from mailguard.mail import address, headers
@@ -189,15 +190,11 @@ class Desk(SignIn):
 
     async def let_go(self, view: View, said: str = "") -> Decision:
         """As `send`, of somebody who was asked for everything that it asks for, or may do without."""
-        mail, now = view.mail, self._clock.now()
-        if view.power is Power.APPROVER:
-            notices = [NewNotice(NoticeKind.DECIDED, mail.answers, mail.queue_id, data={"by": view.person})]
-            decision = await self._store.approve(
-                mail.queue_id, by=view.actor, person=view.person, now=now, notices=notices, anyones=view.anyones,
-                said=said,
-            )  # fmt: skip
-        else:
-            decision = await self._release(view, said)
+        mail = view.mail
+        try:
+            decision = await (self._approve if view.power is Power.APPROVER else self._release)(view, said)
+        except MailChanged:
+            raise NotConfirmed(CHANGED) from None
         if decision.ending is Ending.DONE:
             approver = view.power is Power.APPROVER
             note = self._log.approved if approver else self._log.released
@@ -311,13 +308,22 @@ class Desk(SignIn):
         self._metrics.reports.labels(rule).inc()
         return decision
 
+    async def _approve(self, view: View, said: str) -> Decision:
+        mail = view.mail
+        notices = [NewNotice(NoticeKind.DECIDED, mail.answers, mail.queue_id, data={"by": view.person})]
+        return await self._store.approve(
+            mail.queue_id, by=view.actor, person=view.person, now=self._clock.now(), notices=notices,
+            anyones=view.anyones, said=said, revision=mail.revision,
+        )  # fmt: skip
+
     async def _release(self, view: View, said: str) -> Decision:
         scope = view.scope
         if view.power is Power.SENDER and not view.mail.open_holds:
             scope = frozenset(address.key(d.address) for d in look.shortenable(view.mail, Shorten.SENDER))
         return await self._store.send_now(
-            view.mail.queue_id, by=view.actor, now=self._clock.now(), scope=scope, said=said
-        )
+            view.mail.queue_id, by=view.actor, now=self._clock.now(), scope=scope, said=said,
+            revision=view.mail.revision,
+        )  # fmt: skip
 
     async def halt(self, mail: Mail, actor: Actor, scope: frozenset[str]) -> Decision:
         now = self._clock.now()

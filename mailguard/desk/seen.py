@@ -6,6 +6,8 @@ from mailguard.locale import N_
 from mailguard.mail import address
 from mailguard.tokens import Marks
 
+CHANGED = N_("This mail changed since you opened the page. Look again, then press.")
+
 
 class Seen:
     """For a view, and for no later revision of its mail."""
@@ -19,7 +21,7 @@ class Seen:
     def check(self, view: View, seen: str) -> None:
         """That this form is of this page view, and the mail still as it showed it; else NotConfirmed."""
         if not self._marks.fits(seen, *_shown(view)):
-            raise NotConfirmed(N_("This mail changed since you opened the page. Look again, then press."))
+            raise NotConfirmed(CHANGED)
 
 
 def _shown(view: View) -> tuple[str, ...]:

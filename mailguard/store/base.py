@@ -185,11 +185,11 @@ class Store(AuditStore, NoticeStore, SearchStore, SignInStore, NodeStore, Protoc
     # people
     async def send_now(
         self, queue_id: str, *, by: Actor, now: datetime, scope: Collection[str] = (),
-        notices: Sequence[NewNotice] = (), said: str = "",
+        notices: Sequence[NewNotice] = (), said: str = "", revision: int | None = None,
     ) -> Decision:  # fmt: skip
         """The sender's release: resolve the holds the sender may (not approvers', UNDECIDED or DAMAGED), drop delays.
 
-        `said` is why, in that person's words; kept with the event.
+        `said` is why, in that person's words; kept with the event. MailChanged: it waits, but not as `revision`.
 
         A mail that is only delayed leaves at once (its client's FUTURERELEASE too); after a hold the rules' delays
         are dropped and the client's time stays. `scope` (keys): only these recipients' copies.
@@ -198,9 +198,9 @@ class Store(AuditStore, NoticeStore, SearchStore, SignInStore, NodeStore, Protoc
 
     async def approve(
         self, queue_id: str, *, by: Actor, person: str, now: datetime, notices: Sequence[NewNotice] = (),
-        anyones: bool = False, said: str = "",
+        anyones: bool = False, said: str = "", revision: int | None = None,
     ) -> Decision:  # fmt: skip
-        """Count `person`'s approval on the holds that name them; resolve those that have enough. `said` as above.
+        """Count `person`'s approval on the holds that name them; resolve those that have enough. The rest as above.
 
         `anyones`: also on holds that name others; one person's approval is never two.
         """

@@ -78,7 +78,7 @@ class MailPages:
         try:
             decision = await self._do(verb, view, form)
         except NotConfirmed as error:
-            return self._page(request, view, 422, self.site.reason(error))
+            return self._page(request, await self._view(request), 422, self.site.reason(error))
         except CodeNeeded:
             return self._code(request, view, said=forms.one(form, "said"))
         except CodeWrong as error:
@@ -165,6 +165,9 @@ def overtaken(view: View, verb: str) -> bool:
         return False
     if verb in ("stop", "cancel-earlier") or not any(d.state.waiting for d in concerned(view)):
         return True
+    approves = view.power is Power.APPROVER and verb in ("send", "send-back")
+    if approves and not any(hold.approvers for hold in view.mail.open_holds):
+        return True  # the word of others was enough
     mine = key(view.person)
     return verb == "send" and any(
         mine in map(key, h.approved_by) or h.resolved_by.startswith(view.person) for h in view.mail.holds

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from mailguard.errors import MailChanged
 from mailguard.locale import Language, saying
 from mailguard.mail.headers import AddCc, Drop, Hide
 from mailguard.records import (
@@ -63,6 +64,31 @@ async def due(store: Store) -> dict[str, datetime | None]:
 
 
 # --- send now --------------------------------------------------------------------------------------------------
+
+
+async def test_nobody_lets_go_what_changed_after_they_looked(store: Store) -> None:
+    await store.put(mail(delay=5), NOW)
+    saw = (await got(store)).revision
+    await store.stop("Q1", by=ANN, hold=stopped(), now=NOW)
+    with pytest.raises(MailChanged):
+        await send_now(store, revision=saw)
+    assert (await got(store)).open_holds
+    saw = (await got(store)).revision
+    assert (await send_now(store, revision=saw)).ending is Ending.DONE
+    await carry(store)
+    assert (await send_now(store, revision=saw)).ending is Ending.ALREADY
+
+
+async def test_nor_approves_it(store: Store) -> None:
+    await store.put(mail(holds=[hold(approvers=(LEX.name,))]), NOW)
+    saw = (await got(store)).revision
+    await store.stop("Q1", by=ANN, hold=stopped(), now=NOW)
+    with pytest.raises(MailChanged):
+        await store.approve("Q1", by=LEX, person=LEX.name, now=NOW, revision=saw)
+    assert not (await got(store)).holds[0].approved_by
+    saw = (await got(store)).revision
+    for ending in (Ending.DONE, Ending.ALREADY):
+        assert (await store.approve("Q1", by=LEX, person=LEX.name, now=NOW, revision=saw)).ending is ending
 
 
 async def test_sending_a_delayed_mail_now(store: Store) -> None:

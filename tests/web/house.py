@@ -96,6 +96,7 @@ class House:
     clock: FakeClock
     server: WebServer
     bell: Bell
+    people: People
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     @property
@@ -296,7 +297,7 @@ async def build(
     late.app = create_app(
         desk, web, clock, zone=lambda: "Europe/Warsaw", api=parts, console=console, ways=others, **app
     )
-    return House(store, desk, clock, server, bell)
+    return House(store, desk, clock, server, bell, people)
 
 
 async def stop(house: House) -> None:

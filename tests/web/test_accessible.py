@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
-from mailguard.records import Hold, Power
+from mailguard.records import Hold, Power, State
 from tests.web.house import ADA, HELPER, LEX, PAT, House
 from tests.web.openid import NAME, house_with
 from tests.web.walking import click, sign_in
@@ -115,18 +115,37 @@ async def test_every_page_of_the_console(house: House, screen: Page) -> None:
     assert {place: what for place, what in found.items() if what} == {}
 
 
-async def test_a_mail_is_let_go_by_keyboard_alone(house: House, screen: Page) -> None:
+async def test_mail_is_let_go_and_cancelled_by_keyboard_alone(house: House, screen: Page) -> None:
     number = await house.held()
     await screen.goto(await house.link(number))
     await screen.keyboard.press("Tab")
     await expect(screen.get_by_role("link", name="Skip to the content")).to_be_focused()
     for box in await screen.locator("#send input[type=checkbox]").all():
-        await box.focus()
+        await tab_to(screen, box)
         await screen.keyboard.press("Space")
-    await screen.get_by_role("button", name="Send now").focus()
+    await tab_to(screen, screen.get_by_role("button", name="Send now"))
     async with screen.expect_navigation():
         await screen.keyboard.press("Enter")
     assert await house.let_go(number)
+    number = await house.held()
+    await screen.goto(await house.link(number))
+    await tab_to(screen, screen.locator("summary", has_text="Cancel the mail"))
+    await screen.keyboard.press("Enter")
+    await tab_to(screen, screen.locator("#cancel input[type=checkbox]"))
+    await screen.keyboard.press("Space")
+    await tab_to(screen, screen.locator("#cancel button"))
+    async with screen.expect_navigation():
+        await screen.keyboard.press("Enter")
+    assert set((await house.states(number)).values()) == {State.CANCELLED}
+
+
+async def tab_to(page: Page, target: Locator) -> None:
+    """From wherever the focus is; a page has fewer places than this."""
+    for _ in range(40):
+        await page.keyboard.press("Tab")
+        if await target.evaluate("place => place === document.activeElement"):
+            return
+    raise AssertionError(f"no Tab leads to {target}")
 
 
 async def test_state_and_marks_are_told_in_words(house: House, screen: Page) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
+from mailguard.errors import MailChanged
 from mailguard.locale import sayings
 from mailguard.mail.address import key
 from mailguard.mail.headers import Drop, Edit
@@ -29,7 +30,7 @@ def _tell(db: Database, number: int, now: datetime, kind: str, by: Actor, data: 
 
 def send_now(
     db: Database, queue_id: str, by: Actor, now: datetime, scope: Collection[str], notices: Sequence[NewNotice],
-    said: str = "",
+    said: str = "", revision: int | None = None,
 ) -> Decision:  # fmt: skip
     number = mails.lock(db, queue_id)
     if number is None:
@@ -37,6 +38,7 @@ def send_now(
     at = waits.standing(db, number, scope)
     if not at.waiting:
         return at.gone()
+    _same(db, number, revision)
     held = waits.open_holds(db, number)
     mine = [hold for hold in held if _senders(hold) and _within(hold, scope)]
     waits.resolve(db, number, mine, by, now)
@@ -50,6 +52,12 @@ def send_now(
         return Decision(Ending.ALREADY, at=_freed(db, number), remaining=tuple(held))
     _tell(db, number, now, "message.sent_now", by, {"scope": ",".join(sorted(scope)), "said": said})
     return _done(db, number, now, changed, notices)
+
+
+def _same(db: Database, number: int, revision: int | None) -> None:
+    """Nobody lets go what they have not seen: what others do between a look and its press makes it another mail."""
+    if revision is not None and db.run("seen", (number,)).fetchone()["revision"] != revision:
+        raise MailChanged
 
 
 def _senders(hold: Hold) -> bool:
@@ -77,6 +85,7 @@ def approve(
     notices: Sequence[NewNotice],
     anyones: bool = False,
     said: str = "",
+    revision: int | None = None,
 ) -> Decision:
     number = mails.lock(db, queue_id)
     if number is None:
@@ -91,6 +100,7 @@ def approve(
     fresh = [hold for hold in asked if hold.open and who not in hold.approved_by]
     if not fresh or not at.waiting:
         return _approved_before(at, asked, waits.open_holds(db, number))
+    _same(db, number, revision)
     enough = []
     for hold in fresh:
         approved = (*hold.approved_by, who)

@@ -105,8 +105,9 @@ class Verbs(Questions, Searching, Auditing, SigningIn):
         scope: Collection[str] = (),
         notices: Sequence[NewNotice] = (),
         said: str = "",
+        revision: int | None = None,
     ) -> Decision:
-        return await self._write(lambda db: people.send_now(db, queue_id, by, now, scope, notices, said))
+        return await self._write(lambda db: people.send_now(db, queue_id, by, now, scope, notices, said, revision))
 
     async def approve(
         self,
@@ -118,8 +119,11 @@ class Verbs(Questions, Searching, Auditing, SigningIn):
         notices: Sequence[NewNotice] = (),
         anyones: bool = False,
         said: str = "",
+        revision: int | None = None,
     ) -> Decision:
-        return await self._write(lambda db: people.approve(db, queue_id, by, person, now, notices, anyones, said))
+        return await self._write(
+            lambda db: people.approve(db, queue_id, by, person, now, notices, anyones, said, revision)
+        )
 
     async def stop(
         self, queue_id: str, *, by: Actor, hold: Hold, now: datetime, notices: Sequence[NewNotice] = ()
