@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from mailguard import process
 from mailguard.admin.factors import FactorVerbs
 from mailguard.admin.guard import GuardVerbs, aside_json
+from mailguard.admin.history import HistoryVerbs
 from mailguard.admin.server import AdminServer
 from mailguard.answers import Answers
 from mailguard.clock import Clock, SystemClock
@@ -101,10 +102,11 @@ class Service:
         deciding = IntakeSettings(hostname, config.holds, config.history, config.notices, within)
         attached = config.attachments
         self.files = Pool(attached.limits, attached.workers, within.total_seconds(), self.metrics)
+        ledgers = Ledgers(self.store, config.history)
         judge = Judge(
             self.store, lambda: self.rules, lambda: self.people, self.courier.destination, deciding, self.log,
             self.bypass.at, files=self.files, familiar=Acquaintances(self.store, self.clock),
-            ledgers=Ledgers(self.store, config.history), reach=self.courier.reach,
+            ledgers=ledgers, reach=self.courier.reach,
         )  # fmt: skip
         self.intake = Intake(
             self.store, judge, lambda: self.rules, deciding, self.clock, self.log, self.metrics, self.scheduler.wake,
@@ -142,6 +144,7 @@ class Service:
                 self.curbs, self.bypass, forgive=self.smtp.meter.forgive, look_at_users=self.smtp.look_at_users
             ),
             factors=FactorVerbs(factors, self.store, config.organization.name),
+            history=HistoryVerbs(self.store, self.clock, ledgers.forget),
         )  # fmt: skip
 
     @property

@@ -28,6 +28,7 @@ class _Known:
     ledger: Ledger
     seen: int
     numbers: set[int]  # mails in the ledger
+    erasures: int
 
 
 class Ledgers:
@@ -53,6 +54,10 @@ class Ledgers:
             return None
         found = doubts(known.ledger, habits.background, mail, self._model, self._settings.unexpected.alarms)
         return None if found is None else dict(found)
+
+    def forget(self) -> None:
+        """Have nothing at hand: somebody was forgotten."""
+        self._known.clear()
 
     def _enough(self, ledger: Ledger, now: float) -> bool:
         learn = self._settings.learn
@@ -93,11 +98,16 @@ def _said(reading: Reading) -> Said:
 
 def _read(habits: Habits) -> _Known:
     numbers = {mail.number for mail in (*habits.sent, *habits.got)}
-    return _Known(Ledger(habits.sent, habits.got), habits.seen, numbers)
+    return _Known(Ledger(habits.sent, habits.got), habits.seen, numbers, habits.erasures)
 
 
 def _follows(known: _Known, habits: Habits) -> bool:
-    """Whether all that is new are mails behind those in the ledger: no more copies of one that is there, none older."""
+    """Whether all that is new are mails behind those in the ledger: no more copies of one that is there, none older.
+
+    And whether nobody was forgotten meanwhile, who may be in it.
+    """
+    if known.erasures != habits.erasures:
+        return False
     return _later(habits.sent, known.ledger.sent, known.numbers) and _later(habits.got, known.ledger.got, known.numbers)
 
 
@@ -112,4 +122,4 @@ def _updated(known: _Known, habits: Habits) -> _Known:
     for mail in habits.got:
         known.ledger.add_got(mail)
     numbers = known.numbers | {mail.number for mail in (*habits.sent, *habits.got)}
-    return _Known(known.ledger.trimmed, habits.seen, numbers)
+    return _Known(known.ledger.trimmed, habits.seen, numbers, habits.erasures)

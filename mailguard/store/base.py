@@ -24,8 +24,9 @@ from mailguard.records import (
     NewNotice,
     Outcome,
     Past,
+    PastMail,
+    Reached,
     Receipt,
-    Remembered,
     RuleHit,
     RuleTally,
     State,
@@ -113,8 +114,18 @@ class Store(AuditStore, NoticeStore, SearchStore, SignInStore, Protocol):
         """
         ...
 
-    async def learn_past(self, mails: Sequence[tuple[bytes, Remembered]]) -> int:
-        """Remember mails of an archive as sent, each with what it is known again by; how many were new."""
+    async def learn_past(self, mails: Sequence[PastMail], reached: Reached | None = None) -> int:
+        """Remember mails as sent, and how far their archive was read; how many were new.
+
+        Not what is remembered already, and of an archive nothing that came through here itself: that is learnt when it
+        leaves, and not at all when it was cancelled.
+        """
+        ...
+
+    async def unremembered(self, after: int, limit: int) -> tuple[list[tuple[int, Mail, tuple[str, ...]]], int]:
+        """Mails behind the number `after` that were sent before anything was remembered, each with its own number and
+        who got it (keys); and behind which to go on.
+        """
         ...
 
     async def forget_habits(self, person: str, *, by: Actor, now: datetime) -> None:

@@ -95,6 +95,11 @@ def _unanswered(db: Database, sender: str, addresses: str, parent: str) -> dict[
     return {row["address_key"]: row["mails"] for row in db.run("thread_unanswered", asked)}
 
 
+def seen(db: Database, message_id: str) -> bool:
+    """Whether this mail itself came through here."""
+    return _writer(db, message_id) is not None
+
+
 def _writer(db: Database, message_id: str) -> str | None:
     """The sender (a key) of a mail that was seen; None for one that came from outside."""
     row = db.run("thread_writer", (_name(message_id),)).fetchone()
