@@ -13,6 +13,7 @@ from mailguard.cli.common import plain, say
 from mailguard.cli.surroundings import Surroundings
 from mailguard.clock import SystemClock
 from mailguard.errors import CannotTell
+from mailguard.history.doubt import MOST
 from mailguard.history.signs import Outgoing
 from mailguard.intake.ledgers import outgoing
 from mailguard.mail import address
@@ -21,7 +22,6 @@ from mailguard.mail.reading import Reading
 
 LARGEST = 35 << 20  # bytes, where no configuration says it
 _NAMED = 20
-_MOST = 1000  # recipients, as `smtp.limits` has it: a round mail to more says nothing of who belongs together
 _FIRST = datetime(1990, 1, 1, tzinfo=UTC)  # a Date of 1970 is a clock that was never set
 _AHEAD = timedelta(days=1)  # and one in 2038 is nobody's; but a clock may be a little wrong
 
@@ -67,8 +67,8 @@ class Taking:
             self.over[f"that nobody of {self.around.people.organization.name} wrote"] += 1
         elif not _FIRST <= at <= self.latest:
             self.over["with a Date that cannot be"] += 1
-        elif len(envelope.recipients) > _MOST:
-            self.over[f"to more than {_MOST:,} people"] += 1
+        elif len(envelope.recipients) > MOST:
+            self.over[f"to more than {MOST} people"] += 1
         else:
             mail = outgoing(Reading(message), envelope, sender, at.timestamp())
             return Written(mail, message.message_id, sha256(raw).digest()) if mail.recipients else None

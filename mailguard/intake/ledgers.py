@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mailguard.errors import CannotTell
-from mailguard.history.doubt import doubts
+from mailguard.history.doubt import MOST, doubts
 from mailguard.history.ledger import SENT, Ledger
 from mailguard.history.said import Said, said
 from mailguard.history.settings import HistorySettings
@@ -72,9 +72,13 @@ class Ledgers:
             self._known.popitem(last=False)
 
 
-def remembered(letter: Letter, found: dict[str, float]) -> Remembered:
-    """What is learnt of this mail once it is sent; `found`: how its recipients scored."""
-    return _outgoing(letter).remembered(found)
+def remembered(letter: Letter, found: dict[str, float]) -> Remembered | None:
+    """What is learnt of this mail once it is sent; `found`: how its recipients scored. None: of a round mail nothing.
+
+    That goes to an address book, of which one sender's latest mails would fill the memory.
+    """
+    mail = _outgoing(letter)
+    return mail.remembered(found) if len(mail.recipients) <= MOST else None
 
 
 def outgoing(reading: Reading, envelope: Envelope, sender: str, at: float) -> Outgoing:
