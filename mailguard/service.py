@@ -27,7 +27,7 @@ from mailguard.directory import Answer
 from mailguard.document.problem import Problem
 from mailguard.errors import ConfigError
 from mailguard.extract import Pool
-from mailguard.intake import Acquaintances, Intake, IntakeSettings, Judge, Ledgers
+from mailguard.intake import Acquaintances, Again, Intake, IntakeSettings, Judge, Ledgers
 from mailguard.intake import queue_id as ids
 from mailguard.log import Log
 from mailguard.metrics import Metrics
@@ -86,6 +86,7 @@ class Service:
         self.desk = Desk(
             self.store, lambda: self.people, self.clock, self.log, self.metrics, self.scheduler,
             lambda: self.access, self.alerts, config.web.session, config.preferences,
+            again=lambda *about: self._again(*about),
         )  # fmt: skip
         self.live.told(self.desk.absences.now, self.desk.preferences.now)
         operator = Operator(self.desk, self.store, self.clock, self.log, self.scheduler, reports.of)
@@ -108,6 +109,7 @@ class Service:
             self.bypass.at, files=self.files, familiar=Acquaintances(self.store, self.clock),
             ledgers=ledgers, reach=self.courier.reach,
         )  # fmt: skip
+        self._again = Again(self.store, judge, self.clock)
         self.intake = Intake(
             self.store, judge, lambda: self.rules, deciding, self.clock, self.log, self.metrics, self.scheduler.wake,
             stricter=self.curbs.stricter, alerts=self.alerts,

@@ -117,8 +117,7 @@ class Store(AuditStore, NoticeStore, SearchStore, SignInStore, Protocol):
     async def learn_past(self, mails: Sequence[PastMail], reached: Reached | None = None) -> int:
         """Remember mails as sent, and how far their archive was read; how many were new.
 
-        Not what is remembered already, and of an archive nothing that came through here itself: that is learnt when it
-        leaves, and not at all when it was cancelled.
+        Of an archive nothing that came through here itself: that is learnt when it leaves, or was cancelled.
         """
         ...
 
@@ -277,6 +276,12 @@ class Store(AuditStore, NoticeStore, SearchStore, SignInStore, Protocol):
 
         A copy that is on its way is held should it come back. Applying the same curb again changes nothing.
         """
+        ...
+
+    async def swap(
+        self, mail: NewMail, wrong: str, right: str, *, by: Actor, now: datetime, edits: Sequence[Edit]
+    ) -> Decision:
+        """`right` instead of `wrong` (keys), who still waits: a new version, judged as `mail`. Holds stay."""
         ...
 
     async def expire(self, now: datetime) -> list[Expiry]:

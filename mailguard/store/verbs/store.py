@@ -34,6 +34,7 @@ from mailguard.store.verbs import (
     notices,
     people,
     purge,
+    swapping,
 )
 from mailguard.store.verbs.auditing import Auditing
 from mailguard.store.verbs.questions import Questions
@@ -148,6 +149,11 @@ class Verbs(Questions, Searching, Auditing, SigningIn):
         self, queue_id: str, addresses: Collection[str], *, by: Actor, now: datetime, edits: Sequence[Edit]
     ) -> Decision:
         return await self._write(lambda db: people.hide(db, queue_id, addresses, by, now, edits))
+
+    async def swap(
+        self, mail: NewMail, wrong: str, right: str, *, by: Actor, now: datetime, edits: Sequence[Edit]
+    ) -> Decision:
+        return await self._write(lambda db: swapping.swap(db, mail, wrong, right, by, now, edits))
 
     async def note(
         self,

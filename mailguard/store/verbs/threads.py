@@ -64,6 +64,14 @@ def sent(db: Database, thread: int | None, number: int, sent_to: Iterable[Delive
     db.run("thread_wrote", {"mail": number, "now": now})
 
 
+def join(db: Database, number: int, deliveries: Iterable[Delivery]) -> None:
+    """These are on the mail's conversation once they get it."""
+    (thread,) = db.run("thread_of", (number,)).fetchone()
+    if thread is not None:
+        seen = [d for d in deliveries if d.visible or not d.added]
+        db.run_many("thread_join", [(thread, key(d.address), None, not d.visible) for d in seen])
+
+
 def members(db: Database, message_ids: Collection[str]) -> frozenset[str] | None:
     """Everyone on it; None when none of these mails was seen."""
     found = _members_of(db, message_ids)
