@@ -239,6 +239,11 @@ class Log:
         domains = sorted({address.domain(r) for r in recipients})
         self._log.info("recipient.dropped", queue_id=queue_id, rcpt_domains=domains, actor=self._actor(actor))
 
+    def replaced(self, queue_id: str, recipients: Iterable[str], actor: Actor) -> None:
+        """One recipient by another."""
+        domains = sorted({address.domain(r) for r in recipients})
+        self._log.info("recipient.replaced", queue_id=queue_id, rcpt_domains=domains, actor=self._actor(actor))
+
     def hidden(self, queue_id: str, recipients: Iterable[str], actor: Actor) -> None:
         domains = sorted({address.domain(r) for r in recipients})
         self._log.info("recipient.hidden", queue_id=queue_id, rcpt_domains=domains, actor=self._actor(actor))

@@ -13,6 +13,7 @@ from typing import TextIO
 from mailguard import process
 from mailguard.admin.factors import FactorVerbs
 from mailguard.admin.guard import GuardVerbs
+from mailguard.admin.history import HistoryVerbs
 from mailguard.admin.server import AdminServer
 from mailguard.answers import Answers
 from mailguard.clock import Clock, SystemClock
@@ -27,7 +28,7 @@ from mailguard.document.problem import Problem
 from mailguard.errors import ConfigError
 from mailguard.extract import Pool
 from mailguard.health import Health
-from mailguard.intake import Acquaintances, Intake, IntakeSettings, Judge, Ledgers
+from mailguard.intake import Acquaintances, Again, Intake, IntakeSettings, Judge, Ledgers
 from mailguard.intake import queue_id as ids
 from mailguard.log import Log
 from mailguard.metrics import Metrics
@@ -91,6 +92,7 @@ class Service:
         self.desk = Desk(
             self.store, lambda: self.people, self.clock, self.log, self.metrics, self.scheduler,
             lambda: self.access, self.alerts, config.web.session, config.preferences,
+            again=lambda *about: self._again(*about),
         )  # fmt: skip
         self.live.told(self.desk.absences.now, self.desk.preferences.now)
         operator = Operator(self.desk, self.store, self.clock, self.log, self.scheduler, reports.of)
@@ -108,11 +110,13 @@ class Service:
         deciding = IntakeSettings(hostname, config.holds, config.history, config.notices, within)
         attached = config.attachments
         self.files = Pool(attached.limits, attached.workers, within.total_seconds(), self.metrics)
+        ledgers = Ledgers(self.store, config.history)
         judge = Judge(
             self.store, lambda: self.rules, lambda: self.people, self.courier.destination, deciding, self.log,
             self.bypass.at, files=self.files, familiar=Acquaintances(self.store, self.clock),
-            ledgers=Ledgers(self.store, config.history), reach=self.courier.reach,
+            ledgers=ledgers, reach=self.courier.reach,
         )  # fmt: skip
+        self._again = Again(self.store, judge, self.clock)
         self.intake = Intake(
             self.store, judge, lambda: self.rules, deciding, self.clock, self.log, self.metrics, self.scheduler.wake,
             stricter=self.curbs.stricter, alerts=self.alerts,
@@ -159,6 +163,7 @@ class Service:
                 self.curbs, self.bypass, forgive=self.smtp.meter.forgive, look_at_users=self.smtp.look_at_users
             ),
             factors=FactorVerbs(factors, self.store, config.organization.name),
+            history=HistoryVerbs(self.store, self.clock, ledgers.forget),
         )  # fmt: skip
 
     @property

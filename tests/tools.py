@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-CLIENTS = ("swaks", "curl", "msmtp", "smtp-sink", "postfix", "slapd", "ldapmodify")
+CLIENTS = ("swaks", "curl", "msmtp", "smtp-sink", "postfix", "slapd", "ldapmodify", "dovecot")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Debian keeps mail servers where only root's PATH looks, and database servers where nobody's does.
 _DATABASES = os.pathsep.join(

@@ -16,6 +16,7 @@ from typing import Any
 from mailguard.admin.audit import AuditVerbs
 from mailguard.admin.factors import FactorVerbs
 from mailguard.admin.guard import GuardVerbs
+from mailguard.admin.history import HistoryVerbs
 from mailguard.admin.tokens import TokenVerbs
 from mailguard.clock import Clock
 from mailguard.desk import Operator
@@ -37,7 +38,7 @@ Handler = Callable[[Mapping[str, Any], Actor], Awaitable[Any]]
 
 
 class AdminServer:
-    """Answers `mailguard queue`, `reload`, `healthcheck`, `bypass` and `user`."""
+    """Answers `mailguard queue`, `reload`, `healthcheck`, `bypass`, `user` and `history`."""
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class AdminServer:
         health: Callable[[], Awaitable[Mapping[str, Any]]],
         guard: GuardVerbs,
         factors: FactorVerbs,
+        history: HistoryVerbs,
     ) -> None:
         self._path, self._operator, self._store, self._clock, self._log = path, operator, store, clock, log
         self._reload, self._followed, self._health = reload, followed, health
@@ -62,6 +64,7 @@ class AdminServer:
             "resume": self._resume,
             "bypass": guard.aside, "users": guard.users, "thaw": guard.thaw,
             "erase": audit.erase, "user_changed": audit.user_changed, "aid": audit.aid,
+            "history_learn": history.learn, "history_forget": history.forget,
             "factor_enrol": factors.enrol, "factor_remove": factors.remove, "factor_list": factors.list,
             "token_add": tokens.add, "token_revoke": tokens.revoke, "token_list": tokens.list,
         }  # fmt: skip

@@ -47,7 +47,7 @@ def scan(source: Path, largest: int) -> tuple[list[Found], list[Bad]]:
             bad.append(Bad(name, f"larger than {largest >> 20} MB"))
             continue
         try:
-            found.append(Found(name, _date(Message(load()[:_HEAD])), load))
+            found.append(Found(name, date(Message(load()[:_HEAD])), load))
         except (ValueError, OSError) as error:
             bad.append(Bad(name, error.strerror or "unreadable" if isinstance(error, OSError) else str(error)))
     return sorted(found, key=lambda one: (one.at, one.name)), sorted(bad, key=lambda one: one.name)
@@ -102,7 +102,7 @@ def _wired(raw: bytes) -> bytes:
     return _LINE_END.sub(b"\r\n", raw)
 
 
-def _date(message: Message) -> datetime:
+def date(message: Message) -> datetime:
     """When its Date says it was written. ValueError."""
     if not message.field_count:
         raise ValueError("no mail: it has no header")

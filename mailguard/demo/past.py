@@ -8,7 +8,7 @@ from mailguard.history.firm import Firm
 from mailguard.history.said import said
 from mailguard.history.signs import Outgoing
 from mailguard.history.trees import shipped
-from mailguard.records import Remembered
+from mailguard.records import PastMail
 
 _WEEKS = 26
 _TEAM = "Lee, Pat,\n\nthe numbers of the week, as agreed. The plan and the posts stay as they are.\n"
@@ -22,9 +22,8 @@ _USUAL = (  # of a week: day, to, cc, subject, text
 )
 
 
-def past(now: datetime) -> list[tuple[bytes, Remembered]]:
-    """Each with what it is known again by."""
-    firm, found = Firm(lambda key: key.endswith("@corp.example")), list[tuple[bytes, Remembered]]()
+def past(now: datetime) -> list[PastMail]:
+    firm, found = Firm(lambda key: key.endswith("@corp.example")), list[PastMail]()
     for week in range(_WEEKS):
         for number, (day, to, cc, subject, text) in enumerate(_USUAL):
             at = now - timedelta(weeks=_WEEKS - week) + timedelta(days=day, hours=number)
@@ -32,5 +31,5 @@ def past(now: datetime) -> list[tuple[bytes, Remembered]]:
             judged = doubts(firm.ledger(ANN), firm.background(mail.recipients), mail, shipped(), 0.0) or {}
             one = mail.remembered({key: doubt.score for key, doubt in judged.items()})
             firm.learn(one)
-            found.append((f"{week}-{number}".encode(), one))
+            found.append(PastMail(one, digest=f"{week}-{number}".encode()))
     return found

@@ -21,6 +21,7 @@ from mailguard.desk.reading import Reading
 from mailguard.desk.said import within_bounds
 from mailguard.desk.seen import CHANGED, Seen
 from mailguard.desk.sign_in import LOGIN_LASTS, SignIn, Wake
+from mailguard.desk.suggestion import Again, Suggestions
 from mailguard.errors import MailChanged
 from mailguard.locale import N_, saying
 from mailguard.log import Log
@@ -60,6 +61,7 @@ class Desk(SignIn):
         self, store: Store, people: Callable[[], People], clock: Clock, log: Log, metrics: Metrics, wake: Wake,
         access: Callable[[], Access] = Access, alerts: Alert = lambda _: [], lasts: timedelta = LOGIN_LASTS,
         preferences: PreferenceSettings = PreferenceSettings(),  # noqa: B008 - frozen
+        again: Again | None = None,
     ) -> None:  # fmt: skip
         super().__init__(store, people, clock, wake, access, lasts)
         self._log, self._metrics = log, metrics
@@ -68,6 +70,7 @@ class Desk(SignIn):
         self.approvals = Approvals(self, store, people, clock)
         self.mishaps = Mishaps(self, store, people, alerts)
         self.by_mail = ByMail(self, store, people)
+        self.suggestions = Suggestions(self, store, clock, log, again)
         self.absences = Absences(store, people, clock, wake)
         self.preferences = Preferences(store, people, clock, preferences)
 
@@ -112,6 +115,9 @@ class Desk(SignIn):
             look.allowed(mail, person, power, scope, anyones=anyones), look.confirm(mail, scope),
             look.visible(mail, power), look.requires(mail, person, power, via), scope, anyones=anyones,
         )  # fmt: skip
+        bare = replace(bare, meant=await self.suggestions.of(mail, power))
+        if self.suggestions.swappable(bare):
+            bare = replace(bare, allowed=bare.allowed | {"swap"})
         return replace(
             bare,
             seen=self.seen.mark(bare),
@@ -124,7 +130,7 @@ class Desk(SignIn):
 
     async def _names(self, mail: Mail) -> dict[str, str]:
         """As the mail's header calls them, which is what its sender saw; else as our own people are called."""
-        people, head = self._people(), Message(await self._head(mail))
+        people, head = self._people(), Message(await self.head(mail))
         ours = {address.key(d.address): people.person(d.address) for d in mail.deliveries}
         named = {found: person.name for found, person in ours.items() if person and person.name}
         written = head.mailboxes("from", "to", "cc")
@@ -137,7 +143,11 @@ class Desk(SignIn):
         past = await self._store.facts_for(mail.identity.address, outside, ())
         return frozenset(one for one in outside if not past.written.get(one))
 
-    async def _head(self, mail: Mail) -> bytes:
+    def wake(self) -> None:
+        """Something may be due now."""
+        self._wake.wake()
+
+    async def head(self, mail: Mail) -> bytes:
         async with aclosing(self._store.body(mail.queue_id)) as chunks:
             first = await anext(chunks, b"")
         return first[: headers.split(first)]
@@ -240,7 +250,7 @@ class Desk(SignIn):
         shown = {address.key(d.address) for d in view.recipients if d.visible and not d.added and d.state.waiting}
         if not keys <= shown:
             raise NotConfirmed(N_("One of the ticked recipients is not waiting any more. Look again, then press."))
-        head = await self._head(view.mail)
+        head = await self.head(view.mail)
         if headers.signed(head, "to") or headers.signed(head, "cc"):
             raise NotAllowed(N_("This mail is signed by its mail program: its recipients can't be moved."))
         edits: list[headers.Edit] = [headers.Hide(d.address) for d in view.recipients if address.key(d.address) in keys]
@@ -284,11 +294,7 @@ class Desk(SignIn):
         notices = [
             NewNotice(NoticeKind.APPROVAL, who, mail.queue_id, Power.APPROVER, data={"said": said}) for who in asked
         ]
-        decision = await self._store.note(
-            mail.queue_id, "approval.asked", by=view.actor, now=now, data={"said": said}, notices=notices
-        )
-        self._wake.wake()
-        return decision
+        return await self.note(view, "approval.asked", notices, {"said": said})
 
     async def report(self, view: View, rule: str, why: str, seen: str) -> Decision:
         """This rule was wrong about this mail: one vote a person, for the rule's statistics."""
@@ -370,16 +376,10 @@ class Desk(SignIn):
         """These recipients (keys) get nothing; of everybody who waits it is a cancel."""
         if {address.key(d.address) for d in mail.deliveries if d.state.waiting} <= set(keys):
             return await self.call_off(mail, actor)
-        head = await self._head(mail)
+        head = await self.head(mail)
         editable = not (headers.signed(head, "to") or headers.signed(head, "cc"))
-        decision = await self._store.drop(
-            mail.queue_id,
-            keys,
-            by=actor,
-            now=self._clock.now(),
-            edit_headers=editable,
-            if_last=[_returned(mail, actor)],
-        )
+        back, now = [_returned(mail, actor)], self._clock.now()
+        decision = await self._store.drop(mail.queue_id, keys, by=actor, now=now, edit_headers=editable, if_last=back)
         if decision.ending is Ending.DONE:
             self._log.dropped(mail.queue_id, keys, actor)
             self._wake.wake()

@@ -42,7 +42,7 @@ class View:
     person: str
     power: Power
     actor: Actor
-    allowed: frozenset[str]  # of send, stop, drop, cancel, hide, extend, ask, report, send-back, comment
+    allowed: frozenset[str]  # of send, stop, drop, swap, cancel, hide, extend, ask, report, send-back, comment
     confirm: tuple[str, ...]  # what must be ticked by hand to send
     recipients: tuple[Delivery, ...]
     requires: Requires = Requires.LINK
@@ -53,6 +53,7 @@ class View:
     names: Mapping[str, str] = field(default_factory=dict)  # address (key) -> what the mail or we call this person
     strangers: frozenset[str] = frozenset()  # recipients outside (keys) to whom the sender never wrote before
     remarks: tuple[Remark, ...] = ()
+    meant: Mapping[str, str] = field(default_factory=dict)  # recipient (key) -> who was probably meant instead
     earlier: Mail | None = None  # nearly the same, and still waiting: this person may cancel that one instead
 
 

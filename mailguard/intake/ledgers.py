@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mailguard.errors import CannotTell
-from mailguard.history.doubt import doubts
+from mailguard.history.doubt import MOST, doubts
 from mailguard.history.ledger import SENT, Ledger
 from mailguard.history.said import Said, said
 from mailguard.history.settings import HistorySettings
@@ -28,6 +28,7 @@ class _Known:
     ledger: Ledger
     seen: int
     numbers: set[int]  # mails in the ledger
+    erasures: int
 
 
 class Ledgers:
@@ -54,6 +55,10 @@ class Ledgers:
         found = doubts(known.ledger, habits.background, mail, self._model, self._settings.unexpected.alarms)
         return None if found is None else dict(found)
 
+    def forget(self) -> None:
+        """Have nothing at hand: somebody was forgotten."""
+        self._known.clear()
+
     def _enough(self, ledger: Ledger, now: float) -> bool:
         learn = self._settings.learn
         if len(ledger.sent) < min(learn.mails, SENT) or not ledger.sent:
@@ -67,9 +72,13 @@ class Ledgers:
             self._known.popitem(last=False)
 
 
-def remembered(letter: Letter, found: dict[str, float]) -> Remembered:
-    """What is learnt of this mail once it is sent; `found`: how its recipients scored."""
-    return _outgoing(letter).remembered(found)
+def remembered(letter: Letter, found: dict[str, float]) -> Remembered | None:
+    """What is learnt of this mail once it is sent; `found`: how its recipients scored. None: of a round mail nothing.
+
+    That goes to an address book, of which one sender's latest mails would fill the memory.
+    """
+    mail = _outgoing(letter)
+    return mail.remembered(found) if len(mail.recipients) <= MOST else None
 
 
 def outgoing(reading: Reading, envelope: Envelope, sender: str, at: float) -> Outgoing:
@@ -93,11 +102,16 @@ def _said(reading: Reading) -> Said:
 
 def _read(habits: Habits) -> _Known:
     numbers = {mail.number for mail in (*habits.sent, *habits.got)}
-    return _Known(Ledger(habits.sent, habits.got), habits.seen, numbers)
+    return _Known(Ledger(habits.sent, habits.got), habits.seen, numbers, habits.erasures)
 
 
 def _follows(known: _Known, habits: Habits) -> bool:
-    """Whether all that is new are mails behind those in the ledger: no more copies of one that is there, none older."""
+    """Whether all that is new are mails behind those in the ledger: no more copies of one that is there, none older.
+
+    And whether nobody was forgotten meanwhile, who may be in it.
+    """
+    if known.erasures != habits.erasures:
+        return False
     return _later(habits.sent, known.ledger.sent, known.numbers) and _later(habits.got, known.ledger.got, known.numbers)
 
 
@@ -112,4 +126,4 @@ def _updated(known: _Known, habits: Habits) -> _Known:
     for mail in habits.got:
         known.ledger.add_got(mail)
     numbers = known.numbers | {mail.number for mail in (*habits.sent, *habits.got)}
-    return _Known(known.ledger.trimmed, habits.seen, numbers)
+    return _Known(known.ledger.trimmed, habits.seen, numbers, habits.erasures)

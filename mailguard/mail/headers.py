@@ -71,6 +71,18 @@ class Hide:
 
 
 @dataclass(frozen=True, slots=True)
+class Swap:
+    """Where one address stands in To and Cc, another one does."""
+
+    address: str
+    right: str
+
+    def __post_init__(self) -> None:
+        _check_address(self.address)
+        _check_address(self.right)
+
+
+@dataclass(frozen=True, slots=True)
 class Add:
     """A field that a rule asks for; `value` is plain text, encoded and folded when it is written."""
 
@@ -125,13 +137,14 @@ class Withheld:
     why: str = ""  # another reason than the signature
 
 
-Edit = Prepend | Remove | AddCc | Drop | Hide | Add | Replace | Prefix | Splice | Withheld
+Edit = Prepend | Remove | AddCc | Drop | Hide | Swap | Add | Replace | Prefix | Splice | Withheld
 _KINDS: dict[str, type[Edit]] = {
     "prepend": Prepend,
     "remove": Remove,
     "add_cc": AddCc,
     "drop": Drop,
     "hide": Hide,
+    "swap": Swap,
     "add": Add,
     "replace": Replace,
     "prefix": Prefix,
@@ -175,6 +188,8 @@ def _edited(head: bytes, edit: Edit) -> bytes:
             return _without(head, [found for found in _fields(head) if found.name == name.lower()])
         case AddCc(address):
             return _add_cc(head, address)
+        case Swap(address, right):
+            return _swapped(head, key(address), right)
         case Prefix(text):
             return _prefixed(head, text)
         case Replace(name, value):
@@ -248,6 +263,18 @@ def _drop(head: bytes, unwanted: Set[str]) -> bytes:
             head = _without(head, [found])
         elif runs:
             head = head[: found.value] + value + head[found.end :]
+    return head
+
+
+def _swapped(head: bytes, wrong: str, right: str) -> bytes:
+    for found in reversed([each for each in _fields(head) if each.name in ("to", "cc")]):
+        value = head[found.value : found.end]
+        text = charset.decode(value)
+        for place in reversed(_alone(places(text), {wrong})):
+            start, end = place.start + _blanks(text[place.start : place.end]), place.end
+            end = start + len(text[start:end].rstrip())
+            value = value[: _offset(value, text, start)] + right.encode() + value[_offset(value, text, end) :]
+        head = head[: found.value] + value + head[found.end :]
     return head
 
 

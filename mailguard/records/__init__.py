@@ -6,7 +6,7 @@ Addresses are strings as the client wrote them; they are compared by `mail.addre
 from mailguard.records.audit import CallClaim, Erasure, Record, Seal, Span
 from mailguard.records.content import Content, FoundFile, Piece, Where
 from mailguard.records.curb import Curb
-from mailguard.records.habits import Background, Doubt, Habits, Remembered
+from mailguard.records.habits import Background, Doubt, Habits, PastMail, Reached, Remembered
 from mailguard.records.kept import Kept
 from mailguard.records.known import Known, Need, Reach
 from mailguard.records.mail import (
@@ -104,9 +104,11 @@ __all__ = [
     "OnExpiry",
     "Outcome",
     "Past",
+    "PastMail",
     "Piece",
     "Power",
     "Reach",
+    "Reached",
     "Receipt",
     "Record",
     "Remembered",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,25 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True)
+class PastMail:
+    """A mail that was sent some time ago and is to be remembered. It is known again by its Message-ID, or its bytes."""
+
+    mail: Remembered
+    message_id: str = ""
+    digest: bytes = b""  # SHA-256 of it
+    number: int = 0  # in the store, of a mail that was sent from here
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far an archive was read, to go on from there."""
+
+    name: str
+    value: Mapping[str, int]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Background:
     """What everybody here wrote to one address, as far back as is looked."""
 
@@ -43,6 +63,7 @@ class Habits:
     got: Sequence[Remembered] = ()
     background: Mapping[str, Background] = field(default_factory=dict)
     seen: int = 0  # the latest copy, to ask for what came after
+    erasures: int = 0  # of anybody, so far: what was read before the last one may be of somebody who is forgotten
 
 
 @dataclass(frozen=True, slots=True)

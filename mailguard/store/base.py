@@ -24,8 +24,9 @@ from mailguard.records import (
     NewNotice,
     Outcome,
     Past,
+    PastMail,
+    Reached,
     Receipt,
-    Remembered,
     RuleHit,
     RuleTally,
     State,
@@ -114,8 +115,17 @@ class Store(AuditStore, NoticeStore, SearchStore, SignInStore, NodeStore, Protoc
         """
         ...
 
-    async def learn_past(self, mails: Sequence[tuple[bytes, Remembered]]) -> int:
-        """Remember mails of an archive as sent, each with what it is known again by; how many were new."""
+    async def learn_past(self, mails: Sequence[PastMail], reached: Reached | None = None) -> int:
+        """Remember mails as sent, and how far their archive was read; how many were new.
+
+        Of an archive nothing that came through here itself: that is learnt when it leaves, or was cancelled.
+        """
+        ...
+
+    async def unremembered(self, after: int, limit: int) -> tuple[list[tuple[int, Mail, tuple[str, ...]]], int]:
+        """Mails behind the number `after` that were sent before anything was remembered, each with its own number and
+        who got it (keys); and behind which to go on.
+        """
         ...
 
     async def forget_habits(self, person: str, *, by: Actor, now: datetime) -> None:
@@ -267,6 +277,12 @@ class Store(AuditStore, NoticeStore, SearchStore, SignInStore, NodeStore, Protoc
 
         A copy that is on its way is held should it come back. Applying the same curb again changes nothing.
         """
+        ...
+
+    async def swap(
+        self, mail: NewMail, wrong: str, right: str, *, by: Actor, now: datetime, edits: Sequence[Edit]
+    ) -> Decision:
+        """`right` instead of `wrong` (keys), who still waits: a new version, judged as `mail`. Holds stay."""
         ...
 
     async def expire(self, now: datetime) -> list[Expiry]:

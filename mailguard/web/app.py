@@ -42,7 +42,7 @@ _NOTES = {404: "not_found", 405: "not_found"}
 class _Verb(Convertor[str]):
     """What can be done to a mail; any other word in that place is not found."""
 
-    regex = "stop|send|send-back|comment|drop|cancel-earlier|cancel|hide|extend|ask|report"
+    regex = "stop|send|send-back|comment|drop|swap|cancel-earlier|cancel|hide|extend|ask|report"
 
     def convert(self, value: str) -> str:
         return value

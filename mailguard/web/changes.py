@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from mailguard.locale import N_
-from mailguard.mail.headers import Add, AddCc, Drop, Edit, Hide, Prefix, Splice, Withheld
+from mailguard.mail.headers import Add, AddCc, Drop, Edit, Hide, Prefix, Splice, Swap, Withheld
 from mailguard.notices.words import clean
 from mailguard.web.sentences import WITHHELD
 
@@ -28,6 +28,8 @@ def changed(edits: Iterable[Edit], say: Callable[..., str]) -> Iterator[str]:
         match edit:
             case Prefix(text):
                 yield say("The subject begins with {text}", text=clean(text))
+            case Swap(address, right):
+                yield say("{right} in the place of {address}", right=clean(right), address=clean(address))
             case Add(name, value):
                 yield say("Added to the header: {name}: {value}", name=clean(name), value=clean(value))
             case Withheld(what, value, ""):

@@ -20,7 +20,9 @@ from mailguard.web.sign_in import SignIn
 from mailguard.web.site import Site, see
 
 POWERS = {
-    Power.SENDER: frozenset({"stop", "send", "drop", "cancel", "cancel-earlier", "hide", "extend", "ask", "report"}),
+    Power.SENDER: frozenset(
+        {"stop", "send", "drop", "swap", "cancel", "cancel-earlier", "hide", "extend", "ask", "report"}
+    ),
     Power.APPROVER: frozenset({"stop", "send", "report", "send-back", "comment"}),
     Power.ASSISTANT: frozenset({"stop", "send", "comment"}),
 }
@@ -105,6 +107,8 @@ class MailPages:
                 return await desk.send(view, form.get("confirm", []), seen, code, said)
             case "drop":
                 return await desk.drop(view, form.get("recipient", []), seen)
+            case "swap":
+                return await desk.suggestions.swap(view, form.get("recipient", []), seen)
             case "send-back":
                 confirm, comment = form.get("confirm", []), forms.one(form, "comment")
                 return await desk.approvals.send_back(view, comment, confirm, seen)

@@ -38,6 +38,7 @@ class Row:
     flag: str
     waits: bool
     hideable: bool  # stands in To or Cc
+    meant: str  # who was probably meant instead; '' where nobody stands out
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ class Teller:
         names = {key(d.address): clean(view.names.get(key(d.address), ""), 100) for d in listed}
         often = Counter(name.casefold() for name in names.values() if name)
         twice = {one for one, name in names.items() if often[name.casefold()] > 1}
-        return tuple(self._row(d, names[key(d.address)], quote, view.strangers, twice) for d in listed)
+        return tuple(self._row(view, d, names[key(d.address)], quote, twice) for d in listed)
 
     def _story(self, view: View, now: Fate) -> list[str]:
         if now.behind:
@@ -203,19 +204,20 @@ class Teller:
             told.append(self.say("Approved so far by: {who}.", who=", ".join(dict.fromkeys(approved))))
         return list(dict.fromkeys(told))
 
-    def _row(self, d: Delivery, name: str, quote: bool, strangers: Collection[str], twice: Collection[str]) -> Row:
+    def _row(self, view: View, d: Delivery, name: str, quote: bool, twice: Collection[str]) -> Row:
         """Without `quote` no rule's words: they may name somebody in Bcc."""
         notes = {
             self.say("outside the company"): d.external,
             self.say("inside"): not d.external,
-            self.say("the first mail to this address"): d.state.waiting and key(d.address) in strangers,
+            self.say("the first mail to this address"): d.state.waiting and key(d.address) in view.strangers,
             self.say("somebody else here has the same name"): key(d.address) in twice,
             self.say("Bcc: the others don't see it"): not d.visible and not d.added,
             self.say("added by a rule"): d.added,
         }
         said = tuple(note for note, true in notes.items() if true)
         flag = self.told(d.flagged) if quote else ""
-        return Row(clean(d.address), name, self.copy(d), said, flag, d.state.waiting, d.visible and not d.added)
+        hideable, meant = d.visible and not d.added, clean(view.meant.get(key(d.address), ""))
+        return Row(clean(d.address), name, self.copy(d), said, flag, d.state.waiting, hideable, meant)
 
     def copy(self, d: Delivery) -> str:
         """What is so of this copy."""

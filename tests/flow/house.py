@@ -296,6 +296,8 @@ class House:
         mails = await self.service.store.find(Filter(limit=100_000))
         for mail in mails:
             accepted = {key(recipient.address) for recipient in mail.envelope.recipients}
+            events = await self.service.store.events(mail.queue_id)
+            accepted |= {event.data["right"] for event in events if event.kind == "recipient.replaced"}
             own = [d for d in mail.deliveries if not d.added]
             assert sorted(key(d.address) for d in own) == sorted(accepted)
             assert all(d.state.final or d.state.waiting for d in mail.deliveries)

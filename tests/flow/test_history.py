@@ -134,3 +134,13 @@ async def test_the_client_in_copy_of_an_inside_thread_is_held_where_the_ordinary
     mail = await house.mail(await house.send([LEE, PAT], cc=[WARD], subject="Plan 7"))
     assert [hold.rule for hold in mail.holds] == ["unexpected-cc-inside"]
     assert [d.address for d in mail.deliveries if d.flagged] == [WARD]
+
+
+async def test_a_round_mail_is_no_habit(open_house: OpenHouse) -> None:
+    house = await open_house(rules=ODD, config=SOON)
+    everybody = [f"p{number}@corp.example" for number in range(101)]
+    await house.send(everybody)
+    await house.send(everybody[:100])
+    await house.wait(minutes=1)
+    (one,) = (await house.service.store.habits(ANN, ())).sent
+    assert len(one.recipients) == 100

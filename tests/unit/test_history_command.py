@@ -97,3 +97,29 @@ def test_too_little_mail_is_said(home: Path, tmp_path: Path) -> None:
     (tmp_path / "one.eml").write_bytes(mail(1, KIM, "Hello"))
     done = history(home, "evaluate", str(tmp_path / "one.eml"))
     assert "not enough of any sender" in done.output
+
+
+SEPARATOR = b"From - Mon Mar  2 10:00:00 2026\n"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"",
+        b"From",
+        SEPARATOR * 50,
+        SEPARATOR + b"\x00" * 5000,
+        SEPARATOR + b"x" * (2 << 20),
+        SEPARATOR + b"To: " + b"(" * 100_000 + b"\n\n",
+        SEPARATOR + b"From: ann@corp.example\nDate: Mon, 2 Mar 99999 10:00:00 +9999\nTo: lee@corp.example\n\nx",
+        SEPARATOR + b"From: =?utf-8?q?=ff=fe?= <@@>, ;;\nDate: Mon, 2 Mar 2026 10:00:00 +0000\nTo: ,,,\n\n",
+    ],
+)  # fmt: skip
+def test_an_mbox_that_is_torn_stops_nothing(home: Path, tmp_path: Path, broken: bytes) -> None:
+    path = tmp_path / "torn.mbox"
+    whole = SEPARATOR + mail(1, LEE, "Whole").replace(b"\r", b"") + b"\n\n"
+    path.write_bytes(whole + broken + b"\n\n" + whole.replace(b"<1@", b"<2@") + whole[:60])
+    done = history(home, "import", str(path))
+    assert done.exit_code == 0, done.output
+    assert "2 mails learnt" in done.output
+    assert history(home, "evaluate", str(path)).exit_code == 0

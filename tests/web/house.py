@@ -14,8 +14,9 @@ from starlette.types import Receive, Scope, Send
 
 from mailguard import tokens
 from mailguard.desk import Desk, Operator, Staff
+from mailguard.extract import Pool
 from mailguard.history.settings import HistorySettings
-from mailguard.intake import IntakeSettings
+from mailguard.intake import Acquaintances, Again, IntakeSettings, Judge, Ledgers
 from mailguard.locale import Saying, saying
 from mailguard.locale.sayings import counted
 from mailguard.log import Log
@@ -33,6 +34,7 @@ from mailguard.records import (
     Delivery,
     Hit,
     Hold,
+    Kept,
     Mail,
     Mode,
     NewMail,
@@ -41,7 +43,9 @@ from mailguard.records import (
     NoticeClaim,
     NoticeKind,
     Outcome,
+    Past,
     Power,
+    Reach,
     Reply,
     Requires,
     Result,
@@ -110,6 +114,18 @@ class House:
         to = (self.copy(PAT, flagged=why), self.copy(BOSS), self.copy(HIDDEN, visible=False, flagged=why))
         hold = Hold("unexpected-cc", "", requires=requires, expires_at=self._later())
         return await self.put(to, hold=hold, subject=subject)
+
+    async def mixed_up(self) -> str:
+        """Held: a client stands in Cc where Rob was probably meant."""
+        why = "You have never written to pat@client.example together with ceo@corp.example"
+        to = (self.copy(BOSS, external=False), self.copy(PAT, flagged=why))
+        raw = make_message(ANN, BOSS, cc=PAT, subject="Cost cutting", body="Cleo,\r\n\r\nthe draft.\r\n")
+        hold = Hold("unexpected-cc-inside", "", expires_at=self._later())
+        past = Past(odd={PAT: why}, meant={PAT: ROB})
+        kept = Kept(to=(BOSS,), cc=(PAT,), past=past)
+        return await self.put(
+            to, hold=hold, rule="unexpected-cc-inside", why=why, subject="Cost cutting", raw=raw, kept=kept
+        )
 
     async def delayed(self, subject: str = SUBJECT) -> str:
         """Leaves by itself in five minutes."""
@@ -256,6 +272,10 @@ class _Late:
         await self.app(scope, receive, send)
 
 
+async def _silent(*_: object) -> Reach:
+    return Reach()
+
+
 async def build(
     folder: Path, *, access: Access | None = None,
     api: Callable[[Desk, SqliteStore, FakeClock], Parts] | None = None,
@@ -276,13 +296,20 @@ async def build(
     await store.open()
     rights = access or Access(approver=(RITA,), admin=(ADA,), helpdesk=(HANS,), content=(ADA,))
     rules, metrics = load([RULES], people), Metrics()
-    desk = Desk(store, lambda: people, clock, Log(), metrics, bell, lambda: rights, preferences=preferences)
-    people.absences, people.preferences = desk.absences.now, desk.preferences.now
-    operator = Operator(desk, store, clock, Log(), bell, lambda *_: [])
-    staff = Staff(store, operator, desk.rights, lambda: rights, lambda: people, clock, Log(), desk.marks)
     settings = IntakeSettings(
         "mail.corp.example", HoldSettings(fallback=BOSS), HistorySettings(), SETTINGS, timedelta(seconds=10)
     )
+    judge = Judge(
+        store, lambda: rules, lambda: people, lambda _: "hop.example:25", settings, Log(), files=Pool(),
+        familiar=Acquaintances(store, clock), ledgers=Ledgers(store, settings.history), reach=_silent,
+    )  # fmt: skip
+    desk = Desk(
+        store, lambda: people, clock, Log(), metrics, bell, lambda: rights, preferences=preferences,
+        again=Again(store, judge, clock),
+    )  # fmt: skip
+    people.absences, people.preferences = desk.absences.now, desk.preferences.now
+    operator = Operator(desk, store, clock, Log(), bell, lambda *_: [])
+    staff = Staff(store, operator, desk.rights, lambda: rights, lambda: people, clock, Log(), desk.marks)
 
     async def condition() -> Condition:
         counts = await store.counts(clock.now())

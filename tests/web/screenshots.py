@@ -14,8 +14,12 @@ from pathlib import Path
 
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+from mailguard.demo.cast import ANN as DEMO_ANN
+from mailguard.demo.stories import STORIES, history
+from mailguard.demo.world import OutsideWorld
 from mailguard.records import Hold, Kept, NoticeKind, Power
 from tests import tools
+from tests.flow import house as flow
 from tests.web.conftest import ARGUMENTS
 from tests.web.house import ADA, ANN, HELPER, LEX, PAT, ROB, House, build, stop
 from tests.web.openid import NAME, house_with
@@ -83,6 +87,7 @@ PAGES: Mapping[str, tuple[str, str, Step]] = {
     "code": ("", "/outbox", _ask_for_a_code),
     "outbox": (ANN, "/outbox", _nothing),
     "preferences": (ANN, "/outbox/preferences", _nothing),
+    "meant": (ANN, "/outbox/{meant}", _nothing),
     "reading": (ANN, "/outbox/{letter}/text", _nothing),
     "first-aid": ("", "{left}/aid", _nothing),
     "approvals": (LEX, "/approvals", _nothing),
@@ -102,7 +107,9 @@ PAGES: Mapping[str, tuple[str, str, Step]] = {
 
 # The same in a house with every way to sign in.
 WAYS: Mapping[str, tuple[str, str, Step]] = {"signing-in": ("", "/console", _nothing)}
-PICTURED = (*PAGES, *WAYS)
+# And in the demo's own house: its third story, held because of what half a year of mail taught.
+STORY: Mapping[str, tuple[str, str, Step]] = {"story-3": ("", "{story}", _nothing)}
+PICTURED = (*PAGES, *WAYS, *STORY)
 
 
 async def _days(house: House) -> None:
@@ -150,6 +157,7 @@ async def places(house: House, folder: Path) -> dict[str, str]:
         "notice": await notice(house, folder, held),
         "letter": await letter(house, subject="The price"),
         "shown": shown,
+        "meant": await house.mixed_up(),
         "last": await house.delayed(subject="Payroll of November"),
     }
     await house.notices()
@@ -168,7 +176,7 @@ async def notice(house: House, folder: Path, link: str) -> str:
 
 
 async def _people(
-    browser: Browser, house: House, wanted: Iterable[str], size: tuple[int, int], *, dark: bool
+    browser: Browser, house: House | None, wanted: Iterable[str], size: tuple[int, int], *, dark: bool
 ) -> dict[str, BrowserContext]:
     """A browser for each of those who are signed in, and one of nobody."""
     found = {}
@@ -177,13 +185,17 @@ async def _people(
             viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if dark else "light",
             java_script_enabled=False,
         )  # fmt: skip
-        if person:
+        if person and house:
             await sign_in(house, await found[person].new_page(), person)
     return found
 
 
 async def take(
-    browser: Browser, house: House, pages: Mapping[str, tuple[str, str, Step]], where: Mapping[str, str], look: str
+    browser: Browser,
+    house: House | None,
+    pages: Mapping[str, tuple[str, str, Step]],
+    where: Mapping[str, str],
+    look: str,
 ) -> None:
     """These pages as somebody with this screen and these habits sees them."""
     size, dark = LOOKS[look]
@@ -192,7 +204,7 @@ async def take(
     for name, (person, place, step) in pages.items():
         page = await people[person].new_page()
         path = place.format(**where)
-        await page.goto(path if "://" in path else house.url + path)
+        await page.goto(path if "://" in path or house is None else house.url + path)
         await step(page)
         high = await page.locator("html").bounding_box()
         height = min(int(high["height"]) + 1 if high else size[1], HIGHEST)
@@ -203,6 +215,23 @@ async def take(
     for context in people.values():
         await context.close()
     await painter.close()
+
+
+async def story(browser: Browser, folder: Path, look: str) -> None:
+    """The third story up to where its sender opens the link."""
+    clock = flow.LeapingClock()
+    world = OutsideWorld(clock)
+    await world.start()
+    house = flow.House(flow.build(folder, world), world, clock)
+    await house.start()
+    try:
+        await history(house.stage)
+        await STORIES[2].begin(house.stage)
+        link = await house.stage.link(DEMO_ANN, "Cost cutting: confidential draft")
+        await take(browser, None, STORY, {"story": link}, look)
+    finally:
+        await house.close()
+        await world.stop()
 
 
 async def main() -> None:
@@ -217,6 +246,8 @@ async def main() -> None:
                 house = await build(Path(scratch))
                 await take(browser, house, PAGES, await places(house, Path(scratch)), look)
                 await stop(house)
+            with tempfile.TemporaryDirectory() as scratch:
+                await story(browser, Path(scratch) / "house", look)
         await browser.close()
 
 

@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from mailguard.records import NoticeKind, Power, Requires, State
-from tests.web.house import ANN, BOB, BOSS, HELPER, HIDDEN, LEX, PAT, House
+from tests.web.house import ANN, BOB, BOSS, HELPER, HIDDEN, LEX, PAT, ROB, House
 from tests.web.walking import click, fact, press, sign_in, tick, unfold
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -82,6 +82,28 @@ async def test_drop_takes_one_off_and_the_rest_can_be_sent(house: House, page: P
     await press(page, "send")
     states = await house.states(number)
     assert (states[PAT], states[BOSS]) == (State.CANCELLED, State.QUEUED)
+
+
+async def test_who_was_meant_is_put_in_by_a_signed_in_sender_and_a_tick(house: House, page: Page) -> None:
+    number = await house.mixed_up()
+    await page.goto(await house.link(number))
+    await expect(page.locator("body")).to_contain_text(f"Probably meant: {ROB}")
+    assert await page.locator("#swap").count() == 0, "a link never adds a recipient"
+    await sign_in(house, page)
+    await page.goto(f"{house.url}/outbox/{number}")
+    assert await page.locator("input:checked").count() == 0
+    await page.locator("#swap button").click()  # the browser itself asks for the tick
+    assert ROB not in await house.states(number)
+    await tick(page, "swap", PAT)
+    await press(page, "swap")
+    assert await fact(page) == "Held: not sent yet"
+    await expect(page.locator("body")).to_contain_text(f"{ROB} in the place of {PAT}")
+    states = await house.states(number)
+    assert (states[PAT], states[ROB], states[BOSS]) == (State.CANCELLED, State.HELD, State.HELD)
+    await tick(page, "send", PAT)
+    await press(page, "send")
+    states = await house.states(number)
+    assert (states[PAT], states[ROB], states[BOSS]) == (State.CANCELLED, State.QUEUED, State.QUEUED)
 
 
 async def test_an_approver_needs_the_mailed_code(house: House, page: Page) -> None:

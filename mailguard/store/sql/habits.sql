@@ -17,6 +17,16 @@ UPDATE remembered SET sent = 1, at = :now WHERE id = :id AND sent = 0;
 -- Somebody got it.
 INSERT INTO remembered_to (remembered, address_key, sender_key, at, cc, score) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING;
 
+-- name: remember_name
+-- What it would be known again by in an archive.
+UPDATE remembered SET origin = :origin
+ WHERE mail = :mail AND origin IS NULL AND NOT EXISTS (SELECT 1 FROM remembered r WHERE r.origin = :origin);
+
+-- name: remember_past
+-- A mail that was sent from here before anything was remembered.
+INSERT INTO remembered (mail, origin, sender_key, at, thread, words, copies, sent) VALUES (?, ?, ?, ?, ?, ?, '{}', 1)
+ON CONFLICT DO NOTHING RETURNING id;
+
 -- name: remember_import
 -- A mail of an archive, once.
 INSERT INTO remembered (origin, sender_key, at, thread, words, copies, sent) VALUES (?, ?, ?, ?, ?, '{}', 1)
@@ -38,6 +48,27 @@ DELETE FROM remembered WHERE at <= ?;
 -- name: forget_unsent
 -- With a mail's bytes goes what was made of them, unless it was sent.
 DELETE FROM remembered WHERE mail = ? AND sent = 0;
+
+-- name: erasures
+-- How often anybody was forgotten.
+SELECT at FROM memory WHERE name = 'history.erasures';
+
+-- name: count_erasure
+-- Once more.
+INSERT INTO memory (name, value, at) VALUES ('history.erasures', '{}', 1) ON CONFLICT (name) DO UPDATE SET at = memory.at + 1;
+
+-- name: unremembered
+-- Mails that were sent from here, of which nothing is remembered and who wrote to whom is known, behind the mail :after.
+SELECT m.id FROM mail m
+ WHERE m.id > :after AND m.kind = 'mail' AND m.learnt = 1 AND m.automatic = 0
+   AND NOT EXISTS (SELECT 1 FROM remembered r WHERE r.mail = m.id)
+ ORDER BY m.id LIMIT :limit;
+
+-- name: written_in
+-- To whom this mail went, as it is known of its sender.
+SELECT w.address_key, w.at FROM delivery d
+  JOIN written w ON w.sender_key = :sender AND w.address_key = d.address_key AND w.mail = d.mail
+ WHERE d.mail = :mail ORDER BY d.id;
 
 -- name: erase_habits
 -- Everything this person sent.

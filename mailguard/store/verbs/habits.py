@@ -4,12 +4,14 @@ import json
 import struct
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from hashlib import blake2b
 
 from mailguard.mail.address import key
 from mailguard.records import Delivery, NewMail
-from mailguard.records.habits import Background, Habits, Remembered
+from mailguard.records.habits import Background, Habits, PastMail, Reached, Remembered
 from mailguard.store.database import Database, Row
-from mailguard.store.verbs.codec import dump, sound
+from mailguard.store.verbs import threads
+from mailguard.store.verbs.codec import dump, micros, sound
 
 KEPT = 1000  # mails of one sender, the latest
 SENT, GOT = 600, 300  # that are read for one mail
@@ -25,6 +27,8 @@ def add(db: Database, number: int, mail: NewMail) -> None:
         copies = {to: [to in one.cc, one.scores.get(to)] for to in one.recipients}
         about = (number, one.sender, int(one.at * _SECOND), one.thread, _pack(one.words), dump(copies))
         db.run("remember_mail", about)
+        if mail.message_id:
+            db.run("remember_name", {"mail": number, "origin": _origin(one.sender, mail.message_id)})
 
 
 def sent(db: Database, number: int, sent_to: Iterable[Delivery], now: int) -> None:
@@ -46,28 +50,41 @@ def _copies(db: Database, number: int, sender: str, at: int, copies: Iterable[tu
     db.run_many("remember_copy", [(number, to, sender, at, cc, score) for to, cc, score in copies])
 
 
-def learn(db: Database, mails: Sequence[tuple[bytes, Remembered]]) -> int:
+def learn(db: Database, mails: Sequence[PastMail], reached: Reached | None) -> int:
     """As `Store.learn_past`."""
-    new, senders = 0, set[str]()
-    for origin, one in mails:
-        at = int(one.at * _SECOND)
-        row = db.run("remember_import", (origin, one.sender, at, one.thread, _pack(one.words))).fetchone()
-        if row is None:
-            continue
-        new += 1
-        senders.add(one.sender)
-        _copies(db, row[0], one.sender, at, [(to, to in one.cc, one.scores.get(to)) for to in one.recipients])
-        db.run_many("remember_written", [(one.sender, to, -int(row[0]), at) for to in one.recipients])
-    for sender in senders:
+    new = [past.mail for past in mails if _learn(db, past)]
+    for sender in {one.sender for one in new}:
         db.run("trim_remembered", {"sender": sender, "keep": KEPT})
         db.run("import_habit", (sender,))
-    return new
+    if reached is not None:
+        db.run("remember", {"name": reached.name, "value": dump(reached.value), "now": micros(reached.at)})
+    return len(new)
+
+
+def _learn(db: Database, past: PastMail) -> bool:
+    """Not what is remembered. What came through here is learnt when it leaves, and not at all if it was cancelled."""
+    one, at = past.mail, int(past.mail.at * _SECOND)
+    origin = _origin(one.sender, past.message_id or past.digest)
+    about = (origin, one.sender, at, one.thread, _pack(one.words))
+    if past.number:
+        row = db.run("remember_past", (past.number, *about)).fetchone()
+    elif past.message_id and threads.seen(db, past.message_id):
+        return False
+    else:
+        row = db.run("remember_import", about).fetchone()
+    if row is None:
+        return False
+    _copies(db, row[0], one.sender, at, [(to, to in one.cc, one.scores.get(to)) for to in one.recipients])
+    if not past.number:  # of a mail that was sent from here it is known already
+        db.run_many("remember_written", [(one.sender, to, -int(row[0]), at) for to in one.recipients])
+    return True
 
 
 def habits(db: Database, person: str, addresses: Collection[str], after: int) -> Habits:
     """As `Store.habits`."""
     own = db.run("remembered_of", {"person": person, "limit": SENT, "after": after}).fetchall()
     got = db.run("remembered_for", {"person": person, "limit": GOT, "after": after}).fetchall()
+    erasures = db.run("erasures").fetchone()
     known = defaultdict[str, list[Row]](list)
     for row in db.run("remembered_to_them", {"addresses": dump(sorted(addresses)), "limit": KNOWN}):
         known[row["address_key"]].append(row)
@@ -77,17 +94,24 @@ def habits(db: Database, person: str, addresses: Collection[str], after: int) ->
     }
     return Habits(
         tuple(map(_remembered, own)), tuple(map(_remembered, got)), background,
-        seen=max((row["latest"] for row in (*own, *got)), default=after),
+        seen=max((row["latest"] for row in (*own, *got)), default=after), erasures=int(erasures[0]) if erasures else 0,
     )  # fmt: skip
 
 
 def erase(db: Database, person: str) -> None:
     """Of one person, everything."""
+    db.run("count_erasure")
     db.run("erase_habits", (person,))
     db.run("erase_copies", (person,))
     db.run("erase_empty")
     db.run("erase_written", {"person": person})
     db.run("forget_habit", {"key": person})
+
+
+def _origin(sender: str, name: str | bytes) -> bytes:
+    """What a mail is known again by."""
+    name = name.encode("utf-8", "surrogatepass") if isinstance(name, str) else name
+    return blake2b(sender.encode("utf-8", "surrogatepass") + b"\0" + name, digest_size=16).digest()
 
 
 @sound

@@ -36,10 +36,10 @@ def put(db: Database, mail: NewMail, now: datetime) -> None:
     _add_chunks(db, number, mail.raw)
     files_sent.carry(db, number, mail)
     kept.add(db, number, mail)
-    _add_envelope(db, number, mail)
-    _add_version(db, number, 1, mail, now)
-    _add_holds(db, number, mail.verdict.holds, now)
-    _add_deliveries(db, number, mail.deliveries, mail.verdict.holds, now)
+    add_envelope(db, number, mail)
+    add_version(db, number, 1, mail, now)
+    add_holds(db, number, mail.verdict.holds, now)
+    add_deliveries(db, number, mail.deliveries, mail.verdict.holds, now)
     _remember(db, number, thread, mail)
     _end(db, number, mail.deliveries, now)
     db.make_findable(number)
@@ -65,7 +65,7 @@ def decide(db: Database, mail: NewMail, now: datetime) -> Decision:
     _next_version(db, number, mail, now)
     files_sent.carry(db, number, mail)
     kept.add(db, number, mail)
-    _add_holds(db, number, mail.verdict.holds, now)
+    add_holds(db, number, mail.verdict.holds, now)
     _replace_deliveries(db, number, found, mail, now)
     db.make_findable(number, anew=True)
     db.run("revise", (number,))
@@ -133,7 +133,7 @@ def add_notices(
         db.run("add_notice", row)
 
 
-def _add_holds(db: Database, number: int, holds: Iterable[Hold], now: datetime, *, frozen: bool = False) -> None:
+def add_holds(db: Database, number: int, holds: Iterable[Hold], now: datetime, *, frozen: bool = False) -> None:
     for hold in holds:
         expires = None if hold.kind in TIMELESS else maybe_micros(hold.expires_at)
         made = micros(now)
@@ -148,7 +148,7 @@ def _add_holds(db: Database, number: int, holds: Iterable[Hold], now: datetime, 
 
 def hold(db: Database, number: int, one: Hold, now: datetime, *, frozen: bool = False) -> None:
     """Hold a mail that was put before; it is found by that rule too from now on."""
-    _add_holds(db, number, [one], now, frozen=frozen)
+    add_holds(db, number, [one], now, frozen=frozen)
     db.make_findable(number, anew=True)
 
 
@@ -192,21 +192,21 @@ def _add_chunks(db: Database, number: int, raw: bytes | bytearray) -> None:
             db.run("add_chunk", (number << 16 | piece, view[start : start + CHUNK]))
 
 
-def _add_envelope(db: Database, number: int, mail: NewMail) -> None:
+def add_envelope(db: Database, number: int, mail: NewMail) -> None:
     e = mail.envelope
     recipients = codec.dump_recipients(e.recipients)
     asked = (e.smtputf8, e.eightbit, e.ret, e.envid, maybe_micros(e.hold_until))
     db.run("add_envelope", (number, mail.session_id, micros(mail.received_at), e.sender, recipients, *asked))
 
 
-def _add_version(db: Database, mail: int, number: int, new: NewMail, now: datetime) -> None:
+def add_version(db: Database, mail: int, number: int, new: NewMail, now: datetime) -> None:
     hits, evidence = codec.dump_hits(new.verdict.hits)
     verdict = (int(new.verdict.action), hits, evidence, dump(new.verdict.tags), new.verdict.rules_hash)
     edits = dump_edits(new.edits) if new.edits else "[]"
     db.run("add_version", (mail, number, micros(now), "rules", edits, *verdict))
 
 
-def _add_deliveries(
+def add_deliveries(
     db: Database, number: int, deliveries: Iterable[Delivery], holds: Sequence[Hold], now: datetime
 ) -> None:
     """What an open hold covers is held; what none covers waits for its instant."""
@@ -231,7 +231,7 @@ def _remember(db: Database, number: int, thread: int | None, mail: NewMail) -> N
 def _next_version(db: Database, number: int, mail: NewMail, now: datetime) -> None:
     row = db.run("present_edits", (number,)).fetchone()
     dropped = [edit for edit in load_edits(row["edits"]) if isinstance(edit, Drop)]
-    _add_version(db, number, row["number"] + 1, mail, now)
+    add_version(db, number, row["number"] + 1, mail, now)
     db.run("use_version", (row["number"] + 1, number))
     if missing := [edit for edit in dropped if edit not in mail.edits]:
         add_edits(db, number, missing, "rules", now)
@@ -241,7 +241,7 @@ def _replace_deliveries(db: Database, number: int, found: Mail, mail: NewMail, n
     ended = {key(d.address) for d in found.deliveries if not d.state.waiting}
     db.run("remove_waiting", (number,))
     fresh = [d for d in mail.deliveries if key(d.address) not in ended]
-    _add_deliveries(db, number, fresh, [hold for hold in load_holds(db, number) if hold.open], now)
+    add_deliveries(db, number, fresh, [hold for hold in load_holds(db, number) if hold.open], now)
     (thread,) = db.run("thread_of", (number,)).fetchone()
     _remember(db, number, thread, mail)
     _tell_order(db, number, order.line_up(db, number, thread, key(mail.identity.address)), now)

@@ -3,10 +3,23 @@
 from collections.abc import AsyncGenerator, Collection, Mapping
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from mailguard.records import Event, Habits, Heard, Kept, Mail, Past, Receipt, RuleHit, RuleTally, Thread, Waiting
 from mailguard.store.base import Counts, Filter, Load
-from mailguard.store.verbs import files_sent, habits, kept, looking, mails, past, sketches, tallies, threads
+from mailguard.store.verbs import (
+    files_sent,
+    habits,
+    kept,
+    looking,
+    mails,
+    memory,
+    past,
+    sketches,
+    tallies,
+    threads,
+    unremembered,
+)
 from mailguard.store.verbs.running import Looks
 
 _AT_ONCE = 200  # past mails, with everything that is stored of them
@@ -45,6 +58,12 @@ class Questions(Looks):
 
     async def habits(self, person: str, addresses: Collection[str], after: int = 0) -> Habits:
         return await self._look(partial(habits.habits, person=person, addresses=tuple(addresses), after=after))
+
+    async def unremembered(self, after: int, limit: int) -> tuple[list[tuple[int, Mail, tuple[str, ...]]], int]:
+        return await self._look(partial(unremembered.unremembered, after=after, limit=limit))
+
+    async def recall(self, names: str) -> dict[str, dict[str, Any]]:
+        return await self._look(partial(memory.recall, names=names))
 
     async def written_by(self, sender: str) -> Mapping[str, int]:
         return await self._look(partial(past.written_by, sender=sender))

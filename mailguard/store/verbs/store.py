@@ -17,7 +17,8 @@ from mailguard.records import (
     NewNotice,
     NoticeClaim,
     Outcome,
-    Remembered,
+    PastMail,
+    Reached,
 )
 from mailguard.store.base import Expiry, Retention
 from mailguard.store.verbs import (
@@ -33,6 +34,7 @@ from mailguard.store.verbs import (
     notices,
     people,
     purge,
+    swapping,
 )
 from mailguard.store.verbs.auditing import Auditing
 from mailguard.store.verbs.questions import Questions
@@ -152,6 +154,11 @@ class Verbs(Questions, Searching, Auditing, SigningIn):
     ) -> Decision:
         return await self._write(lambda db: people.hide(db, queue_id, addresses, by, now, edits))
 
+    async def swap(
+        self, mail: NewMail, wrong: str, right: str, *, by: Actor, now: datetime, edits: Sequence[Edit]
+    ) -> Decision:
+        return await self._write(lambda db: swapping.swap(db, mail, wrong, right, by, now, edits))
+
     async def note(
         self,
         queue_id: str,
@@ -231,14 +238,11 @@ class Verbs(Questions, Searching, Auditing, SigningIn):
     ) -> None:
         await self._write(lambda db: memory.remember(db, name, value, event, by, now, notices))
 
-    async def learn_past(self, mails: Sequence[tuple[bytes, Remembered]]) -> int:
-        return await self._write(partial(habits.learn, mails=mails))
+    async def learn_past(self, mails: Sequence[PastMail], reached: Reached | None = None) -> int:
+        return await self._write(partial(habits.learn, mails=mails, reached=reached))
 
     async def forget_habits(self, person: str, *, by: Actor, now: datetime) -> None:
         await self._write(lambda db: erasure.habits_of(db, person, by, now))
-
-    async def recall(self, names: str) -> dict[str, dict[str, Any]]:
-        return await self._look(partial(memory.recall, names=names))
 
     # --- keeping house ---
 

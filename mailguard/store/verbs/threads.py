@@ -64,6 +64,14 @@ def sent(db: Database, thread: int | None, number: int, sent_to: Iterable[Delive
     db.run("thread_wrote", {"mail": number, "now": now})
 
 
+def join(db: Database, number: int, deliveries: Iterable[Delivery]) -> None:
+    """These are on the mail's conversation once they get it."""
+    (thread,) = db.run("thread_of", (number,)).fetchone()
+    if thread is not None:
+        seen = [d for d in deliveries if d.visible or not d.added]
+        db.run_many("thread_join", [(thread, key(d.address), None, not d.visible) for d in seen])
+
+
 def members(db: Database, message_ids: Collection[str]) -> frozenset[str] | None:
     """Everyone on it; None when none of these mails was seen."""
     found = _members_of(db, message_ids)
@@ -93,6 +101,11 @@ def _unanswered(db: Database, sender: str, addresses: str, parent: str) -> dict[
         return {}
     asked = {"parent": _name(parent), "sender": sender, "addresses": addresses}
     return {row["address_key"]: row["mails"] for row in db.run("thread_unanswered", asked)}
+
+
+def seen(db: Database, message_id: str) -> bool:
+    """Whether this mail itself came through here."""
+    return _writer(db, message_id) is not None
 
 
 def _writer(db: Database, message_id: str) -> str | None:

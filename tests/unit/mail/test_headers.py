@@ -13,6 +13,7 @@ from mailguard.mail.headers import (
     Prefix,
     Prepend,
     Remove,
+    Swap,
     Withheld,
     apply,
     dump,
@@ -75,6 +76,21 @@ def test_a_cc_is_added_where_it_will_be_read(head: bytes, expected: bytes) -> No
 )
 def test_a_dropped_address_leaves_to_and_cc_with_its_name_and_comments(head: bytes, expected: bytes) -> None:
     assert apply(head, [Drop("a@b")]) == expected
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b"To: a@b\r\n\r\n", b"To: x@y\r\n\r\n"),
+        (b'To: c@d, "Ann, B" <A@b>,\r\n e@f\r\nCc: a@b, g@h\r\n\r\n', b"To: c@d, x@y,\r\n e@f\r\nCc: x@y, g@h\r\n\r\n"),
+        ("To: Żaneta <a@b>, c@d\r\n\r\n".encode(), b"To: x@y, c@d\r\n\r\n"),
+        (b"To: us: a@b, c@d;\r\n\r\n", b"To: us: x@y, c@d;\r\n\r\n"),
+        (b"To: c@d\r\nSubject: a@b\r\n\r\n", b"To: c@d\r\nSubject: a@b\r\n\r\n"),
+    ],
+)
+def test_one_address_takes_anothers_place(head: bytes, expected: bytes) -> None:
+    assert apply(head, [Swap("a@b", "x@y")]) == expected
+    assert load(dump([Swap("a@b", "x@y")])) == (Swap("a@b", "x@y"),)
 
 
 def test_who_is_hidden_leaves_to_and_cc_too_many_at_once() -> None:

@@ -20,6 +20,7 @@ from mailguard.mail.headers import (
     Prepend,
     Remove,
     Splice,
+    Swap,
     Withheld,
     apply,
     signed,
@@ -116,7 +117,7 @@ def test_whatever_is_edited_a_signature_is_valid_or_covers_what_was_touched(
 
 def _touched(edit: Edit) -> tuple[str, ...]:
     match edit:
-        case Drop() | Hide():
+        case Drop() | Hide() | Swap():
             return ("to", "cc")
         case AddCc():
             return ("cc",)
