@@ -114,13 +114,13 @@ async def migrate(db: Connection, url: str) -> tuple[int, int]:
     await _own(db, url)
     async with db.raw.transaction():
         there = await db.raw.fetchval("SELECT number FROM schema_version FOR UPDATE")
-        if there:
-            await refuse_half(db, url)
         if there > known[-1][0]:
             raise ConfigError(
                 f"{shown(url)} was made by a newer mailguard (schema {there}, this one knows {known[-1][0]}): "
                 "install that version again"
             )
+        if there:
+            await refuse_half(db, url)
         for number, script in known:
             if number > there:
                 await db.raw.execute(script)
