@@ -1,12 +1,21 @@
 """`mailguard db`: bring the store up to date, check it, copy it: at its file, also beside a running service."""
 
+import asyncio
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from mailguard.cli.common import Context, Exit, bar, configured, say, verb
+from mailguard.cli.common import Context, Exit, bar, configured, say, table, verb
+from mailguard.clock import SystemClock
 from mailguard.store.places import place
+from mailguard.store.settings import is_postgres, sqlite_path, store_url
+
+if TYPE_CHECKING:
+    from mailguard.store.moving.move import Copied
 
 
 @click.group("db")
@@ -60,5 +69,61 @@ def _backup(context: Context, target: Path) -> None:
     say(f"{target}: a copy of {there.name}, {target.stat().st_size:,} bytes")
 
 
-for _verb in (_migrate, _check, _backup):
+def _url(_: click.Context, parameter: click.Parameter, value: str) -> str:
+    try:
+        url = store_url(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    if is_postgres(url) != (parameter.name == "target"):
+        raise click.BadParameter("mail is copied out of sqlite:… into postgresql:…, and in no other direction")
+    return url
+
+
+class _Watch:
+    """As `move.Watch`."""
+
+    def copying(self) -> AbstractContextManager[Callable[[int, int], None]]:
+        return bar("copying", "rows")
+
+    def in_step(self, copied: "Copied") -> None:
+        say(
+            f"in step ({copied.changed:,} rows differed) but for what the service does meanwhile: stop it now, "
+            f"what is left follows in about {copied.seconds:.1f} s. Ctrl-C ends the copying instead"
+        )
+
+
+@verb("copy")
+@click.argument("source", callback=_url)
+@click.argument("target", callback=_url)
+@click.option("--once", is_flag=True, help="Beside a running service: copy what there is, and don't wait for its end.")
+@click.option("--undo", is_flag=True, help="Take a moved store back: a service may start on SOURCE again.")
+def _copy(source: str, target: str, once: bool, undo: bool) -> None:
+    """Move the store SOURCE (sqlite:FILE) into TARGET (postgresql:…), which is empty.
+
+    Begin while the service runs: nothing stops. When it says so, stop the service; what is left follows in about the
+    time of a pass, every table is compared, and SOURCE is marked: `serve` refuses it. Then name TARGET as `store:` and
+    start. Broken off at any moment it goes on when it is run again.
+    """
+    where = place(target)  # says what is not installed
+    from mailguard.store.moving import move
+
+    path, clock = sqlite_path(source), SystemClock()
+    if undo:
+        why = asyncio.run(move.take_back(path, target, clock))
+        said = f"paused, since {why}: compare, then `mailguard queue resume`" if why else "as if it had never left"
+        say(f"{path}: a service may start on it, {said}")
+        return
+    try:
+        copied = asyncio.run(move.move(path, target, _Watch(), clock, wait=not once))
+    except KeyboardInterrupt:
+        say(f"{path}: broken off. The same command goes on with it")
+        sys.exit(Exit.FAILED)
+    if copied is None:
+        say(f"{path}: copied, not moved: the service goes on there. Without --once this command ends the move")
+        return
+    table(["TABLE", "ROWS", "SHA-256 OF BOTH"], [(name, f"{rows:,}", sum_) for name, rows, sum_ in copied.tables])
+    say(f"{path}: moved to {where.name} in {copied.seconds:.1f} s; name it as `store:` and start the service")
+
+
+for _verb in (_migrate, _check, _backup, _copy):
     command.add_command(_verb)

@@ -16,7 +16,8 @@ _NEAR = ("", "localhost", "127.0.0.1", "[::1]")
 DEFAULT_URL = "sqlite:///var/lib/mailguard/mail.db"
 
 
-def _url(value: object) -> str:
+def store_url(value: object) -> str:
+    """As a connection takes it. Raises ValueError when it names no store."""
     if isinstance(value, str) and value.startswith("sqlite:") and sqlite_path(value).name:
         return value
     if isinstance(value, str) and is_postgres(value):
@@ -53,7 +54,7 @@ def sqlite_path(url: str) -> Path:
     return Path(url.removeprefix("sqlite:").removeprefix("//"))
 
 
-StoreUrl = Annotated[str, BeforeValidator(_url, json_schema_input_type=str)]
+StoreUrl = Annotated[str, BeforeValidator(store_url, json_schema_input_type=str)]
 
 
 class RetentionSettings(Section):

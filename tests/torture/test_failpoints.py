@@ -18,10 +18,10 @@ from tests.torture.faults import kill, shared
 
 ELSEWHERE = {
     "store.recovering", "intake.resuming", "store.purging", "store.checkpointing", "store.migrating",
-    "store.sealing",
+    "store.sealing", "store.moving", "store.moved",
     "curbs.freezing", "curbs.frozen",
 }  # fmt: skip
-"""Points that only a second start or a login at its quota comes to: rows of their own."""
+"""Points that only a second start, a login at its quota or another command comes to: rows of their own."""
 
 
 def test_every_failpoint_has_a_row_and_every_row_a_failpoint() -> None:

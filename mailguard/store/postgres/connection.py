@@ -10,10 +10,10 @@ from typing import Any
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
-from mailguard.store.database import Asked, Term
+from mailguard.store.database import Asked, Row, Term
 from mailguard.store.postgres.bridge import wait
 from mailguard.store.statements import load
-from mailguard.store.verbs.codec import dump, instant
+from mailguard.store.verbs.codec import dump, instant, storable
 from mailguard.store.verbs.search import words_for
 
 SQL = load("postgres")
@@ -58,13 +58,10 @@ class Connection:
         self._prepared: dict[str, PreparedStatement[asyncpg.Record]] = {}
 
     def run(self, name: str, asked: Asked = (), gaps: Mapping[str, str] | None = None) -> Found:
-        text = SQL[name]
-        for gap, part in (gaps or {}).items():
-            text = text.replace(gap, part)
-        return wait(self._run(text, asked))
+        return wait(self._run(_filled(name, gaps), asked))
 
-    def run_many(self, name: str, rows: Iterable[Asked]) -> None:
-        wait(self._run_many(SQL[name], list(rows)))
+    def run_many(self, name: str, rows: Iterable[Asked], gaps: Mapping[str, str] | None = None) -> None:
+        wait(self._run_many(_filled(name, gaps), list(rows)))
 
     def each(self, name: str, asked: Asked = ()) -> Iterator[asyncpg.Record]:
         statement, names = compiled(SQL[name])
@@ -75,8 +72,8 @@ class Connection:
     def make_findable(self, number: int, *, anew: bool = False) -> None:
         if anew:
             self.run("make_unfindable", (number,))
-        words = [_entry(column, word) for column, word in words_for(self.run("findable", (number,)).fetchall()[0])]
-        self.run("make_findable", {"mail": number, "words": dump(sorted(set(words)))})
+        words = entries(self.run("findable", (number,)).fetchall()[0])
+        self.run("make_findable", {"mail": number, "words": dump(words)})
 
     def having(self, terms: Sequence[Term]) -> tuple[dict[str, str], dict[str, Any]]:
         """For each term the mails with a word in a range of the index."""
@@ -122,6 +119,13 @@ class Connection:
         return there
 
 
+def _filled(name: str, gaps: Mapping[str, str] | None) -> str:
+    text = SQL[name]
+    for gap, part in (gaps or {}).items():
+        text = text.replace(gap, part)
+    return text
+
+
 @cache
 def compiled(text: str) -> tuple[str, tuple[str, ...]]:
     """With `$1` for each `?`, or for each different `:name`; and the names, of which `?` has none."""
@@ -143,14 +147,12 @@ def compiled(text: str) -> tuple[str, tuple[str, ...]]:
 
 def _arguments(names: Sequence[str], asked: Asked) -> list[Any]:
     values = [asked[name] for name in names] if isinstance(asked, Mapping) else list(asked)
-    return [_storable(value) if isinstance(value, str) else value for value in values]
+    return [storable(value) if isinstance(value, str) else value for value in values]
 
 
-def _storable(text: str) -> str:
-    """NUL is the one character that PostgreSQL keeps in no text and in no JSON."""
-    if "\0" in text or "\\u0000" in text:
-        return text.replace("\0", "\ufffd").replace("\\u0000", "\\ufffd")
-    return text
+def entries(row: Row) -> list[str]:
+    """What stands in the index for a row of `findable`."""
+    return sorted({_entry(column, word) for column, word in words_for(row)})
 
 
 def _entry(column: str, word: str) -> str:

@@ -106,6 +106,11 @@ async def _known(url: str) -> Connection:
         await drop(db)
         what = f"has schema {there}, this mailguard reads {known}" if there else "has no store in it"
         raise ConfigError(f"{server.shown(url)} {what}: `mailguard db migrate`")
+    try:
+        await server.refuse_half(db, url)
+    except ConfigError:
+        await drop(db)
+        raise
     return db
 
 

@@ -21,6 +21,7 @@ _SESSION = {
     "idle_in_transaction_session_timeout": "15s",
     "lock_timeout": "10s",
 }
+MOVING = "moving "  # begins the epoch of a database that a store is being moved into
 _WEAK = ("off", "local")  # a COMMIT that returns before it is safe everywhere it should be
 
 
@@ -118,11 +119,22 @@ async def migrate(db: Connection, url: str) -> tuple[int, int]:
                 f"{shown(url)} was made by a newer mailguard (schema {there}, this one knows {known[-1][0]}): "
                 "install that version again"
             )
+        if there:
+            await refuse_half(db, url)
         for number, script in known:
             if number > there:
                 await db.raw.execute(script)
         await db.raw.execute("UPDATE schema_version SET number = $1", known[-1][0])
     return int(there), known[-1][0]
+
+
+async def refuse_half(db: Connection, url: str) -> None:
+    """A database that has a part of a store, which goes on elsewhere."""
+    if str(await db.raw.fetchval("SELECT id FROM epoch") or "").startswith(MOVING):
+        raise ConfigError(
+            f"{shown(url)} has a copy of a store that was not finished, or was taken back: "
+            "`mailguard db copy` again goes on with it"
+        )
 
 
 async def schema(db: Connection) -> int:

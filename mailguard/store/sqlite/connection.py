@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,11 +16,13 @@ from mailguard.errors import ConfigError
 from mailguard.store.database import Asked, Term
 from mailguard.store.sqlite import failures, wal
 from mailguard.store.statements import load, migrations
+from mailguard.store.verbs.codec import instant
 
 SQL = load("sqlite")
 
 APPLICATION = 0x6D677264  # 'mgrd': marks the file as ours
 COPY = 0x6D677263  # 'mgrc': a backup copy that was never started
+MOVED = 0x6D67726D  # 'mgrm': what is in it is kept elsewhere by now
 _BUSY_SECONDS = 5.0
 # FULL, not NORMAL: acknowledged mail must survive a power cut. secure_delete: what is purged is overwritten.
 # temp_store: nothing of a mail spills into a temporary file. wal_autocheckpoint: the writer does it, and hears of
@@ -151,12 +154,17 @@ def _refuse_damaged_log(path: Path) -> None:
         )
 
 
-def connect_writer(path: Path) -> Connection:
-    """The one connection that writes and checkpoints; the schema is made or brought up to date."""
+def connect_writer(path: Path, *, moved: bool = False) -> Connection:
+    """The one connection that writes and checkpoints; the schema is made or brought up to date.
+
+    `moved`: also to a file whose mail is kept elsewhere by now.
+    """
     _refuse_damaged_log(path)
     db = _connect(path)
     try:
         _check_ours(db, path)
+        if not moved:
+            _refuse_moved(db, path)
         for statement in _NEW_FILE:
             db.execute(statement)
         _set_pragmas(db, path)
@@ -248,13 +256,23 @@ def _set_pragmas(db: Connection, path: Path) -> None:
 
 def _check_ours(db: Connection, path: Path) -> None:
     tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    if tables and _pragma(db, "application_id") not in (APPLICATION, COPY):
+    if tables and _pragma(db, "application_id") not in (APPLICATION, COPY, MOVED):
         raise ConfigError(f"{path} is a database of another program: `store:` must name a file of mailguard's own")
     if tables and schema(db) <= migrations("sqlite")[-1][0] and _definitions(db) != _definitions(_made(schema(db))):
         # SQLite reads a definition like any text: a flipped bit in one is a table or column of another name
         damaged = sqlite3.DatabaseError("its tables are not defined as mailguard defines them")
         damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         raise damaged
+
+
+def _refuse_moved(db: Connection, path: Path) -> None:
+    if _pragma(db, "application_id") == MOVED:
+        data, at = db.run("moved").fetchone()
+        to = json.loads(data)["to"]
+        raise ConfigError(
+            f"{path} was moved to {to} at {instant(at):%Y-%m-%d %H:%M:%S} UTC, and mail leaves from there: "
+            "name that one as `store:`. `mailguard db copy --undo` takes it back"
+        )
 
 
 def _made(number: int) -> sqlite3.Connection:

@@ -97,8 +97,8 @@ def watch(db: Connection, epoch: Epoch, now: datetime) -> str:
     name, paused = db.run("epoch").fetchone()
     if paused:
         return str(paused)
-    if doubt := _doubt(db, epoch, name):
-        return _doubted(db, f"{doubt} ({_last_known(db)})", now)
+    if found := doubt(db, epoch, name):
+        return doubted(db, f"{found} ({_last_known(db)})", now)
     if name:
         epoch.follow(name)
     else:
@@ -111,7 +111,8 @@ def watch(db: Connection, epoch: Epoch, now: datetime) -> str:
     return ""
 
 
-def _doubted(db: Connection, reason: str, now: datetime) -> str:
+def doubted(db: Connection, reason: str, now: datetime) -> str:
+    """Nothing leaves, and nobody is told anything, before a person vouches for this store."""
     with transaction(db):
         db.run("pause", (reason,))
         db.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -129,7 +130,8 @@ def resume(db: Connection, by: Actor, now: datetime, *, afresh: bool) -> tuple[s
     return name, mark(db)
 
 
-def _doubt(db: Connection, epoch: Epoch, name: str) -> str:
+def doubt(db: Connection, epoch: Epoch, name: str) -> str:
+    """Why this store may be a copy, or an earlier state; '' when nothing says so."""
     if db.execute("PRAGMA application_id").fetchone()[0] == COPY:
         return "this store is a backup copy"
     here = mark(db)

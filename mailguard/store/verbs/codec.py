@@ -85,6 +85,13 @@ def clean(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
+def storable(text: str) -> str:
+    """As PostgreSQL can keep it: NUL is the one character it has in no text and in no JSON."""
+    if "\0" in text or "\\u0000" in text:
+        return text.replace("\0", "\ufffd").replace("\\u0000", "\\ufffd")
+    return text
+
+
 def _list(text: str) -> list[Any]:
     return [] if text == "[]" else list(json.loads(text))
 

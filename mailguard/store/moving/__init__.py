@@ -1,0 +1,1 @@
+"""A store's way from its file into PostgreSQL."""
