@@ -65,7 +65,7 @@ class Intake:
         between, after the SMTP server looked for the last time, must find it to be older.
         """
         now = self._clock.now()
-        return self._once(Letter(ids.new(now), envelope, spool, session, Reading(Message(spool.raw)), now))
+        return self._once(Letter(ids.new(now), envelope, spool, session, Reading(spool.message), now))
 
     async def _once(self, letter: Letter) -> Accepted:
         envelope, spool, session = letter.envelope, letter.spool, letter.session
@@ -112,8 +112,9 @@ class Intake:
             async for chunk in self._store.body(stored.queue_id):
                 raw += chunk
             session = Session("", stored.identity, "", listener="")
+            spool = Spool(raw, stored.digest)
             letter = Letter(
-                stored.queue_id, stored.envelope, Spool(raw, stored.digest), session, Reading(Message(raw)),
+                stored.queue_id, stored.envelope, spool, session, Reading(spool.message),
                 stored.received_at, stored.edits,
             )  # fmt: skip
             # failpoint: intake.resuming

@@ -15,7 +15,6 @@ from mailguard.intake.letter import Letter
 from mailguard.log import Log
 from mailguard.mail import address
 from mailguard.mail.envelope import Envelope, Identity, Proof, Session
-from mailguard.mail.message import Message
 from mailguard.mail.reading import Reading
 from mailguard.people import People
 from mailguard.records import (
@@ -111,10 +110,10 @@ class Rehearsal:
         self._clock.at = mail.at
         self._number += 1
         identity = Identity(mail.envelope.sender, Proof.LOGIN)
+        spool = Spool(mail.raw, sha256(mail.raw).digest())
         letter = Letter(
-            f"B{self._number:012}", mail.envelope, Spool(mail.raw, sha256(mail.raw).digest()),
-            Session("", identity, ""), Reading(Message(mail.raw)), mail.at,
-        )  # fmt: skip
+            f"B{self._number:012}", mail.envelope, spool, Session("", identity, ""), Reading(spool.message), mail.at
+        )
         found = [await judge.mail(letter) for judge in self._judges]
         await self._learn(found)
         rulings = [_ruling(one) for one in found]

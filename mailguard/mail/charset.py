@@ -25,7 +25,8 @@ def decode(data: bytes, charset: str = "") -> str:
     """Never raises. A cut-off last character is left out, not taken for a wrong charset."""
     if not charset and data.isascii() and b"\0" not in data and b"+" not in data:
         return data.decode("ascii")  # nearly every header
-    return _SURROGATE.sub("\ufffd", _decoded(data, charset))  # UTF-7 can spell them; no store takes them
+    text = _decoded(data, charset)
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)  # UTF-7 can spell them; no store takes them
 
 
 def mended(text: str) -> str:

@@ -65,6 +65,12 @@ SENT_FROM = re.compile(
     r"|.{0,30}から送信",
     re.IGNORECASE,
 )
+# One of these is in whatever SENT_FROM matches
+SENT_FROM_WORDS = (
+    "sent ", "outlook", "wysłan", "gesendet", "envoyé", "enviado", "inviato", "verzonden", "skickat", "sendt fra",
+    "odesláno", "отправлено", "から送信",
+)  # fmt: skip
+
 REGARDS = re.compile(
     r"(?:(?:with |my )?(?:best|kind|kindest|warm|warmest) (?:regards|wishes)|regards|best|cheers|thanks"
     r"|thank you|many thanks"

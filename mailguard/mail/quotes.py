@@ -15,6 +15,7 @@ TITLE = 60  # characters of a paragraph that is nothing but a title
 CLOSING_LINES = 14  # below "Best regards": name, firm, street, telephone
 CLOSING_WIDTH = 100  # a longer line there is a sentence
 NAME_WORDS = 5
+REGARDS_WIDTH = 70  # characters: no closing of any language is longer
 
 
 class Line(NamedTuple):
@@ -44,11 +45,12 @@ def split(lines: Sequence[Line]) -> Split:
     new: list[str] = []
     quoted: list[str] = []
     signature: list[str] = []
+    colons = _colons(lines)
     at, all_quoted = 0, False
     while at < len(lines):
         line = lines[at]
         all_quoted = all_quoted or line.kind == QUOTED_FROM_HERE or _starts_quote(lines, at)
-        length = 0 if all_quoted else _attribution(lines, at)
+        length = _attribution(lines, at) if not all_quoted and True in colons[at : at + 3] else 0
         if length:
             quoted += [each.text for each in lines[at : at + length]]
             at += length
@@ -66,10 +68,11 @@ def split(lines: Sequence[Line]) -> Split:
 def spoken(text: str) -> Spoken:
     """What a person wrote of a text or a quotation: no signature at its end, no disclaimer, no "… wrote:"."""
     lines, kept, heads, at = [Line(line) for line in text.split("\n")], list[str](), list[str](), 0
+    colons = _colons(lines)
     while at < len(lines):
         said = lines[at].text[:400].strip()
         head = marks.SEPARATOR.fullmatch(said) or marks.FROM.fullmatch(said) or marks.OTHER_HEADER.match(said)
-        length = _attribution(lines, at) or bool(head)
+        length = (_attribution(lines, at) if True in colons[at : at + 3] else 0) or bool(head)
         (heads if length else kept).extend(line.text for line in lines[at : at + max(length, 1)])
         at += max(length, 1)
     return Spoken(_signature(kept)[0], heads)
@@ -77,7 +80,10 @@ def spoken(text: str) -> Spoken:
 
 def _starts_quote(lines: Sequence[Line], at: int) -> bool:
     """A separator, or a block of From / Sent / To / Subject lines, as Outlook writes it."""
-    text = lines[at].text[:400].strip()
+    text = lines[at].text
+    if ":" not in text and "：" not in text and not text.lstrip().startswith(marks.RULERS):
+        return False
+    text = text[:400].strip()
     if (text[:1] in marks.RULERS or text[-1:] in marks.COLONS) and marks.SEPARATOR.fullmatch(text):
         return True
     if not (":" in text[:14] or "：" in text[:14]) or not marks.FROM.fullmatch(text):
@@ -86,10 +92,13 @@ def _starts_quote(lines: Sequence[Line], at: int) -> bool:
     return sum(found is not None for found in block) > 1 and any(found and found[1] for found in block)
 
 
+def _colons(lines: Sequence[Line]) -> list[bool]:
+    """Where lines end as "… wrote:" does: only there, and on the two lines above, is one looked for."""
+    return [line.text.endswith(marks.COLONS) for line in lines]
+
+
 def _attribution(lines: Sequence[Line], at: int) -> int:
     """How many lines "On … wrote:" takes here, wrapped over up to three; 0 = it is none."""
-    if not any(line.text.endswith(marks.COLONS) for line in lines[at : at + 3]):
-        return 0
     window: list[str] = []
     for line in lines[at : at + 3]:
         if line.kind or not line.text.strip() or marks.MARK.match(line.text):
@@ -123,8 +132,8 @@ def _signature(lines: list[str]) -> tuple[list[str], list[str]]:
             if sum(1 for line in lines[at:] if line.strip()) <= SIGNATURE_LINES:
                 lines, closing = lines[:at], lines[at:]
             break
-    phone = [line for line in lines if marks.SENT_FROM.fullmatch(line.strip())]
-    lines, below = _regards([line for line in lines if line not in phone])
+    lines, phone = _sent_from(lines)
+    lines, below = _regards(lines)
     closing = [*below, *phone, *closing]
     kept: list[str] = []
     expected = False  # the paragraph before was a disclaimer or its title
@@ -138,10 +147,19 @@ def _signature(lines: list[str]) -> tuple[list[str], list[str]]:
     return kept, closing
 
 
+def _sent_from(lines: list[str]) -> tuple[list[str], list[str]]:
+    """(all others, "Sent from my phone"): a mail without any of the words in these is not searched line by line."""
+    text = "\n".join(lines).lower()
+    if not any(word in text for word in marks.SENT_FROM_WORDS):
+        return lines, []
+    phone = [line for line in lines if marks.SENT_FROM.fullmatch(line.strip())]
+    return [line for line in lines if line not in phone], phone
+
+
 def _regards(lines: list[str]) -> tuple[list[str], list[str]]:
     """(up to "Best regards", name and firm below it), where a telephone number, link or address is among these."""
     for at in range(len(lines) - 1, max(-1, len(lines) - 2 * CLOSING_LINES), -1):
-        if marks.REGARDS.fullmatch(lines[at].strip()):
+        if len(lines[at]) <= REGARDS_WIDTH and marks.REGARDS.fullmatch(lines[at].strip()):
             below = [line for line in lines[at + 1 :] if line.strip()]
             return (lines[: at + 1], lines[at + 1 :]) if _card(below) else (lines, [])
     return lines, []

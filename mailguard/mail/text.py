@@ -102,7 +102,10 @@ def _lines(part: Part, data: bytes, reply: bool) -> list[Line]:
     text = charset.decode(data, part.charset)
     if part.content_type == "text/calendar":
         return [Line(charset.clean(said)) for said in _calendar(text)]
-    return [Line(charset.clean(line).rstrip()) for line in text.splitlines()]
+    lines = text.splitlines()
+    if not "".join(lines).isprintable():  # most text has nothing to clean: one look at all of it
+        lines = list(map(charset.clean, lines))
+    return [Line(line.rstrip()) for line in lines]
 
 
 def _calendar(text: str) -> list[str]:

@@ -1,13 +1,14 @@
 """A mail and the fate of each of its recipients."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from mailguard.locale.sayings import joined
 from mailguard.mail.envelope import Envelope, Identity, Recipient
 from mailguard.mail.headers import Edit
+from mailguard.mail.message import Message
 from mailguard.mail.sketch import Sketch
 from mailguard.records.habits import Remembered
 from mailguard.records.kept import Kept
@@ -216,10 +217,14 @@ class NoticeClaim:
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """A message as it came over the wire, dots unstuffed, with its SHA-256."""
+    """A message as it came over the wire, dots unstuffed, with its SHA-256; its header is read once for all who ask."""
 
     raw: bytes | bytearray
     digest: bytes
+    message: Message = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", Message(self.raw))
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,7 @@ class SmtpSession(Greeting):
 
     async def _commit(self, envelope: Envelope, spool: Spool) -> Accepted:
         floor, dot = self.floor, self.floor.clock.monotonic()
-        identity = await self._identity(envelope.sender, Message(spool.raw))
+        identity = await self._identity(envelope.sender, spool.message)
         session = Session(
             self.id, identity, self.peer, self.helo, self._protocol(envelope.smtputf8), floor.listener.bind
         )

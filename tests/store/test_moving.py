@@ -26,6 +26,7 @@ from mailguard.records import (
     Login,
     NewNotice,
     NoticeKind,
+    PastMail,
     Power,
     Role,
     State,
@@ -100,7 +101,8 @@ async def with_something_of_everything(store: Store) -> None:
     await store.put(replace(sent, remembered=letter(to, scores={to[0]: -1.5})), NOW)
     await carry(store)
     await store.seal(NOW)
-    await store.learn_past([(b"one", replace(letter(to, sender="old@corp.example"), scores={to[0]: 1e-7}))])
+    past = replace(letter(to, sender="old@corp.example"), scores={to[0]: 1e-7})
+    await store.learn_past([PastMail(past, digest=b"one")])
     held = NewNotice(NoticeKind.HELD, "ann@corp.example", "HELD")
     pending = {"bob@client.example": {"state": State.HELD}}
     await store.put(

@@ -23,14 +23,15 @@ class Reserve:
     def __init__(self, database: Path) -> None:
         self.database = database
         self._path = database.with_name(database.name + ".reserve")
-        disk = os.statvfs(database.parent)
+        self._folder = str(database.parent)  # a text: it is asked about for every mail
+        disk = os.statvfs(self._folder)
         self.size = max(1, min(SIZE, disk.f_frsize * disk.f_blocks // _PART))
         self.there = False
 
     def free(self) -> int:
         """Bytes on the disk besides; 0 when the disk does not say."""
         try:
-            disk = os.statvfs(self._path.parent)
+            disk = os.statvfs(self._folder)
         except OSError:
             return 0
         return disk.f_frsize * disk.f_bavail

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import secrets
-import shutil
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
@@ -37,6 +36,7 @@ class SqliteStore(Verbs):
         self, path: Path, *, clock: Clock | None = None, on_broken: Callable[[BaseException], None] | None = None
     ) -> None:
         self.path = Path(path)
+        self._folder = str(self.path.parent)
         self.on_broken = on_broken
         self.paused = ""
         self._doubted = False  # it may be a copy: then nobody is told anything either
@@ -166,6 +166,7 @@ class SqliteStore(Verbs):
 
     async def free_bytes(self) -> int | None:
         try:
-            return shutil.disk_usage(self.path.parent).free
+            disk = os.statvfs(self._folder)  # for every mail, which is why it is no shutil.disk_usage
         except OSError:
             return None
+        return disk.f_frsize * disk.f_bavail

@@ -36,6 +36,7 @@ from mailguard.store.database import Row
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_JSON = json.JSONEncoder(separators=(",", ":")).encode  # one encoder, instead of one a value
 
 
 P = ParamSpec("P")
@@ -73,7 +74,7 @@ def maybe_instant(at: int | None) -> datetime | None:
 
 
 def dump(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    return _JSON(value)
 
 
 def dump_set(values: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from mailguard.store.verbs import mails
 from mailguard.store.verbs.codec import clean, micros, sound
 
 _KEPT = TypeAdapter(Kept)
+_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def add(db: Database, number: int, mail: NewMail) -> None:
@@ -20,7 +21,7 @@ def add(db: Database, number: int, mail: NewMail) -> None:
 
 def written(facts: Kept) -> str:
     """As JSON, without what stands at its default."""
-    return clean(json.dumps(_KEPT.dump_python(facts, mode="json", exclude_defaults=True), ensure_ascii=False))
+    return clean(_JSON(_KEPT.dump_python(facts, mode="json", exclude_defaults=True)))
 
 
 Cursor = tuple[int, int]  # when the last mail read came, and its number

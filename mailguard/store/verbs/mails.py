@@ -78,6 +78,8 @@ def decide(db: Database, mail: NewMail, now: datetime) -> Decision:
 def load(db: Database, numbers: Iterable[int]) -> dict[int, Mail]:
     """Mails by their numbers; four statements, however many they are. StoreBroken when one of them is not there."""
     wanted = set(numbers)
+    if not wanted:
+        return {}
     asked = {"mails": dump(list(wanted))}
     deliveries: dict[int, list[Delivery]] = {}
     for row in db.run("deliveries_of", asked):

@@ -89,6 +89,25 @@ def test_the_authors_line_right_above_the_attribution_stays_new() -> None:
 # --- signature and disclaimer ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Sent from my phone", "SENT FROM OUTLOOK for Android", "Get Outlook for iOS", "Sent with Proton Mail",
+        "Wysłane z telefonu", "Pobierz aplikację Outlook", "Von meinem Telefon gesendet", "Gesendet mit der App",
+        "Outlook für Android herunterladen", "Envoyé depuis mon téléphone", "Obtenir Outlook pour iOS",
+        "Télécharger Outlook pour iOS", "Enviado desde mi teléfono", "Obtener Outlook para iOS",
+        "Descargar Outlook para iOS", "Inviato da telefono", "Verzonden vanaf mijn telefoon", "Skickat från telefonen",
+        "Sendt fra min telefon", "Odesláno z telefonu", "Отправлено с телефона", "iPhoneから送信",
+    ],
+)  # fmt: skip
+def test_what_a_phone_writes_below_a_mail_is_not_the_authors(line: str) -> None:
+    assert plain(f"See you there.\r\n\r\n{line}\r\n") == Text("See you there.", "", line)
+
+
+def test_control_characters_in_one_line_leave_all_others_as_they_are() -> None:
+    assert plain("one\ttwo\r\nthr\x07ee\r\n four \r\n").new == "one two\nthree\n four"
+
+
 @pytest.mark.parametrize("marker", ["-- ", "--"])
 def test_below_the_marker_is_the_signature(marker: str) -> None:
     text = plain(f"Hello\n\n{marker}\nAnn Example\nConfidential Services Ltd\n")
