@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from heapq import nsmallest
 from math import log1p
 from types import MappingProxyType
 
@@ -19,7 +20,7 @@ HOUR = DAY / 24
 NEVER, NOTHING, NOBODY = 99.0, -1.0, -9.0  # of a time, of a share, of a comparison
 _ALIKE = 60  # addresses that begin alike, the latest used ones
 _OTHERS = 12  # recipients that are asked about one
-_LIKELY = (8, 5)  # addresses looked at because of the words, of the others and of the greeting
+_LIKELY = (8, 5, 5)  # addresses looked at because of the words, of the others and of the greeting
 
 FAMILIES: Mapping[str, tuple[str, ...]] = {
     "use": ("weight", "last", "first", "since", "share", "recent", "lasting", "in_cc", "alone"),
@@ -73,7 +74,7 @@ class Signs:
         self._missing_total = sum(self.missing.values())
         self.meant: dict[str, str] = {}
         likely = {key: self.expected(key) for key in self._likely()}
-        self._likeliest = max(likely, key=lambda key: likely[key], default="")
+        self._likeliest = max(sorted(likely), key=lambda key: likely[key], default="")
         self._best = likely.get(self._likeliest, NOTHING)
         self._answered = {key: named(key, said.author, said.author_address) for key in recipients}
         self._quoted = {key: named(key, said.quoted, said.quoted_addresses) for key in recipients}
@@ -103,12 +104,14 @@ class Signs:
             total += 2 * topics.near.get(key, 0.0) / topics.total
         if key in topics.thread:
             total += 1.5
-        if said.quotes:
+        if said.author or said.author_address:
             total += (0, 0.7, 1.5, 2.5)[named(key, said.author, said.author_address)]
+        if said.head:
             total += (0, 0.2, 0.7, 1.2)[named(key, said.head)]
         if said.greeting:
             total += 1.5 * names(key).first.startswith(said.greeting[:3]) + 2 * topics.greeting_share(key)
-        total += (0, 0.4, 0.6, 1)[named(key, said.text)]
+        if said.text:
+            total += (0, 0.4, 0.6, 1)[named(key, said.text)]
         if key in self.missing:
             total += 1.5 * self.missing[key] / (self.missing[key] + 1)
         return total
@@ -116,9 +119,9 @@ class Signs:
     def _likely(self) -> set[str]:
         """Who is not among the recipients, and might well be."""
         topics = self.topics
-        near = sorted(topics.near, key=lambda key: -topics.near[key])[: _LIKELY[0]]
-        beside = sorted(self.missing, key=lambda key: -self.missing[key])[: _LIKELY[1]]
-        greeted = [key for key, _ in topics.greeted.most_common(_LIKELY[1])]
+        near, beside, greeted = (
+            _most(*each) for each in zip((topics.near, self.missing, topics.greeted), _LIKELY, strict=True)
+        )
         found = {*topics.thread, *near, *beside, *greeted} - self.everyone - {self.mail.sender}
         return {key for key in found if key in self.ledger.tallies or key in self.ledger.from_}
 
@@ -220,8 +223,8 @@ class Signs:
         found -= self.everyone
         found.discard(self.mail.sender)
         if len(found) <= _ALIKE:
-            return list(found)
-        return sorted(found, key=lambda other: -ledger.tallies[other].last)[:_ALIKE]
+            return sorted(found)
+        return sorted(found, key=lambda other: (-ledger.tallies[other].last, other))[:_ALIKE]
 
     def _expectation(self, key: str, others: Sequence[str]) -> tuple[float, ...]:
         mine, theirs = self.expected(key), [self.expected(other) for other in others]
@@ -243,3 +246,8 @@ _UNKNOWN = Background()
 
 def _ago(at: float, now: float) -> float:
     return log1p(max(0.0, now - at) / HOUR) if at else NEVER
+
+
+def _most(worth: Mapping[str, float], count: int) -> list[str]:
+    """Of equals the first by name: a set's order is another one in each process, and a score is not."""
+    return nsmallest(count, worth, key=lambda key: (-worth[key], key))

@@ -60,6 +60,7 @@ def _words(ledger: Ledger, words: Sequence[int], recipients: Sequence[str], foun
     more = [0.0] * len(recipients)
     everyone = frozenset(recipients)
     place_of = {key: place for place, key in enumerate(recipients)}
+    among = dict[int, tuple[int, ...]]()  # mail -> which of the recipients got it
     for word in words:
         places = ledger.saying.get(word)
         if not places or len(places) > most:
@@ -70,8 +71,11 @@ def _words(ledger: Ledger, words: Sequence[int], recipients: Sequence[str], foun
         counts = [0] * len(recipients)
         for place in latest:
             likeness[place] += worth
-            for key in ledger.sets[place] & everyone:
-                counts[place_of[key]] += 1
+            here = among.get(place)
+            if here is None:
+                here = among[place] = tuple(place_of[key] for key in ledger.sets[place] & everyone)
+            for at in here:
+                counts[at] += 1
         below = len(latest) + _SMOOTH
         for at, count in enumerate(counts):
             more[at] += log((count / usual[at] + _SMOOTH) / below)
