@@ -56,7 +56,7 @@ def test_the_client_instead_of_the_boss_is_doubted_and_the_boss_is_meant() -> No
     assert {key for key, one in found.items() if one.why} == {WARD}
     assert found[WARD].meant == BOSS
     assert f"You have never written to {WARD} together with {LEE} and {PAT}" in found[WARD].why
-    assert f"mails like this go to {BOSS} (30 times, last on" in found[WARD].why
+    assert f"mails like this rather go to {BOSS}: 30 mails from you, the last one on" in found[WARD].why
 
 
 @pytest.mark.parametrize("usual", USUAL, ids=lambda one: one[2])
