@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import nsmallest
-from math import log1p
+from math import log1p, sqrt
 from types import MappingProxyType
 
 from mailguard.history.company import company
-from mailguard.history.ledger import DAY, Ledger
+from mailguard.history.ledger import DAY, HOURS, Ledger, hour
 from mailguard.history.names import alike, greeted, named, names
 from mailguard.history.said import Said
 from mailguard.history.topics import topics
@@ -24,19 +24,26 @@ _LIKELY = (8, 5, 5)  # addresses looked at because of the words, of the others a
 
 FAMILIES: Mapping[str, tuple[str, ...]] = {
     "use": ("weight", "last", "first", "since", "share", "recent", "lasting", "in_cc", "alone"),
-    "received": ("got", "got_last"),
+    "received": ("got", "got_last", "heard", "heard_last"),
     "firm": ("firm_mails", "firm_senders", "firm_last", "others_write", "writes_others", "others_write_most"),
     "address": ("outside", "domain", "domain_here"),
     "company": ("beside_share", "seen_beside", "closest", "beside", "others_belong", "got_beside", "got_share",
                 "got_closest", "beside_last"),
-    "conversation": ("thread", "reply", "forward", "quotes", "answered", "answered_too", "quoted", "others_quoted"),
-    "words": ("near", "nearest", "words", "words_each", "in_text"),
-    "greeting": ("greeting", "greeted", "greeting_usual"),
+    "conversation": ("thread", "reply", "forward", "quotes", "answered", "answered_too", "quoted", "others_quoted",
+                     "author", "thread_author", "thread_last"),
+    "words": ("near", "nearest", "words", "words_each", "in_text", "likest", "last_like"),
+    "greeting": ("greeting", "greeted", "greeting_usual", "greeted_so"),
+    "manner": ("hour", "length", "length_usual"),
     "slip": ("alike_better", "alike_how", "alike_best", "begins_better", "alike_here", "alike_here_how"),
     "expected": ("expected", "others_least", "others_mean", "missing_better", "missing_best"),
     "mail": ("recipients", "place", "to", "book", "usual_size", "strangers"),
+    "beside": ("than_use", "than_share", "than_near", "than_words", "than_likest", "than_expected", "than_firm",
+               "than_last"),
 }  # fmt: skip
 NAMES = tuple(name for family in FAMILIES.values() for name in family)
+_COMPARED = tuple(
+    map(NAMES.index, ("weight", "beside_share", "near", "words_each", "likest", "expected", "firm_senders", "last"))
+)
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,13 @@ class Signs:
 
     def rows(self) -> list[list[float]]:
         """One for each recipient, in their order."""
-        return [self._row(place, key) for place, key in enumerate(self.mail.recipients)]
+        rows = [self._row(place, key) for place, key in enumerate(self.mail.recipients)]
+        for sign in _COMPARED:
+            column = [row[sign] for row in rows]
+            total, others = sum(column), len(rows) - 1
+            for row, value in zip(rows, column, strict=True):
+                row.append(value - (total - value) / others if others else 0.0)
+        return rows
 
     def expected(self, key: str) -> float:
         """How much this address was to be expected in this mail: a rough sum, for comparing candidates."""
@@ -130,8 +143,8 @@ class Signs:
         return [
             *self._use(key), *self._received(key), *self._firm(key, others[:_OTHERS]), *self._address(key, len(others)),
             *self._company(key, len(others)), *self._conversation(key, len(others)), *self._words(key),
-            *self._greeting(key), *self._slip(key, others), *self._expectation(key, others[:_OTHERS]),
-            *self._mail(place),
+            *self._greeting(key), *self._manner(key), *self._slip(key, others),
+            *self._expectation(key, others[:_OTHERS]), *self._mail(place),
         ]  # fmt: skip
 
     def _use(self, key: str) -> tuple[float, ...]:
@@ -148,7 +161,11 @@ class Signs:
 
     def _received(self, key: str) -> tuple[float, ...]:
         one = self.company[key]
-        return log1p(one.got_mails), _ago(one.got_last, self.mail.at)
+        heard = self.ledger.from_.get(key)
+        return (
+            log1p(one.got_mails), _ago(one.got_last, self.mail.at),
+            log1p(heard.weights(self.mail.at)[0]) if heard else 0.0, _ago(heard.last if heard else 0.0, self.mail.at),
+        )  # fmt: skip
 
     def _firm(self, key: str, others: Sequence[str]) -> tuple[float, ...]:
         here = self.background.get(key, _UNKNOWN)
@@ -185,6 +202,7 @@ class Signs:
             self.topics.thread[key], said.reply, said.forward, said.quotes, self._answered[key],
             named(key, said.head), quoted[key],
             (self._quoted_surely - (quoted[key] > 1)) / others if others else NOTHING,
+            bool(said.author), self.topics.authors[key], _ago(self.topics.thread_last, self.mail.at),
         )  # fmt: skip
 
     def _words(self, key: str) -> tuple[float, ...]:
@@ -192,13 +210,23 @@ class Signs:
         words = topics.words.get(key, 0.0)
         return (
             topics.share(key), topics.nearest.get(key, 0.0), words, words / (topics.known + 3),
-            named(key, self.mail.said.text),
+            named(key, self.mail.said.text), topics.likest.get(key, 0.0), topics.last_like.get(key, 0.0),
         )  # fmt: skip
 
     def _greeting(self, key: str) -> tuple[float, ...]:
         name, topics = self.mail.said.greeting, self.topics
         usual = topics.greeting_share(key) if topics.greetings else NOTHING
-        return bool(name), bool(name) and greeted(key, name), usual
+        return bool(name), bool(name) and greeted(key, name), usual, topics.greeted_so.get(key, NOTHING)
+
+    def _manner(self, key: str) -> tuple[float, ...]:
+        """Whether a mail of this length, at this hour, is like those to this address."""
+        ledger, length = self.ledger, sqrt(len(self.mail.said.words) + 1)
+        tally = ledger.tallies.get(key)
+        if tally is None:
+            return NOTHING, length, NOBODY
+        at = hour(self.mail.at)
+        usual = (ledger.all.hours[at] + 1) / (ledger.all.mails + HOURS)
+        return (tally.hours[at] + 4 * usual) / (tally.mails + 4) / usual, length, length - tally.words
 
     def _slip(self, key: str, others: Sequence[str]) -> tuple[float, ...]:
         """Who may have been meant: somebody whose name begins alike and who is more to be expected here."""
