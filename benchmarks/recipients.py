@@ -19,7 +19,7 @@ from rich.progress import track
 
 from benchmarks.mailcorpus import FOLDS, LEAST, MOST, UNTRAINED, Sent, fold, load, senders, unseen_model
 from benchmarks.measured import BUDGETS, Injected, Scored
-from benchmarks.recipients_report import draw, report
+from benchmarks.recipients_report import DEV, draw, report
 from benchmarks.sdm2007 import sdm
 from mailguard.history.doubt import doubts
 from mailguard.history.firm import Firm
@@ -122,7 +122,7 @@ def _scored(firm: Firm, world: World, run: Run, mail: Sent, part: str, model: Mo
         scored.clean.append((worst.score, mail.sender, worst.rarity))
         leak = world.slip(mail.outgoing(), mail.id, seed, kind)
         if leak is not None and (found_too := _doubts(firm, run, leak.mail, model)):
-            _injected(run, mail, leak, found_too, scored, kind or seed if part == "test" else "")
+            _injected(run, mail, leak, found_too, scored, kind or seed if part == "test" else DEV)
     if part == "test":
         run.chances += [(one.chance, False) for one in found.values()]
     return {key: one.score for key, one in found.items()}
@@ -134,8 +134,7 @@ def _injected(run: Run, mail: Sent, leak: Slip, found: dict[str, Doubt], scored:
     outside = leak.wrong.rpartition("@")[2] != mail.domain
     suggested = slip.meant == leak.meant if leak.replaced else None
     scored.injected.append(Injected(slip.score, others, leak.kind, mail.sender, outside, suggested))
-    if name:
-        run.rarities[name].append(slip.rarity)
+    run.rarities[name].append(slip.rarity)
     if name == SEEDS[0]:
         run.chances.append((slip.chance, True))
         if slip.why and len(run.rarities[name]) % EACH == 0 and len(run.examples) < EXAMPLES:

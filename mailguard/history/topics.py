@@ -68,7 +68,7 @@ def _words(ledger: Ledger, words: Sequence[int], recipients: Sequence[str], foun
     likeness = defaultdict[int, float](float)
     tallies = [ledger.tallies.get(key) for key in recipients]
     usual = [((tally.mails if tally else 0) + _USE) / (mails + 1) for tally in tallies]
-    more = [0.0] * len(recipients)
+    more, nobody = [0.0] * len(recipients), 0.0  # a word that was in no mail to somebody says the same of them all
     everyone = frozenset(recipients)
     place_of = {key: place for place, key in enumerate(recipients)}
     among = dict[int, tuple[int, ...]]()  # mail -> which of the recipients got it
@@ -79,18 +79,19 @@ def _words(ledger: Ledger, words: Sequence[int], recipients: Sequence[str], foun
         found.known += 1
         worth = log((1 + mails) / len(places)) ** 2
         latest = places[-_LATEST:]
-        counts = [0] * len(recipients)
+        counts = dict[int, int]()
         for place in latest:
             likeness[place] += worth
             here = among.get(place)
             if here is None:
                 here = among[place] = tuple(place_of[key] for key in ledger.sets[place] & everyone)
             for at in here:
-                counts[at] += 1
+                counts[at] = counts.get(at, 0) + 1
         below = len(latest) + _SMOOTH
-        for at, count in enumerate(counts):
-            more[at] += log((count / usual[at] + _SMOOTH) / below)
-    found.words = dict(zip(recipients, more, strict=True))
+        nobody += log(_SMOOTH / below)
+        for at, count in counts.items():
+            more[at] += log((count / usual[at] + _SMOOTH) / _SMOOTH)
+    found.words = {key: nobody + each for key, each in zip(recipients, more, strict=True)}
     _nearest(ledger, likeness, len(words), recipients, found)
 
 
