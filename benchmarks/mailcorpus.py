@@ -12,11 +12,15 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from mailguard.history.said import Said, said
 from mailguard.history.signs import Outgoing
 
+LEAST = 100  # mails of a sender who is tested
 MOST = 50  # recipients of a mail that is scored
+UNTRAINED = "window"  # the kind of slip that no weights were learnt from
+FOLDS = 5  # parts of the senders, each judged by weights learnt from the others
 
 
 @dataclass(frozen=True)
@@ -79,3 +83,13 @@ def senders(mails: Sequence[Sent], least: int) -> dict[str, list[int]]:
         if mail.owned and mail.recipients:
             found[mail.sender].append(place)
     return {sender: places for sender, places in sorted(found.items()) if len(places) >= least}
+
+
+def fold(sender: str) -> int:
+    """The part of the senders this one is in."""
+    return crc32(sender.encode()) % FOLDS
+
+
+def unseen_model(folder: Path, part: int) -> Path:
+    """The weights that were learnt without this part of the senders."""
+    return folder / f"without-{part}.json"

@@ -18,7 +18,7 @@ class Injected:
     kind: str
     sender: str
     outside: bool
-    suggested: bool  # the address that was meant is the one that is suggested
+    suggested: bool | None = None  # the address that was meant is the one that is suggested; None: it is in the mail
 
     @property
     def first(self) -> float:

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import exp, log
 
 LEVELS = {"low": 200, "medium": 100, "high": 50}  # one alarm in so many mails
@@ -20,13 +20,19 @@ def alarms(value: object) -> float:
     raise ValueError(f'{value!r} is no number of alarms: write "1 in 100 mails", or low, medium or high')
 
 
-def rarity(score: float, own: Sequence[float], usual: Sequence[tuple[float, float]]) -> float:
+def rarity(
+    score: float, own: Sequence[float], usual: Sequence[tuple[float, float]], latest: Collection[float] = ()
+) -> float:
     """The share of a sender's mails that surprise as much as `score` or more.
 
-    `own`: the scores of the sender's mails that were sent, sorted. `usual`: everybody's, as (share, score).
+    `own`: the scores of the sender's mails that were sent, sorted. `usual`: everybody's, as (share, score). `latest`:
+    the last of `own`, as they came: when they surprise more than all of them did (a new post, a new project), they
+    count, and nobody is asked twice as often for as long as the older ones are remembered.
     """
     above = len(own) - bisect_left(own, score)
-    return (above + PRIOR * _usually(score, usual)) / (len(own) + PRIOR)
+    share = (above + PRIOR * _usually(score, usual)) / (len(own) + PRIOR)
+    lately = sum(one >= score for one in latest)
+    return max(share, (lately + PRIOR * share) / (len(latest) + PRIOR))
 
 
 def _usually(score: float, usual: Sequence[tuple[float, float]]) -> float:

@@ -1,7 +1,7 @@
 """Who was in one mail with whom: as this person sent mail, and as they got it."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from mailguard.history.ledger import Ledger, fresh
 
@@ -50,56 +50,77 @@ def _places(index: Mapping[str, list[int]], keys: Sequence[str], most: int, leas
     return {place for key in keys for place in index.get(key, ())[-each:]}
 
 
+class _Group:
+    """Mails that had the same of these recipients in them."""
+
+    __slots__ = ("last", "least", "weight")
+
+    def __init__(self) -> None:
+        self.weight = self.last = 0.0
+        self.least = 0  # recipients of the smallest of them
+
+
 def _sent(ledger: Ledger, found: Mapping[str, Company], now: float) -> Mapping[str, float]:
     everyone, missing = frozenset(found), defaultdict[str, float](float)
     others = len(found) - 1
     if not others:
         return missing
-    seen, with_it = dict.fromkeys(found, 0.0), dict.fromkeys(found, 0.0)
-    for place in _places(ledger.with_, list(found), _LOOKED_AT, _LEAST):
-        group, mail = ledger.sets[place], ledger.sent[place]
-        here = group & everyone
-        weight = fresh(mail.at, now)
-        union = len(group) + len(found) - len(here)
-        for key, one in found.items():
-            inside = key in here
-            count = len(here) - inside
-            if not count:
-                continue
-            worth = weight * (count / others) ** 2
-            seen[key] += worth
-            if inside:
-                with_it[key] += worth
-                one.last = max(one.last, mail.at)
-                one.close = max(one.close, len(here) / union)
-                one.beside |= here
-            else:
-                one.others = max(one.others, count / others)
-        if len(here) >= others and len(here) < len(group) <= _ROUND:
-            for key in group - everyone:
+    groups = defaultdict[frozenset[str], _Group](_Group)
+    for place in sorted(_places(ledger.with_, list(found), _LOOKED_AT, _LEAST)):
+        everybody, at = ledger.sets[place], ledger.sent[place].at
+        here = everybody & everyone
+        group, weight, size = groups[here], fresh(at, now), len(everybody)
+        group.weight += weight
+        group.last = max(group.last, at)
+        group.least = min(group.least or size, size)
+        if others <= len(here) < size <= _ROUND:
+            for key in everybody - everyone:
                 missing[key] += weight
-    for key, one in found.items():
-        one.share = (with_it[key] + _PRIOR * _PRIOR_RATE) / (seen[key] + _PRIOR)
+    for here, group in groups.items():
+        for key in here if len(here) > 1 else ():
+            one = found[key]
+            one.last = max(one.last, group.last)
+            one.close = max(one.close, len(here) / (group.least + len(found) - len(here)))
+            one.beside |= here
+    for key, (share, without) in _shares(found, {here: group.weight for here, group in groups.items()}, others).items():
+        found[key].share, found[key].others = share, without / others
     return missing
 
 
 def _got(ledger: Ledger, found: Mapping[str, Company], now: float) -> None:
     everyone, others = frozenset(found), max(len(found) - 1, 1)
-    seen, with_it = dict.fromkeys(found, 0.0), dict.fromkeys(found, 0.0)
-    for place in _places(ledger.got_with, list(found), _GOT_LOOKED_AT, _GOT_LEAST):
-        here, mail = ledger.got_sets[place] & everyone, ledger.got[place]
-        weight = fresh(mail.at, now)
-        for key, one in found.items():
-            inside = key in here
-            count = len(here) - inside
-            worth = weight * (count / others) ** 2
-            seen[key] += worth
-            if inside:
-                one.got_mails += 1
-                one.got_last = max(one.got_last, mail.at)
-                with_it[key] += worth
-                if count:
-                    one.got_beside |= here
-                    one.got_close = max(one.got_close, count / others)
-    for key, one in found.items():
-        one.got_share = (with_it[key] + _PRIOR * _PRIOR_RATE) / (seen[key] + _PRIOR)
+    weights = defaultdict[frozenset[str], float](float)
+    for place in sorted(_places(ledger.got_with, list(found), _GOT_LOOKED_AT, _GOT_LEAST)):
+        here, at = ledger.got_sets[place] & everyone, ledger.got[place].at
+        weights[here] += fresh(at, now)
+        for key in here:
+            one = found[key]
+            one.got_mails += 1
+            one.got_last = max(one.got_last, at)
+    for here in weights:
+        for key in here if len(here) > 1 else ():
+            found[key].got_beside |= here
+            found[key].got_close = max(found[key].got_close, (len(here) - 1) / others)
+    for key, (share, _) in _shares(found, weights, others).items():
+        found[key].got_share = share
+
+
+def _shares(
+    keys: Iterable[str], weights: Mapping[frozenset[str], float], others: int
+) -> Mapping[str, tuple[float, int]]:
+    """Of each: the share of mails with such others that had it too; how many of the others one without it had."""
+    everywhere = sum(weight * (len(here) / others) ** 2 for here, weight in weights.items())
+    seen, with_it = dict.fromkeys(keys, everywhere), dict.fromkeys(keys, 0.0)
+    by_size = sorted(weights, key=len, reverse=True)
+    for here, weight in weights.items():
+        without, beside = (len(here) / others) ** 2, ((len(here) - 1) / others) ** 2
+        for key in here:
+            seen[key] += weight * (beside - without)
+            with_it[key] += weight * beside
+    return {
+        key: (
+            (with_it[key] + _PRIOR * _PRIOR_RATE) / (seen[key] + _PRIOR),
+            next((len(here) for here in by_size if key not in here), 0),
+        )
+        for key in seen
+    }

@@ -21,10 +21,9 @@ def doubts(
         return None
     signs = Signs(ledger, background, mail)
     scores = dict(zip(mail.recipients, map(model.score, signs.rows()), strict=True))
-    own = ledger.scores
     found: dict[str, Doubt] = {}
     for key, score in scores.items():
-        rare = rarity(score, own, model.usual)
+        rare = rarity(score, ledger.scores, model.usual, ledger.latest)
         why, meant = evidence(signs, key) if rare <= alarms else ("", "")
         found[key] = Doubt(score, chance(score), rare, why, meant)
     return found

@@ -6,21 +6,23 @@ from datetime import UTC, datetime
 from mailguard.history.ledger import DAY
 from mailguard.history.names import alike, greeted
 from mailguard.history.signs import Signs
+from mailguard.locale import N_
+from mailguard.locale.sayings import counted, joined, saying
 
 _NAMED = 3  # of the others
 _WEEK = 6 * DAY
 _RARELY = 90 * DAY
+_ON = (
+    N_("on Monday"), N_("on Tuesday"), N_("on Wednesday"), N_("on Thursday"), N_("on Friday"), N_("on Saturday"),
+    N_("on Sunday"),
+)  # fmt: skip
 
 
 def evidence(signs: Signs, key: str) -> tuple[str, str]:
     """(the sentence, the address that was probably meant or '')."""
     meant = _meant(signs, key)
-    reasons = [_company(signs, key), _said(signs, key)]
-    sentence = "; ".join(reason for reason in reasons if reason)
-    if meant and (times := _times(signs, meant)):
-        usually = f"you usually write to {meant}" if alike(key, meant) else f"mails like this go to {meant}"
-        sentence += f"; {usually} ({times})"
-    return sentence, meant
+    reasons = _company(signs, key), _said(signs, key), _instead(signs, key, meant)
+    return joined("; ", filter(None, reasons)), meant
 
 
 def _meant(signs: Signs, key: str) -> str:
@@ -33,14 +35,29 @@ def _company(signs: Signs, key: str) -> str:
     others = [other for other in signs.mail.recipients if other != key]
     tally = signs.ledger.tallies.get(key)
     if tally is None:
-        here = signs.background.get(key)
-        known = f", though others here have ({_mails(here.mails)})" if here and here.mails else ""
-        return f"You have never written to {key} before{known}"
+        return _never(signs, key)
     if others and not signs.company[key].beside:
-        return f"You have never written to {key} together with {_several(others)}"
+        form = N_("You have never written to {address} together with {others}")
+        return saying(form, address=key, others=_several(others))
     if signs.mail.at - tally.last > _RARELY:
-        return f"You last wrote to {key} {_when(tally.last, signs.mail.at)}"
-    return f"You wrote {_mails(tally.mails)} to {key}, last {_when(tally.last, signs.mail.at)}, but none like this one"
+        form = N_("You have not written to {address} since {date}")
+        return saying(form, address=key, date=_date(tally.last))
+    return counted(
+        "You wrote {number} mail to {address}, {day}, but this one is not like it",
+        "You wrote {number} mails to {address}, the last one {day}, but this one is not like them",
+        tally.mails, address=key, day=_when(tally.last, signs.mail.at),
+    )  # fmt: skip
+
+
+def _never(signs: Signs, key: str) -> str:
+    here = signs.background.get(key)
+    if here is None or not here.mails:
+        return saying("You have never written to {address} before", address=key)
+    return counted(
+        "You have never written to {address} before, though others here have ({number} mail)",
+        "You have never written to {address} before, though others here have ({number} mails)",
+        here.mails, address=key,
+    )  # fmt: skip
 
 
 def _said(signs: Signs, key: str) -> str:
@@ -49,28 +66,34 @@ def _said(signs: Signs, key: str) -> str:
     known = signs.topics.greetings or greeted(signs.meant.get(key, ""), said.greeting)
     anybody = any(greeted(one, said.greeting) or signs.topics.greeted[one] for one in signs.mail.recipients)
     if said.greeting and known and not anybody:
-        return f"the text greets {said.greeting.capitalize()}"
+        return saying("the text greets {name}", name=said.greeting.capitalize())
     if said.reply and said.quotes and said.author and not signs.quoted(key):
-        return "the mail that you answer does not name them"
+        return saying("this address is not named in the mail that you answer")
     return ""
 
 
-def _times(signs: Signs, key: str) -> str:
-    tally = signs.ledger.tallies.get(key)
-    return f"{tally.mails} times, last {_when(tally.last, signs.mail.at)}" if tally and tally.mails > 1 else ""
-
-
-def _mails(count: int) -> str:
-    return "1 mail" if count == 1 else f"{count} mails"
+def _instead(signs: Signs, key: str, meant: str) -> str:
+    tally = signs.ledger.tallies.get(meant)
+    if tally is None or tally.mails < 2:  # noqa: PLR2004 - once is no habit
+        return ""
+    similar = N_("you may have meant {address}, a similar name: {number} mails from you, the last one {day}")
+    usual = N_("mails like this rather go to {address}: {number} mails from you, the last one {day}")
+    day = _when(tally.last, signs.mail.at)
+    return saying(similar if alike(key, meant) else usual, address=meant, number=tally.mails, day=day)
 
 
 def _when(at: float, now: float) -> str:
-    then = datetime.fromtimestamp(at, UTC)
-    return f"on {then:%A}" if 0 <= now - at < _WEEK else f"on {then:%d %B %Y}".replace(" 0", " ")
+    if 0 <= now - at < _WEEK:
+        return saying(_ON[datetime.fromtimestamp(at, UTC).weekday()])
+    return saying("on {date}", date=_date(at))
+
+
+def _date(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}"
 
 
 def _several(others: Sequence[str]) -> str:
     shown = list(others[:_NAMED])
     if len(others) > _NAMED:
-        shown.append(f"{len(others) - _NAMED} more")
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+        shown.append(counted("{number} more", "{number} more", len(others) - _NAMED))
+    return shown[0] if len(shown) == 1 else saying("{one} and {other}", one=joined(", ", shown[:-1]), other=shown[-1])

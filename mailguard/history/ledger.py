@@ -1,7 +1,7 @@
 """One person's remembered mail, indexed for the questions that are asked of every mail."""
 
 from bisect import insort
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from math import sqrt
 
@@ -15,17 +15,24 @@ ROUND = 60  # recipients; who else got a round mail says nothing about who belon
 SHORT, LONG = 21 * DAY, 120 * DAY  # half-lives of being written to
 FADES = 60 * DAY  # and of having been in one mail
 SIZE = 0.97  # of the running average of recipients a mail
+LATEST = 100  # mails whose scores are looked at by themselves
+HOURS = 8  # parts of a day
+
+
+_AVERAGED = 20  # mails
 
 
 class Tally:
     """How one address was written to."""
 
-    __slots__ = ("alone", "cc", "first", "last", "long", "mails", "place", "short")
+    __slots__ = ("alone", "cc", "first", "hours", "last", "long", "mails", "place", "short", "words")
 
     def __init__(self, at: float) -> None:
         self.mails = self.cc = self.alone = self.place = 0
         self.first = self.last = at
         self.short = self.long = 0.0
+        self.words = 0.0  # of a mail, as a running average of their square root
+        self.hours = [0] * HOURS
 
     def add(self, at: float, place: int) -> None:
         passed = max(0.0, at - self.last)
@@ -33,6 +40,7 @@ class Tally:
         self.long = self.long * 0.5 ** (passed / LONG) + 1
         self.mails += 1
         self.place, self.last = place, max(at, self.last)
+        self.hours[hour(at)] += 1
 
     def weights(self, now: float) -> tuple[float, float]:
         """Mails, the older the less."""
@@ -61,6 +69,7 @@ class Ledger:
         self.all = Tally(0.0)
         self.size = 1.0
         self.scores: list[float] = []  # of the mails in `sent` that were judged, sorted
+        self.latest: deque[float] = deque(maxlen=LATEST)  # the last of them, as they came
         for mail in sent:
             self.add_sent(mail)
         for mail in got:
@@ -81,6 +90,7 @@ class Ledger:
                 for start in names(key).prefixes:
                     self.starts[start].add(key)
             tally.add(mail.at, place)
+            tally.words += (self.lengths[-1] - tally.words) / min(tally.mails, _AVERAGED)
             tally.cc += key in mail.cc
             tally.alone += len(everyone) == 1
             self.domains[domain(key)] += 1
@@ -92,6 +102,7 @@ class Ledger:
             self.threads[mail.thread].append(place)
         if mail.score is not None:
             insort(self.scores, mail.score)
+            self.latest.append(mail.score)
 
     def add_got(self, mail: Remembered) -> None:
         place = len(self.got)
@@ -122,6 +133,11 @@ class Ledger:
         if len(self.sent) <= SENT * 5 // 4 and len(self.got) <= GOT * 5 // 4:
             return self
         return Ledger(self.sent[-SENT:], self.got[-GOT:])
+
+
+def hour(at: float) -> int:
+    """The part of a day, by one clock for everybody."""
+    return int(at % DAY / DAY * HOURS)
 
 
 def fresh(at: float, now: float) -> float:

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import log1p
+from heapq import nsmallest
+from math import log1p, sqrt
 from types import MappingProxyType
 
 from mailguard.history.company import company
-from mailguard.history.ledger import DAY, Ledger
+from mailguard.history.ledger import DAY, HOURS, Ledger, hour
 from mailguard.history.names import alike, greeted, named, names
 from mailguard.history.said import Said
 from mailguard.history.topics import topics
@@ -19,23 +20,30 @@ HOUR = DAY / 24
 NEVER, NOTHING, NOBODY = 99.0, -1.0, -9.0  # of a time, of a share, of a comparison
 _ALIKE = 60  # addresses that begin alike, the latest used ones
 _OTHERS = 12  # recipients that are asked about one
-_LIKELY = (8, 5)  # addresses looked at because of the words, of the others and of the greeting
+_LIKELY = (8, 5, 5)  # addresses looked at because of the words, of the others and of the greeting
 
 FAMILIES: Mapping[str, tuple[str, ...]] = {
     "use": ("weight", "last", "first", "since", "share", "recent", "lasting", "in_cc", "alone"),
-    "received": ("got", "got_last"),
+    "received": ("got", "got_last", "heard", "heard_last"),
     "firm": ("firm_mails", "firm_senders", "firm_last", "others_write", "writes_others", "others_write_most"),
     "address": ("outside", "domain", "domain_here"),
     "company": ("beside_share", "seen_beside", "closest", "beside", "others_belong", "got_beside", "got_share",
                 "got_closest", "beside_last"),
-    "conversation": ("thread", "reply", "forward", "quotes", "answered", "answered_too", "quoted", "others_quoted"),
-    "words": ("near", "nearest", "words", "words_each", "in_text"),
-    "greeting": ("greeting", "greeted", "greeting_usual"),
+    "conversation": ("thread", "reply", "forward", "quotes", "answered", "answered_too", "quoted", "others_quoted",
+                     "author", "thread_author", "thread_last"),
+    "words": ("near", "nearest", "words", "words_each", "in_text", "likest", "last_like"),
+    "greeting": ("greeting", "greeted", "greeting_usual", "greeted_so"),
+    "manner": ("hour", "length", "length_usual"),
     "slip": ("alike_better", "alike_how", "alike_best", "begins_better", "alike_here", "alike_here_how"),
     "expected": ("expected", "others_least", "others_mean", "missing_better", "missing_best"),
     "mail": ("recipients", "place", "to", "book", "usual_size", "strangers"),
+    "beside": ("than_use", "than_share", "than_near", "than_words", "than_likest", "than_expected", "than_firm",
+               "than_last"),
 }  # fmt: skip
 NAMES = tuple(name for family in FAMILIES.values() for name in family)
+_COMPARED = tuple(
+    map(NAMES.index, ("weight", "beside_share", "near", "words_each", "likest", "expected", "firm_senders", "last"))
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ class Signs:
         self._missing_total = sum(self.missing.values())
         self.meant: dict[str, str] = {}
         likely = {key: self.expected(key) for key in self._likely()}
-        self._likeliest = max(likely, key=lambda key: likely[key], default="")
+        self._likeliest = max(sorted(likely), key=lambda key: likely[key], default="")
         self._best = likely.get(self._likeliest, NOTHING)
         self._answered = {key: named(key, said.author, said.author_address) for key in recipients}
         self._quoted = {key: named(key, said.quoted, said.quoted_addresses) for key in recipients}
@@ -86,7 +94,13 @@ class Signs:
 
     def rows(self) -> list[list[float]]:
         """One for each recipient, in their order."""
-        return [self._row(place, key) for place, key in enumerate(self.mail.recipients)]
+        rows = [self._row(place, key) for place, key in enumerate(self.mail.recipients)]
+        for sign in _COMPARED:
+            column = [row[sign] for row in rows]
+            total, others = sum(column), len(rows) - 1
+            for row, value in zip(rows, column, strict=True):
+                row.append(value - (total - value) / others if others else 0.0)
+        return rows
 
     def expected(self, key: str) -> float:
         """How much this address was to be expected in this mail: a rough sum, for comparing candidates."""
@@ -103,12 +117,14 @@ class Signs:
             total += 2 * topics.near.get(key, 0.0) / topics.total
         if key in topics.thread:
             total += 1.5
-        if said.quotes:
+        if said.author or said.author_address:
             total += (0, 0.7, 1.5, 2.5)[named(key, said.author, said.author_address)]
+        if said.head:
             total += (0, 0.2, 0.7, 1.2)[named(key, said.head)]
         if said.greeting:
             total += 1.5 * names(key).first.startswith(said.greeting[:3]) + 2 * topics.greeting_share(key)
-        total += (0, 0.4, 0.6, 1)[named(key, said.text)]
+        if said.text:
+            total += (0, 0.4, 0.6, 1)[named(key, said.text)]
         if key in self.missing:
             total += 1.5 * self.missing[key] / (self.missing[key] + 1)
         return total
@@ -116,9 +132,9 @@ class Signs:
     def _likely(self) -> set[str]:
         """Who is not among the recipients, and might well be."""
         topics = self.topics
-        near = sorted(topics.near, key=lambda key: -topics.near[key])[: _LIKELY[0]]
-        beside = sorted(self.missing, key=lambda key: -self.missing[key])[: _LIKELY[1]]
-        greeted = [key for key, _ in topics.greeted.most_common(_LIKELY[1])]
+        near, beside, greeted = (
+            _most(*each) for each in zip((topics.near, self.missing, topics.greeted), _LIKELY, strict=True)
+        )
         found = {*topics.thread, *near, *beside, *greeted} - self.everyone - {self.mail.sender}
         return {key for key in found if key in self.ledger.tallies or key in self.ledger.from_}
 
@@ -127,8 +143,8 @@ class Signs:
         return [
             *self._use(key), *self._received(key), *self._firm(key, others[:_OTHERS]), *self._address(key, len(others)),
             *self._company(key, len(others)), *self._conversation(key, len(others)), *self._words(key),
-            *self._greeting(key), *self._slip(key, others), *self._expectation(key, others[:_OTHERS]),
-            *self._mail(place),
+            *self._greeting(key), *self._manner(key), *self._slip(key, others),
+            *self._expectation(key, others[:_OTHERS]), *self._mail(place),
         ]  # fmt: skip
 
     def _use(self, key: str) -> tuple[float, ...]:
@@ -145,7 +161,11 @@ class Signs:
 
     def _received(self, key: str) -> tuple[float, ...]:
         one = self.company[key]
-        return log1p(one.got_mails), _ago(one.got_last, self.mail.at)
+        heard = self.ledger.from_.get(key)
+        return (
+            log1p(one.got_mails), _ago(one.got_last, self.mail.at),
+            log1p(heard.weights(self.mail.at)[0]) if heard else 0.0, _ago(heard.last if heard else 0.0, self.mail.at),
+        )  # fmt: skip
 
     def _firm(self, key: str, others: Sequence[str]) -> tuple[float, ...]:
         here = self.background.get(key, _UNKNOWN)
@@ -182,6 +202,7 @@ class Signs:
             self.topics.thread[key], said.reply, said.forward, said.quotes, self._answered[key],
             named(key, said.head), quoted[key],
             (self._quoted_surely - (quoted[key] > 1)) / others if others else NOTHING,
+            bool(said.author), self.topics.authors[key], _ago(self.topics.thread_last, self.mail.at),
         )  # fmt: skip
 
     def _words(self, key: str) -> tuple[float, ...]:
@@ -189,13 +210,23 @@ class Signs:
         words = topics.words.get(key, 0.0)
         return (
             topics.share(key), topics.nearest.get(key, 0.0), words, words / (topics.known + 3),
-            named(key, self.mail.said.text),
+            named(key, self.mail.said.text), topics.likest.get(key, 0.0), topics.last_like.get(key, 0.0),
         )  # fmt: skip
 
     def _greeting(self, key: str) -> tuple[float, ...]:
         name, topics = self.mail.said.greeting, self.topics
         usual = topics.greeting_share(key) if topics.greetings else NOTHING
-        return bool(name), bool(name) and greeted(key, name), usual
+        return bool(name), bool(name) and greeted(key, name), usual, topics.greeted_so.get(key, NOTHING)
+
+    def _manner(self, key: str) -> tuple[float, ...]:
+        """Whether a mail of this length, at this hour, is like those to this address."""
+        ledger, length = self.ledger, sqrt(len(self.mail.said.words) + 1)
+        tally = ledger.tallies.get(key)
+        if tally is None:
+            return NOTHING, length, NOBODY
+        at = hour(self.mail.at)
+        usual = (ledger.all.hours[at] + 1) / (ledger.all.mails + HOURS)
+        return (tally.hours[at] + 4 * usual) / (tally.mails + 4) / usual, length, length - tally.words
 
     def _slip(self, key: str, others: Sequence[str]) -> tuple[float, ...]:
         """Who may have been meant: somebody whose name begins alike and who is more to be expected here."""
@@ -220,8 +251,8 @@ class Signs:
         found -= self.everyone
         found.discard(self.mail.sender)
         if len(found) <= _ALIKE:
-            return list(found)
-        return sorted(found, key=lambda other: -ledger.tallies[other].last)[:_ALIKE]
+            return sorted(found)
+        return sorted(found, key=lambda other: (-ledger.tallies[other].last, other))[:_ALIKE]
 
     def _expectation(self, key: str, others: Sequence[str]) -> tuple[float, ...]:
         mine, theirs = self.expected(key), [self.expected(other) for other in others]
@@ -243,3 +274,8 @@ _UNKNOWN = Background()
 
 def _ago(at: float, now: float) -> float:
     return log1p(max(0.0, now - at) / HOUR) if at else NEVER
+
+
+def _most(worth: Mapping[str, float], count: int) -> list[str]:
+    """Of equals the first by name: a set's order is another one in each process, and a score is not."""
+    return nsmallest(count, worth, key=lambda key: (-worth[key], key))

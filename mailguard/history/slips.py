@@ -2,7 +2,8 @@
 
 `auto`: an autocomplete slip: another of the sender's contacts whose name begins alike, in proportion to use. `org`: an
 address of the same first or last name from the whole organization that the sender never wrote to. `rand`: any other
-contact. `window`: somebody of the sender's previous mail, as when two windows are mixed up: no model was trained on it.
+contact. `used`: any other contact, in proportion to use: for training alone. `window`: somebody of the previous mail
+of the sender, as when two windows are mixed up: no model was trained on it.
 """
 
 import random
@@ -127,13 +128,22 @@ class World:
         found = [key for key in self.books[mail.sender] if key not in taken and person(key)]
         return (rng.choice(mail.recipients), rng.choice(found)) if found else None
 
+    def used(self, rng: random.Random, mail: Outgoing) -> tuple[str, str] | None:
+        taken = {*mail.recipients, mail.sender}
+        found = [
+            (key, self._use(mail.sender, key, mail.at) + 1e-6)
+            for key in self.books[mail.sender]
+            if key not in taken and person(key)
+        ]
+        return (rng.choice(mail.recipients), _pick(rng, found)) if found else None
+
     def previous(self, rng: random.Random, mail: Outgoing) -> tuple[str, str] | None:
         found = [key for key in self._previous.get(mail.sender, ()) if key not in {*mail.recipients, mail.sender}]
         return (rng.choice(mail.recipients), rng.choice(found)) if found else None
 
 
 KINDS: Mapping[str, Callable[[World, random.Random, Outgoing], tuple[str, str] | None]] = {
-    "auto": World.auto, "org": World.org, "rand": World.rand, "window": World.previous,
+    "auto": World.auto, "org": World.org, "rand": World.rand, "used": World.used, "window": World.previous,
 }  # fmt: skip
 
 

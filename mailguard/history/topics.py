@@ -10,9 +10,11 @@ from mailguard.history.ledger import DAY, Ledger
 from mailguard.history.said import Said, greeted, number
 
 _NEAREST = 30  # mails
+_TO_ONE = 30  # the latest mails to one address, in which the likest is looked for
 _LATEST = 60  # with one word
 _COMMON, _AT_LEAST = 0.2, 3  # a word in more of the mails than this share says nothing
 _SMOOTH, _USE = 2.0, 0.3
+_GREETED = 30  # mails to one address
 _THREAD_DAYS, _THREAD_MAILS = 60 * DAY, 10
 
 
@@ -28,6 +30,11 @@ class Topics:
     greeted: Counter[str] = field(default_factory=Counter)  # address -> share of the mails that began so
     greetings: int = 0
     thread: Counter[str] = field(default_factory=Counter)  # who was on it, in how many of its mails
+    authors: Counter[str] = field(default_factory=Counter)  # who wrote to the sender in it
+    thread_last: float = 0.0  # when the thread was last gone on with
+    likest: dict[str, float] = field(default_factory=dict)  # recipient -> likeness of the likest mail to it
+    last_like: dict[str, float] = field(default_factory=dict)  # and of the last one
+    greeted_so: dict[str, float] = field(default_factory=dict)  # recipient -> share of its mails that began so
 
     def share(self, key: str) -> float:
         return self.near.get(key, 0.0) / (self.total + 0.05)
@@ -46,8 +53,12 @@ def topics(ledger: Ledger, said: Said, recipients: Sequence[str], now: float) ->
             everyone = ledger.sets[place]
             for key in everyone:
                 found.greeted[key] += 1 / len(everyone)  # type: ignore[assignment]
+        began = set(places)
+        for key in recipients:
+            latest = ledger.with_[key][-_GREETED:] if key in ledger.with_ else []
+            found.greeted_so[key] = (len(began.intersection(latest)) + 0.1) / (len(latest) + 1)
     if said.thread:
-        _thread(ledger, said.thread, now, found.thread)
+        _thread(ledger, said.thread, now, found)
     return found
 
 
@@ -57,9 +68,10 @@ def _words(ledger: Ledger, words: Sequence[int], recipients: Sequence[str], foun
     likeness = defaultdict[int, float](float)
     tallies = [ledger.tallies.get(key) for key in recipients]
     usual = [((tally.mails if tally else 0) + _USE) / (mails + 1) for tally in tallies]
-    more = [0.0] * len(recipients)
+    more, nobody = [0.0] * len(recipients), 0.0  # a word that was in no mail to somebody says the same of them all
     everyone = frozenset(recipients)
     place_of = {key: place for place, key in enumerate(recipients)}
+    among = dict[int, tuple[int, ...]]()  # mail -> which of the recipients got it
     for word in words:
         places = ledger.saying.get(word)
         if not places or len(places) > most:
@@ -67,19 +79,25 @@ def _words(ledger: Ledger, words: Sequence[int], recipients: Sequence[str], foun
         found.known += 1
         worth = log((1 + mails) / len(places)) ** 2
         latest = places[-_LATEST:]
-        counts = [0] * len(recipients)
+        counts = dict[int, int]()
         for place in latest:
             likeness[place] += worth
-            for key in ledger.sets[place] & everyone:
-                counts[place_of[key]] += 1
+            here = among.get(place)
+            if here is None:
+                here = among[place] = tuple(place_of[key] for key in ledger.sets[place] & everyone)
+            for at in here:
+                counts[at] = counts.get(at, 0) + 1
         below = len(latest) + _SMOOTH
-        for at, count in enumerate(counts):
-            more[at] += log((count / usual[at] + _SMOOTH) / below)
-    found.words = dict(zip(recipients, more, strict=True))
-    _nearest(ledger, likeness, len(words), found)
+        nobody += log(_SMOOTH / below)
+        for at, count in counts.items():
+            more[at] += log((count / usual[at] + _SMOOTH) / _SMOOTH)
+    found.words = {key: nobody + each for key, each in zip(recipients, more, strict=True)}
+    _nearest(ledger, likeness, len(words), recipients, found)
 
 
-def _nearest(ledger: Ledger, likeness: Mapping[int, float], words: int, found: Topics) -> None:
+def _nearest(
+    ledger: Ledger, likeness: Mapping[int, float], words: int, recipients: Sequence[str], found: Topics
+) -> None:
     length = sqrt(words + 1)
     scored = [(worth / (ledger.lengths[place] * length), place) for place, worth in likeness.items()]
     for like, place in nlargest(_NEAREST, scored):
@@ -87,12 +105,21 @@ def _nearest(ledger: Ledger, likeness: Mapping[int, float], words: int, found: T
         for key in ledger.sets[place]:
             found.near[key] = found.near.get(key, 0.0) + like
             found.nearest.setdefault(key, like)
+    for key in recipients:
+        places = ledger.with_[key][-_TO_ONE:] if key in ledger.with_ else []
+        likes = [likeness.get(place, 0.0) / (ledger.lengths[place] * length) for place in places]
+        found.likest[key], found.last_like[key] = max(likes, default=0.0), likes[-1] if likes else 0.0
 
 
-def _thread(ledger: Ledger, thread: int, now: float, found: Counter[str]) -> None:
+def _thread(ledger: Ledger, thread: int, now: float, found: Topics) -> None:
     for place in ledger.threads.get(thread, ())[-_THREAD_MAILS:]:
-        if now - ledger.sent[place].at < _THREAD_DAYS:
-            found.update(ledger.sets[place])
+        mail = ledger.sent[place]
+        if now - mail.at < _THREAD_DAYS:
+            found.thread.update(ledger.sets[place])
+            found.thread_last = max(found.thread_last, mail.at)
     for place in ledger.got_threads.get(thread, ())[-_THREAD_MAILS:]:
-        if now - ledger.got[place].at < _THREAD_DAYS:
-            found.update(ledger.got_sets[place])
+        mail = ledger.got[place]
+        if now - mail.at < _THREAD_DAYS:
+            found.thread.update(ledger.got_sets[place])
+            found.authors[mail.sender] += 1
+            found.thread_last = max(found.thread_last, mail.at)

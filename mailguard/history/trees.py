@@ -41,7 +41,11 @@ def chance(score: float) -> float:
     return 1 / (1 + exp(-max(-30.0, min(30.0, score))))
 
 
+def read(text: str) -> Model:
+    return Model(json.loads(text))
+
+
 @cache
 def shipped() -> Model:
     """The model that comes with mailguard."""
-    return Model(json.loads(files("mailguard.history").joinpath("model.json").read_text("utf-8")))
+    return read(files("mailguard.history").joinpath("model.json").read_text("utf-8"))

@@ -7,7 +7,7 @@ import pytest
 from mailguard.history.budget import alarms, rarity
 from mailguard.history.doubt import LEAST, doubts
 from mailguard.history.firm import Firm
-from mailguard.history.ledger import GOT, SENT, Ledger
+from mailguard.history.ledger import GOT, LATEST, SENT, Ledger
 from mailguard.history.names import alike, greeted, named
 from mailguard.history.said import said
 from mailguard.history.signs import FAMILIES, NAMES, Outgoing, Signs
@@ -56,7 +56,7 @@ def test_the_client_instead_of_the_boss_is_doubted_and_the_boss_is_meant() -> No
     assert {key for key, one in found.items() if one.why} == {WARD}
     assert found[WARD].meant == BOSS
     assert f"You have never written to {WARD} together with {LEE} and {PAT}" in found[WARD].why
-    assert f"mails like this go to {BOSS} (30 times, last on" in found[WARD].why
+    assert f"mails like this rather go to {BOSS}: 30 mails from you, the last one on" in found[WARD].why
 
 
 @pytest.mark.parametrize("usual", USUAL, ids=lambda one: one[2])
@@ -122,6 +122,22 @@ def test_rarity_follows_everybody_first_and_the_senders_own_mail_then() -> None:
     assert rarity(-9.0, [], usual) == 1.0
     assert rarity(2.0, [2.0] * 450, usual) == pytest.approx((450 + 0.5) / 500)
     assert rarity(2.0, [-5.0] * 450, usual) == pytest.approx(0.5 / 500)
+
+
+def test_what_surprised_often_lately_is_not_rare_though_it_was_before() -> None:
+    usual = [(0.5, -3.0), (0.1, 0.0), (0.01, 2.0)]
+    calm, lately = [-5.0] * 500, [*[-5.0] * 95, *[2.0] * 5]
+    own = sorted([*calm, *lately])
+    assert rarity(2.0, own, usual) < 0.01
+    assert rarity(2.0, own, usual, lately) > 0.03
+    assert rarity(3.0, own, usual, lately) == pytest.approx(rarity(3.0, own, usual))
+    assert rarity(2.0, own, usual, calm[:100]) == rarity(2.0, own, usual)
+
+
+def test_the_latest_scores_are_the_latest() -> None:
+    ledger = Ledger(Remembered(ANN, NOW + at, (LEE,), scores={LEE: float(at)}) for at in range(LATEST + 7))
+    assert list(ledger.latest) == ledger.scores[-LATEST:]
+    assert len(ledger.scores) == LATEST + 7
 
 
 def test_names_that_a_mail_client_offers_side_by_side() -> None:
