@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from mailguard.document.units import Section
-from mailguard.mail import address, headers
+from mailguard.mail import address, edits, headers
 from mailguard.mail.envelope import Session
 from mailguard.records import Actor, CallClaim, Delivery, Mail, NewMail, Outcome, Seal
 
@@ -328,7 +328,7 @@ class Log:
 def _change(edit: headers.Edit) -> str:
     """Its kind, and why it was not made."""
     why = f": {edit.what}, {edit.why or 'signed'}" if isinstance(edit, headers.Withheld) else ""
-    return headers.kind_of(edit) + why
+    return edits.kind_of(edit) + why
 
 
 def _iso(instant: datetime | None) -> str | None:

@@ -1,7 +1,5 @@
 """Byte-range surgery on a message's header: what is not edited stays as it is, byte for byte."""
 
-import dataclasses
-import json
 import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
@@ -139,22 +137,6 @@ class Withheld:
 
 
 Edit = Prepend | Remove | AddCc | Drop | Hide | Swap | Add | Replace | Prefix | Splice | Withheld
-_KINDS: dict[str, type[Edit]] = {
-    "prepend": Prepend,
-    "remove": Remove,
-    "add_cc": AddCc,
-    "drop": Drop,
-    "hide": Hide,
-    "swap": Swap,
-    "add": Add,
-    "replace": Replace,
-    "prefix": Prefix,
-    "splice": Splice,
-    "withheld": Withheld,
-}
-_NAMES = {kind: name for name, kind in _KINDS.items()}
-_MEMBERS = {kind: tuple(each.name for each in dataclasses.fields(kind)) for kind in _NAMES}
-_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def split(raw: bytes | bytearray) -> int:
@@ -206,33 +188,10 @@ def _on_top(head: bytes, line: bytes) -> bytes:
     return _closed(head[:at] + line + head[at:])
 
 
-def kind_of(edit: Edit) -> str:
-    """The edit's name, as `dump` writes it."""
-    return _NAMES[type(edit)]
-
-
 def encoded(name: str, value: str) -> str:
     """Text as it may stand in a header: RFC 2047 where it needs that, folded."""
     charset_ = "us-ascii" if value.isascii() and "=?" not in value else "utf-8"
     return Header(value, charset_, maxlinelen=76, header_name=name).encode(linesep="\r\n")
-
-
-def dump(edits: Sequence[Edit]) -> str:
-    """The edits as JSON."""
-    return _JSON([{"edit": _NAMES[type(edit)], **_said(edit)} for edit in edits])
-
-
-def _said(edit: Edit) -> dict[str, object]:
-    """Text and numbers, nothing that asdict() would have to copy."""
-    return {name: getattr(edit, name) for name in _MEMBERS[type(edit)]}
-
-
-def load(text: str) -> tuple[Edit, ...]:
-    """The edits of `dump`; ValueError when it is something else."""
-    try:
-        return tuple(_KINDS[each.pop("edit")](**each) for each in json.loads(text))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"these are no header edits: {error!r}") from error
 
 
 def signed(head: bytes, field: str) -> bool:

@@ -15,7 +15,6 @@ from mailguard.records import (
     Curb,
     Decision,
     Event,
-    Habits,
     Heard,
     Hold,
     Kept,
@@ -24,8 +23,6 @@ from mailguard.records import (
     NewNotice,
     Outcome,
     Past,
-    PastMail,
-    Reached,
     Receipt,
     RuleHit,
     RuleTally,
@@ -34,6 +31,7 @@ from mailguard.records import (
     Waiting,
 )
 from mailguard.store.audit import AuditStore
+from mailguard.store.habits import HabitStore
 from mailguard.store.nodes import NodeStore
 from mailguard.store.notices import NoticeStore
 from mailguard.store.search import SearchStore
@@ -93,7 +91,7 @@ class Counts:
     notices_undelivered: int  # older than five minutes and not gone
 
 
-class Store(AuditStore, NoticeStore, SearchStore, SignInStore, NodeStore, Protocol):
+class Store(AuditStore, NoticeStore, SearchStore, SignInStore, HabitStore, NodeStore, Protocol):
     """Durable memory of mail and what was decided about it.
 
     Errors: StoreFull (no room), TemporaryFailure (busy, closing), StoreBroken (stop the service).
@@ -113,23 +111,6 @@ class Store(AuditStore, NoticeStore, SearchStore, SignInStore, NodeStore, Protoc
         Since `open`: what waits here may have left already, in a copy or an earlier state. Then `claim_notices` and
         `expire` do nothing either, and nothing is ever due. Since `pause`: only mail waits, people are told.
         """
-        ...
-
-    async def learn_past(self, mails: Sequence[PastMail], reached: Reached | None = None) -> int:
-        """Remember mails as sent, and how far their archive was read; how many were new.
-
-        Of an archive nothing that came through here itself: that is learnt when it leaves, or was cancelled.
-        """
-        ...
-
-    async def unremembered(self, after: int, limit: int) -> tuple[list[tuple[int, Mail, tuple[str, ...]]], int]:
-        """Mails behind the number `after` that were sent before anything was remembered, each with its own number and
-        who got it (keys); and behind which to go on.
-        """
-        ...
-
-    async def forget_habits(self, person: str, *, by: Actor, now: datetime) -> None:
-        """Erase what is remembered of whom this person (a key) wrote to, and who wrote to them."""
         ...
 
     async def resume(self, *, by: Actor, now: datetime) -> bool:
@@ -329,13 +310,6 @@ class Store(AuditStore, NoticeStore, SearchStore, SignInStore, NodeStore, Protoc
 
     async def facts_for(self, sender: str, addresses: Collection[str], message_ids: Collection[str]) -> Past:
         """The sender's past with these addresses (keys), and the members of the thread these ids belong to."""
-        ...
-
-    async def habits(self, person: str, addresses: Collection[str], after: int = 0) -> Habits:
-        """What this person (a key) sent and got, and how known these addresses are here.
-
-        `after`: only mails of which a copy was sent behind `Habits.seen` of an earlier answer.
-        """
         ...
 
     async def written_by(self, sender: str) -> Mapping[str, int]:

@@ -10,8 +10,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from mailguard.errors import StoreBroken
 from mailguard.locale import sayings
+from mailguard.mail.edits import load as load_edits
 from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
-from mailguard.mail.headers import load as load_edits
 from mailguard.records import (
     Action,
     AttachmentInfo,

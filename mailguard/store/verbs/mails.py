@@ -6,9 +6,10 @@ from datetime import datetime
 from mailguard.errors import StoreBroken
 from mailguard.locale import Saying
 from mailguard.mail.address import key
-from mailguard.mail.headers import Drop, Edit, kind_of
-from mailguard.mail.headers import dump as dump_edits
-from mailguard.mail.headers import load as load_edits
+from mailguard.mail.edits import dump as dump_edits
+from mailguard.mail.edits import kind_of
+from mailguard.mail.edits import load as load_edits
+from mailguard.mail.headers import Drop, Edit
 from mailguard.records import (
     Decision,
     Delivery,

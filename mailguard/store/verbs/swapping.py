@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from mailguard.mail.address import key
-from mailguard.mail.headers import Edit, load
+from mailguard.mail.edits import load
+from mailguard.mail.headers import Edit
 from mailguard.records import Actor, Decision, Delivery, Ending, Hit, Mail, Mode, NewMail
 from mailguard.store.database import Database
 from mailguard.store.verbs import habits, mails, threads, waits

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from mailguard.errors import CannotTell, PermanentFailure
 from mailguard.mail import address, charset, fields, headers, mailboxes
 from mailguard.mail.attachments import attachments
+from mailguard.mail.edits import dump, load
 from mailguard.mail.headers import AddCc, Drop, Edit, Prepend, Remove
 from mailguard.mail.kind import kind
 from mailguard.mail.message import Message
@@ -37,7 +38,7 @@ def surgery(data: bytes) -> None:
     edit = edits[which[0] % 4]
     head, body = raw[: before.head_size], raw[before.head_size :]
     changed = headers.apply(head, [edit])
-    assert headers.load(headers.dump([edit])) == (edit,)
+    assert load(dump([edit])) == (edit,)
     after = Message(changed + body)
     assert after.head_size == len(changed), "the body begins where it began"
     more = isinstance(edit, AddCc | Prepend)

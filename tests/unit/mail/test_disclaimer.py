@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from mailguard.mail import headers, splice
 from mailguard.mail.disclaimer import Disclaimer, NotPossible, as_html, disclaim, said_already
+from mailguard.mail.edits import dump, load
 from mailguard.mail.headers import Edit
 from mailguard.mail.message import Message
 from mailguard.mail.reading import Reading
@@ -36,7 +37,7 @@ def rendered(raw: bytes, edits: Sequence[Edit], size: int = 1 << 20) -> bytes:
 
 def with_words(raw: bytes, *words: Disclaimer) -> bytes:
     edits = disclaim(Message(raw), words or (WORDS,))
-    assert headers.load(headers.dump(edits)) == tuple(edits)
+    assert load(dump(edits)) == tuple(edits)
     return rendered(raw, edits)
 
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailguard.mail.edits import dump, load
 from mailguard.mail.headers import (
     Add,
     AddCc,
@@ -16,8 +17,6 @@ from mailguard.mail.headers import (
     Swap,
     Withheld,
     apply,
-    dump,
-    load,
     signed,
     split,
 )

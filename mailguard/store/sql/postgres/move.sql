@@ -71,7 +71,8 @@ INSERT INTO tally SELECT state, count(*) FROM delivery WHERE ended_at IS NOT NUL
 -- name: not_findable
 -- Mails after this one that no word leads to, and what they are to be found by.
 SELECT m.id, m.sender_key, m.login, m.subject, m.attachments, m.message_id, v.hits,
-       (SELECT CAST(json_agg(d.address_key) AS text) FROM delivery d WHERE d.mail = m.id) AS recipients
+       (SELECT CAST(json_agg(d.address_key) AS text) FROM delivery d WHERE d.mail = m.id) AS recipients,
+       (SELECT CAST(json_agg(h.rule) AS text) FROM hold h WHERE h.mail = m.id) AS held
   FROM mail m JOIN version v ON v.mail = m.id AND v.number = m.version
  WHERE m.id > ? AND NOT EXISTS (SELECT 1 FROM word w WHERE w.mail = m.id) ORDER BY m.id LIMIT ?;
 
