@@ -117,7 +117,7 @@ class House:
 
     async def mixed_up(self) -> str:
         """Held: a client stands in Cc where Rob was probably meant."""
-        why = "You have never written to pat@client.example together with ceo@corp.example"
+        why = saying("You have never written to {address} together with {others}", address=PAT, others=BOSS)
         to = (self.copy(BOSS, external=False), self.copy(PAT, flagged=why))
         raw = make_message(ANN, BOSS, cc=PAT, subject="Cost cutting", body="Cleo,\r\n\r\nthe draft.\r\n")
         hold = Hold("unexpected-cc-inside", "", expires_at=self._later())

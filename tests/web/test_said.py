@@ -39,7 +39,7 @@ _THINGS = re.compile(
 _WRITTEN = re.compile(
     "Quote for ACME|Cost cutting|Framework contract|Invoice|Payroll of November|Minutes of (?:Monday|the meeting)|Offer"
     "|The price(?: is)?|Corp login|Strictly Confidential|today|quote.pdf|page.html|application/pdf"
-    "|external-delay|unexpected-cc|no-contact|executive-assistant|confidential-outside|sick-rule"
+    "|external-delay|unexpected-cc(?:-inside)?|no-contact|executive-assistant|confidential-outside|sick-rule"
     "|has never been on a mail with the others|under a no-contact order|legal hold|first mail to this address"
     "|to change your mind before mail leaves the company|Five|recipients, outside:|recipient outside"
     "|Europe/Warsaw|client.example|hop.example|English|Deutsch|Polski"

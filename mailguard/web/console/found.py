@@ -56,7 +56,7 @@ def row(teller: Teller, mail: Mail, recipient: str = "") -> Row:
         teller.headline(now, len(mail.deliveries)),
         tone(now),
         tuple(dict.fromkeys(clean(hit.rule, 100) for hit in mail.hits if hit.mode is Mode.ENFORCE)),
-        tuple((clean(d.address), clean(d.flagged)) for d in copies if d.flagged and d.state.waiting),
+        tuple((clean(d.address), teller.told(d.flagged)) for d in copies if d.flagged and d.state.waiting),
         mail.kind is Kind.DSN,
     )
 
