@@ -122,12 +122,9 @@ def _approved_before(at: waits.Standing, asked: Sequence[Hold], left: Sequence[H
 
 
 def stop(db: Database, queue_id: str, by: Actor, hold: Hold, now: datetime, notices: Sequence[NewNotice]) -> Decision:
-    number = mails.lock(db, queue_id)
-    if number is None:
-        return _UNKNOWN
-    at = waits.standing(db, number, hold.scope)
-    if not at.waiting:
-        return at.too_late()
+    number = waits.lock(db, queue_id, hold.scope)
+    if isinstance(number, Decision):
+        return number
     held = waits.open_holds(db, number)
     if any(h.kind is HoldKind.STOPPED and (not h.scope or (hold.scope and hold.scope <= h.scope)) for h in held):
         return Decision(Ending.ALREADY, remaining=tuple(held))
@@ -141,12 +138,9 @@ def stop(db: Database, queue_id: str, by: Actor, hold: Hold, now: datetime, noti
 def cancel(
     db: Database, queue_id: str, by: Actor, now: datetime, reason: str, notices: Sequence[NewNotice]
 ) -> Decision:
-    number = mails.lock(db, queue_id)
-    if number is None:
-        return _UNKNOWN
-    at = waits.standing(db, number)
-    if not at.waiting:
-        return at.too_late()
+    number = waits.lock(db, queue_id)
+    if isinstance(number, Decision):
+        return number
     ended = waits.call_off(db, number, now, reason, by)
     _tell(db, number, now, "message.cancelled", by, {"reason": reason})
     return _done(db, number, now, [one for one, _ in ended], notices)
@@ -161,12 +155,11 @@ def drop(
     edit_headers: bool,
     if_last: Sequence[NewNotice],
 ) -> Decision:
-    number = mails.lock(db, queue_id)
-    if number is None or not addresses:
+    if not addresses:
         return _UNKNOWN
-    at = waits.standing(db, number, addresses)
-    if not at.waiting:
-        return at.too_late()
+    number = waits.lock(db, queue_id, addresses)
+    if isinstance(number, Decision):
+        return number
     ended = waits.call_off(db, number, now, "dropped", by, addresses)
     for _, address in ended:
         _tell(db, number, now, "recipient.dropped", by, {"address": address})
@@ -183,12 +176,11 @@ def drop(
 def hide(
     db: Database, queue_id: str, addresses: Collection[str], by: Actor, now: datetime, edits: Sequence[Edit]
 ) -> Decision:
-    number = mails.lock(db, queue_id)
-    if number is None or not addresses:
+    if not addresses:
         return _UNKNOWN
-    at = waits.standing(db, number, addresses)
-    if not at.waiting:
-        return at.too_late()
+    number = waits.lock(db, queue_id, addresses)
+    if isinstance(number, Decision):
+        return number
     rows = db.run("hide", {"mail": number, "scope": dump_set(addresses)}).fetchall()
     if not rows:
         return Decision(Ending.ALREADY, remaining=tuple(waits.open_holds(db, number)))
@@ -213,12 +205,9 @@ def note(
 
 
 def extend(db: Database, queue_id: str, by: Actor, until: datetime, now: datetime) -> Decision:
-    number = mails.lock(db, queue_id)
-    if number is None:
-        return _UNKNOWN
-    at = waits.standing(db, number)
-    if not at.waiting:
-        return at.too_late()
+    number = waits.lock(db, queue_id)
+    if isinstance(number, Decision):
+        return number
     asked = {"mail": number, "until": micros(until), "now": micros(now)}
     if not db.run("extend", asked).rowcount:
         return Decision(Ending.ALREADY, remaining=tuple(waits.open_holds(db, number)))
@@ -250,15 +239,12 @@ def bounce(
     reports: Sequence[NewMail],
 ) -> Decision:  # fmt: skip
     """As `Store.bounce`: the reports speak of just these copies, so another set of them changes nothing."""
-    number = mails.lock(db, queue_id)
-    if number is None:
-        return _UNKNOWN
-    at = waits.standing(db, number)
+    number = waits.lock(db, queue_id)
+    if isinstance(number, Decision):
+        return number
     found = mails.load(db, [number])[number]
-    if not at.waiting:
-        return at.too_late()
     if {d.id for d in found.deliveries if d.state.waiting} != set(failed):
-        return Decision(Ending.TOO_LATE, at=at.left_at)
+        return Decision(Ending.TOO_LATE, at=waits.standing(db, number).left_at)
     db.run("give_up", {"mail": number, "now": micros(now), "reply": sayings.pack(reply)})
     waits.close_idle(db, number, now, by)
     _tell(db, number, now, "message.bounced", by, {"reply": reply})

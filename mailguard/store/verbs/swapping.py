@@ -17,12 +17,9 @@ def swap(
     db: Database, mail: NewMail, wrong: str, right: str, by: Actor, now: datetime, edits: Sequence[Edit]
 ) -> Decision:
     """As `Store.swap`. Nothing leaves by it: the verdict's holds come on top, nobody new gets it before the others."""
-    number = mails.lock(db, mail.queue_id)
-    if number is None:
-        return Decision(Ending.UNKNOWN)
-    at = waits.standing(db, number, [wrong])
-    if not at.waiting:
-        return at.too_late()
+    number = waits.lock(db, mail.queue_id, [wrong])
+    if isinstance(number, Decision):
+        return number
     found = mails.load(db, [number])[number]
     if any(hold.kind in mails.TIMELESS for hold in found.open_holds) or any(
         key(d.address) == right for d in found.deliveries

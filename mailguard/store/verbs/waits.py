@@ -48,6 +48,15 @@ def standing(db: Database, number: int, scope: Iterable[str] = ()) -> Standing:
     )
 
 
+def lock(db: Database, queue_id: str, scope: Iterable[str] = ()) -> int | Decision:
+    """`mails.lock`, where one of the asked copies waits; else what somebody is told who wanted to keep it."""
+    number = mails.lock(db, queue_id)
+    if number is None:
+        return Decision(Ending.UNKNOWN)
+    at = standing(db, number, scope)
+    return number if at.waiting else at.too_late()
+
+
 def open_holds(db: Database, number: int) -> list[Hold]:
     return [hold for hold in mails.load_holds(db, number) if hold.open]
 
