@@ -1,6 +1,7 @@
 """Prometheus names, in one place (surface: Metrics)."""
 
 import os
+from functools import partial
 
 from prometheus_client import (
     CollectorRegistry,
@@ -34,145 +35,52 @@ TOGETHER = "PROMETHEUS_MULTIPROC_DIR"
 class Metrics:
     """One service's numbers; a registry of its own, so that tests and several services don't mix.
 
-    Where several processes keep them TOGETHER, counters and histograms add up. Of a gauge counts the latest value where
-    it is of the store they share, else the sum, the most or the least, as its name asks.
+    Where several processes keep them TOGETHER, counters and histograms add up. Of a gauge counts the newest value where
+    it is of what they share, else the total, the most or the least, as its name asks.
     """
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        self.received = Counter(
-            "mailguard_messages_received", "Mails accepted with a 250", ["listener"], registry=registry
+        counter, histogram = partial(Counter, registry=registry), partial(Histogram, registry=registry)
+        newest, total, most, least = (
+            partial(Gauge, registry=registry, multiprocess_mode=mode)
+            for mode in ("livemostrecent", "livesum", "livemax", "livemin")
         )
-        self.rejected = Counter("mailguard_messages_rejected", "Mails refused", ["code"], registry=registry)
-        self.matches = Counter(
-            "mailguard_rule_matches", "Rules that matched", ["rule", "action", "mode"], registry=registry
+        self.received = counter("mailguard_messages_received", "Mails accepted with a 250", ["listener"])
+        self.rejected = counter("mailguard_messages_rejected", "Mails refused", ["code"])
+        self.matches = counter("mailguard_rule_matches", "Rules that matched", ["rule", "action", "mode"])
+        self.queue = newest("mailguard_queue_messages", "Deliveries by state", ["state"])
+        self.oldest = newest("mailguard_queue_oldest_seconds", "Age of the oldest waiting delivery", ["state"])
+        self.lag = histogram("mailguard_release_lag_seconds", "From due to on the wire", buckets=_LAG)
+        self.reports = counter("mailguard_rule_reports", "People who said that a rule was wrong about a mail", ["rule"])
+        self.holds = counter(
+            "mailguard_holds_resolved", "Holds that ended: released, approved, cancelled, or as on_expiry", ["outcome"]
         )
-        self.queue = Gauge(
-            "mailguard_queue_messages",
-            "Deliveries by state",
-            ["state"],
-            multiprocess_mode="livemostrecent",
-            registry=registry,
+        self.files = counter("mailguard_attachments_read", "Attached files: read, encrypted or unreadable", ["outcome"])
+        self.reading = histogram("mailguard_attachments_seconds", "Reading the attached files of a mail", buckets=_LAG)
+        self.unread = total("mailguard_attachments_waiting", "Mails whose attached files wait to be read")
+        self.attempts = counter("mailguard_delivery_attempts", "Attempts by result", ["result"])
+        self.ambiguous = counter("mailguard_deliveries_ambiguous", "Connection lost between the dot and the reply")
+        self.evaluation = histogram("mailguard_rule_evaluation_seconds", "Facts and rules for one mail", buckets=_FAST)
+        self.answered = histogram("mailguard_smtp_answer_seconds", "From the final dot to the 250", buckets=_FAST)
+        self.commit = histogram("mailguard_storage_commit_seconds", "From put to durable", buckets=_FAST)
+        self.reserve = most("mailguard_storage_reserve_spent", "1 while the room kept for a full disk is used up")
+        self.paused = most("mailguard_queue_paused", "1 while nothing is sent, until queue resume")
+        self.reload_ok = least("mailguard_rules_last_reload_successful", "1 when the last reload was accepted")
+        self.notices_undelivered = newest("mailguard_notices_undelivered", "Notices not delivered within five minutes")
+        self.connections = total("mailguard_smtp_connections", "Open client connections")
+        self.auth_failures = counter("mailguard_auth_failures", "Logins refused")
+        self.frozen = most("mailguard_identities_frozen", "Identities that sent too much")
+        self.bypass = most("mailguard_bypass_active", "1 while new mail passes unguarded")
+        self.suspects = most("mailguard_rules_suspected", "Rules that suddenly hold so much mail")
+        self.directory_ok = least(
+            "mailguard_directory_last_refresh_successful", "1 when the directory's last answer is in use"
         )
-        self.oldest = Gauge(
-            "mailguard_queue_oldest_seconds",
-            "Age of the oldest waiting delivery",
-            ["state"],
-            multiprocess_mode="livemostrecent",
-            registry=registry,
+        self.directory_age = most(
+            "mailguard_directory_age_seconds", "Since the directory gave the answer that is in use"
         )
-        self.lag = Histogram(
-            "mailguard_release_lag_seconds", "From due to on the wire", buckets=_LAG, registry=registry
-        )
-        self.reports = Counter(
-            "mailguard_rule_reports", "People who said that a rule was wrong about a mail", ["rule"], registry=registry
-        )
-        self.holds = Counter(
-            "mailguard_holds_resolved",
-            "Holds that ended: released, approved, cancelled, or as on_expiry",
-            ["outcome"],
-            registry=registry,
-        )
-        self.files = Counter(
-            "mailguard_attachments_read",
-            "Attached files: read, encrypted or unreadable",
-            ["outcome"],
-            registry=registry,
-        )
-        self.reading = Histogram(
-            "mailguard_attachments_seconds", "Reading the attached files of a mail", buckets=_LAG, registry=registry
-        )
-        self.unread = Gauge(
-            "mailguard_attachments_waiting",
-            "Mails whose attached files wait to be read",
-            multiprocess_mode="livesum",
-            registry=registry,
-        )
-        self.attempts = Counter("mailguard_delivery_attempts", "Attempts by result", ["result"], registry=registry)
-        self.ambiguous = Counter(
-            "mailguard_deliveries_ambiguous",
-            "Connection lost between the dot and the reply",
-            registry=registry,
-        )
-        self.evaluation = Histogram(
-            "mailguard_rule_evaluation_seconds",
-            "Facts and rules for one mail",
-            buckets=_FAST,
-            registry=registry,
-        )
-        self.answered = Histogram(
-            "mailguard_smtp_answer_seconds", "From the final dot to the 250", buckets=_FAST, registry=registry
-        )
-        self.commit = Histogram(
-            "mailguard_storage_commit_seconds", "From put to durable", buckets=_FAST, registry=registry
-        )
-        self.reserve = Gauge(
-            "mailguard_storage_reserve_spent",
-            "1 while the room kept for a full disk is used up",
-            multiprocess_mode="livemax",
-            registry=registry,
-        )
-        self.paused = Gauge(
-            "mailguard_queue_paused",
-            "1 while nothing is sent, until queue resume",
-            multiprocess_mode="livemax",
-            registry=registry,
-        )
-        self.reload_ok = Gauge(
-            "mailguard_rules_last_reload_successful",
-            "1 when the last reload was accepted",
-            multiprocess_mode="livemin",
-            registry=registry,
-        )
-        self.notices_undelivered = Gauge(
-            "mailguard_notices_undelivered",
-            "Notices not delivered within five minutes",
-            multiprocess_mode="livemostrecent",
-            registry=registry,
-        )
-        self.connections = Gauge(
-            "mailguard_smtp_connections", "Open client connections", multiprocess_mode="livesum", registry=registry
-        )
-        self.auth_failures = Counter("mailguard_auth_failures", "Logins refused", registry=registry)
-        self.frozen = Gauge(
-            "mailguard_identities_frozen",
-            "Identities that sent too much",
-            multiprocess_mode="livemax",
-            registry=registry,
-        )
-        self.bypass = Gauge(
-            "mailguard_bypass_active",
-            "1 while new mail passes unguarded",
-            multiprocess_mode="livemax",
-            registry=registry,
-        )
-        self.suspects = Gauge(
-            "mailguard_rules_suspected",
-            "Rules that suddenly hold so much mail",
-            multiprocess_mode="livemax",
-            registry=registry,
-        )
-        self.directory_ok = Gauge(
-            "mailguard_directory_last_refresh_successful",
-            "1 when the directory's last answer is in use",
-            multiprocess_mode="livemin",
-            registry=registry,
-        )
-        self.directory_age = Gauge(
-            "mailguard_directory_age_seconds",
-            "Since the directory gave the answer that is in use",
-            multiprocess_mode="livemax",
-            registry=registry,
-        )
-        self.directory_people = Gauge(
-            "mailguard_directory_people",
-            "People of the directory",
-            multiprocess_mode="livemostrecent",
-            registry=registry,
-        )
-        self.nodes = Gauge(
-            "mailguard_nodes", "Processes at work on the store", multiprocess_mode="livemostrecent", registry=registry
-        )
+        self.directory_people = newest("mailguard_directory_people", "People of the directory")
+        self.nodes = newest("mailguard_nodes", "Processes at work on the store")
         self.reload_ok.set(1)
         self.directory_ok.set(1)
 
