@@ -39,6 +39,7 @@ class Bypass:
         self._store, self._clock, self._log = store, clock, log
         self._alerts, self._wake = alerts, wake
         self._aside: Aside | None = None
+        self._changing = False  # the store is being told of what is so here already
         self._tasks = Tasks()
 
     async def start(self) -> None:
@@ -52,12 +53,14 @@ class Bypass:
             await self._over(aside, _TIMER)
 
     async def refresh(self) -> None:
-        """Another process on the same store may have begun or ended one."""
+        """Another process on the same store may have begun or ended one. What is begun or ended here is not asked."""
+        before = self._aside
         aside = await self._kept()
-        if aside != self._aside:
-            self._aside = aside
-            if aside is not None:
-                self._tasks.spawn(self._watch(aside))
+        if self._changing or self._aside is not before or aside == before:
+            return
+        self._aside = aside
+        if aside is not None:
+            self._tasks.spawn(self._watch(aside))
 
     async def _kept(self) -> Aside | None:
         value = (await self._store.recall(_NAME)).get(_NAME)
@@ -139,5 +142,9 @@ class Bypass:
         }
         data = {"about": event, "until": value["until"], "why": aside.reason, "name": str(by)}
         kept = None if over else value
-        await self._store.remember(_NAME, kept, event=event, by=by, now=now, notices=self._alerts(data))
+        self._changing = True
+        try:
+            await self._store.remember(_NAME, kept, event=event, by=by, now=now, notices=self._alerts(data))
+        finally:
+            self._changing = False
         self._wake()

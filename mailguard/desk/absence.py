@@ -1,6 +1,6 @@
 """Who is away: what people say themselves, beside the delegates that an administrator wrote into people.yaml."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from mailguard.clock import Clock
@@ -27,12 +27,10 @@ class Absences:
         """Know again what was said before; what is past is forgotten."""
         kept = await self._store.recall(f"{_NAME}*")
         self.now.clear()
-        for name, said in kept.items():
-            one = Delegate(str(said["to"]), date.fromisoformat(said["from"]), date.fromisoformat(said["until"]))
-            if one.last and one.last < self.today:
-                await self._forget(name.removeprefix(_NAME), Actor("mailguard", "timer"))
-            else:
-                self.now[name.removeprefix(_NAME)] = one
+        self.now |= {name.removeprefix(_NAME): _delegate(said) for name, said in kept.items()}
+        for name in [name for name, one in self.now.items() if one.last and one.last < self.today]:
+            self.now.pop(name)
+            await self._forget(name, Actor("mailguard", "timer"))
 
     @property
     def today(self) -> date:
@@ -99,6 +97,10 @@ class Absences:
         if people.canonical(to) == people.canonical(person):
             raise NotConfirmed(N_("You can't stand in for yourself: name somebody else."))
         return Delegate(to, begins, ends)
+
+
+def _delegate(said: Mapping[str, str]) -> Delegate:
+    return Delegate(said["to"], date.fromisoformat(said["from"]), date.fromisoformat(said["until"]))
 
 
 def _told(person: str, said: Delegate, *, ended: bool = False) -> NewNotice:

@@ -1,9 +1,11 @@
 """Two processes' worth of rooms on one PostgreSQL: what one of them decides, the other knows."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -17,8 +19,7 @@ from mailguard.people.access import Access
 from mailguard.people.alerts import Alerts
 from mailguard.records import Actor
 from mailguard.rules.settings import HoldSettings
-from mailguard.store.postgres import PostgresStore
-from mailguard.store.postgres import store as beating
+from mailguard.store.postgres import PostgresStore, server
 from mailguard.testing import eventually
 from tests.postgres import Postgres
 
@@ -68,7 +69,7 @@ class OneNode:
 
 @pytest.fixture
 async def pair(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[OneNode, OneNode]]:
-    monkeypatch.setattr(beating, "BEAT_SECONDS", 0.1)
+    monkeypatch.setattr(server, "BEAT_SECONDS", 0.1)
     url = postgres.fresh()
     one, other = OneNode(url), OneNode(url)
     await one.start()
@@ -94,6 +95,29 @@ async def test_a_bypass_is_everybodys_and_ends_once(pair: tuple[OneNode, OneNode
     await one.bypass.begin(timedelta(hours=1), "once more, which the other hears after whatever it did", OPS)
     await eventually(lambda: other.bypass.now)
     assert postgres.say(ended) == "2"
+
+
+async def test_news_of_before_its_end_does_not_bring_a_bypass_back(
+    pair: tuple[OneNode, OneNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the store is told that it is over, it is over here: mail that comes in then is guarded."""
+    one, _ = pair
+    await one.bypass.begin(timedelta(hours=1), "the rules hold everything", OPS)
+    remember, told = one.store.remember, asyncio.Event()
+
+    async def slowly(*args: Any, **kwargs: Any) -> None:
+        await told.wait()
+        await remember(*args, **kwargs)
+
+    monkeypatch.setattr(one.store, "remember", slowly)
+    ending = asyncio.create_task(one.bypass.end(OPS))
+    await asyncio.sleep(0)
+    await one.bypass.refresh()
+    assert one.bypass.now is None
+    told.set()
+    assert await ending
+    await one.bypass.refresh()
+    assert one.bypass.now is None
 
 
 async def test_who_is_frozen_at_one_is_frozen_at_the_other_until_either_thaws(pair: tuple[OneNode, OneNode]) -> None:
@@ -126,7 +150,7 @@ async def test_one_that_is_silent_is_no_node_any_more_and_nobody_waits_for_it(
 ) -> None:
     one, other = pair
     assert len(await one.store.nodes()) == 2
-    monkeypatch.setattr(beating, "_SILENT", timedelta(seconds=1))
+    monkeypatch.setattr(server, "SILENT", 1_000_000)
     assert other.store._beating is not None
     other.store._beating.cancel()
     await one.nodes.tell("ops")

@@ -21,6 +21,8 @@ _SESSION = {
     "idle_in_transaction_session_timeout": "15s",
     "lock_timeout": "10s",
 }
+BEAT_SECONDS = 3.0  # between two signs of life; what another node paused is known after so long
+SILENT = 15_000_000  # microseconds, five signs of life: after that a node is said to be gone; its leases stay
 MOVING = "moving "  # begins the epoch of a database that a store is being moved into
 _WEAK = ("off", "local")  # a COMMIT that returns before it is safe everywhere it should be
 

@@ -28,8 +28,6 @@ from mailguard.store.verbs.store import Verbs
 
 T = TypeVar("T")
 
-BEAT_SECONDS = 3.0  # between two signs of life; what another node paused is known here after so long
-_SILENT = timedelta(seconds=4 * BEAT_SECONDS)  # after that a node is said to be gone; its leases stay
 _EVER = 1 << 60  # microseconds
 _LONGEST_LEASE = timedelta(hours=1)
 _REMEMBERED = timedelta(days=1)  # what became of a COMMIT
@@ -57,6 +55,7 @@ class PostgresStore(Verbs):
         self.paused = ""
         # Also the sessions' application_name, of which the server keeps 63 characters.
         self.node = f"{socket.gethostname()[:40]}/{os.getpid()}/{secrets.token_hex(3)}"
+        self._process = process.identity()
         self._about: Mapping[str, str] = {}  # what other nodes may know of this one
         self._memory, self._changed = ("", 0), _nobody
         self._ours = 0  # changes: one that another process takes back at once looks as if there was none
@@ -127,7 +126,7 @@ class PostgresStore(Verbs):
 
     async def _beats(self) -> None:
         while True:
-            await SystemClock().sleep(BEAT_SECONDS)
+            await SystemClock().sleep(server.BEAT_SECONDS)
             with contextlib.suppress(MailguardError):
                 await self._beat()
 
@@ -142,7 +141,7 @@ class PostgresStore(Verbs):
 
     def _sign_of_life(self, db: Connection) -> tuple[tuple[str, str], str]:
         now = db.run("clock").fetchall()[0][0]
-        about = json.dumps({"version": __version__, "process": process.identity(), **self._about})
+        about = json.dumps({"version": __version__, "process": self._process, **self._about})
         db.run("node_seen", {"id": self.node, "now": now, "about": about})
         db.run("forget_nodes", (now - _LONGEST_LEASE // timedelta(microseconds=1),))
         return self._stopped(db), str(db.run("memory_digest").fetchall()[0][0])
@@ -152,7 +151,7 @@ class PostgresStore(Verbs):
         return str(db.run("epoch").fetchall()[0]["paused"]), pause.reason(db)
 
     async def nodes(self) -> list[Node]:
-        rows = await self._look(lambda db: db.run("nodes", (_SILENT // timedelta(microseconds=1),)).fetchall())
+        rows = await self._look(lambda db: db.run("nodes", (server.SILENT,)).fetchall())
         return [Node(row["id"], instant(row["seen_at"]), _about(row["about"])) for row in rows]
 
     async def remember(

@@ -20,7 +20,6 @@ from mailguard.store.statements import migrations
 from mailguard.store.verbs.codec import storable
 
 _NODE = "mailguard (db copy)"
-_SILENT = 15_000_000  # microseconds: five signs of life
 _WORDS = 500  # mails at once
 
 
@@ -53,9 +52,9 @@ class Target:
         await plainly(lambda: (self._db.run("moving", (self._mark,)), self._db.run("forget_hooks")))
 
     async def _alone(self, mark: str) -> None:
-        at_work = await self.run("nodes_at_work", (_SILENT,))
+        at_work = await self.run("nodes", (server.SILENT,))
         if at_work:
-            raise ConfigError(f"a service runs on {self.name} ({at_work[0][0]}): stop it, or name another database")
+            raise ConfigError(f"a service runs on {self.name} ({at_work[0]['id']}): stop it, or name another database")
         (here,) = (await self.run("epoch"))[0][:1]
         if here.startswith(server.MOVING):
             if not here.startswith(mark):
@@ -143,9 +142,9 @@ class Target:
 
     async def close_again(self, source: str, numbers: Mapping[str, int], fence: int) -> bool:
         """Let no service start on it, or none send: whether nothing was done here since the move."""
-        at_work = await self.run("nodes_at_work", (_SILENT,))
+        at_work = await self.run("nodes", (server.SILENT,))
         if at_work:
-            raise ConfigError(f"a service runs on {self.name} ({at_work[0][0]}): stop it first")
+            raise ConfigError(f"a service runs on {self.name} ({at_work[0]['id']}): stop it first")
         event, last = (await self.run("far_as"))[0]
         untouched = bool(event == numbers["event"] and last == max(fence, 1))
         if untouched:

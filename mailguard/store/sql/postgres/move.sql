@@ -21,10 +21,6 @@ UPDATE epoch SET paused = ?;
 SELECT EXISTS (SELECT 1 FROM mail) OR EXISTS (SELECT 1 FROM event) OR EXISTS (SELECT 1 FROM memory)
     OR EXISTS (SELECT 1 FROM remembered);
 
--- name: nodes_at_work
--- Nodes that gave a sign of life in these microseconds.
-SELECT id FROM node WHERE seen_at > CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) - CAST(? AS bigint);
-
 -- name: piece
 -- Rows of a part of a table, and their checksum, whatever their order.
 SELECT count(*) AS rows,
