@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import trustme
-
 from benchmarks import ports
+from tests.certificates import certify
 from tests.conftest import need
 
 PASSWORD = "s3cret-of-ann"  # everybody's
@@ -84,12 +83,7 @@ class Dovecot:
         self.folder = Path(tempfile.mkdtemp(prefix="mailguard-dovecot-"))
         self.folder.chmod(0o755)
         self.program = need("dovecot")
-        authority = trustme.CA()
-        authority.cert_pem.write_to_path(self.ca_file)
-        own = authority.issue_cert(self.name)
-        own.private_key_pem.write_to_path(self.folder / "server.key")
-        for blob in own.cert_chain_pems:
-            blob.write_to_path(self.folder / "server.pem", append=True)
+        certify(self.folder, self.name)
         (self.folder / "passwords").write_text("".join(f"{one}:{PASSWORD}\n" for one in self.people))
         (self.folder / "masters").write_text(f"{MASTER}:{MASTER_PASSWORD}\n")
         self._owner = pwd.getpwnam("mail") if os.getuid() == 0 else pwd.getpwuid(os.getuid())

@@ -7,9 +7,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import trustme
-
 from benchmarks import ports
+from tests.certificates import certify
 from tests.conftest import need
 
 BASE = "dc=corp,dc=example"
@@ -103,12 +102,7 @@ class Slapd:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        authority = trustme.CA()
-        authority.cert_pem.write_to_path(self.ca_file)
-        own = authority.issue_cert(self.name)
-        own.private_key_pem.write_to_path(self.folder / "server.key")
-        for blob in own.cert_chain_pems:
-            blob.write_to_path(self.folder / "server.pem", append=True)
+        certify(self.folder, self.name)
         # A copy: where AppArmor knows slapd by its path, it may not read what lies here.
         self.program = self.folder / "slapd"
         shutil.copy(need("slapd"), self.program)
