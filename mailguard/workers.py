@@ -14,7 +14,7 @@ from typing import Any
 from prometheus_client.multiprocess import mark_process_dead
 
 from mailguard import process
-from mailguard.clock import Clock, SystemClock
+from mailguard.clock import SystemClock
 from mailguard.config import load as load_config
 from mailguard.errors import ConfigError
 from mailguard.log import Log
@@ -67,11 +67,9 @@ def _run(main: Coroutine[Any, Any, int]) -> int:
 class Supervisor:
     """Keeps `count` workers running. Their standard input ends with this process, so that none outlives it."""
 
-    def __init__(
-        self, path: Path, environ: Mapping[str, str], count: int, log: Log, clock: Clock | None = None
-    ) -> None:
+    def __init__(self, path: Path, environ: Mapping[str, str], count: int, log: Log) -> None:
         self._command = (sys.executable, "-m", "mailguard", "--config", str(path), "serve", "--worker")
-        self._environ, self._count, self._log, self._clock = environ, count, log, clock or SystemClock()
+        self._environ, self._count, self._log, self._clock = environ, count, log, SystemClock()
         self._running: dict[int, asyncio.subprocess.Process] = {}
         self._ready: set[int] = set()
         self._stopping = asyncio.Event()

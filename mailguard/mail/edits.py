@@ -4,33 +4,21 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-from mailguard.mail.headers import (
-    Add,
-    AddCc,
-    Drop,
-    Edit,
-    Hide,
-    Prefix,
-    Prepend,
-    Remove,
-    Replace,
-    Splice,
-    Swap,
-    Withheld,
-)
+from mailguard.mail import headers
+from mailguard.mail.headers import Edit
 
 _KINDS: dict[str, type[Edit]] = {
-    "prepend": Prepend,
-    "remove": Remove,
-    "add_cc": AddCc,
-    "drop": Drop,
-    "hide": Hide,
-    "swap": Swap,
-    "add": Add,
-    "replace": Replace,
-    "prefix": Prefix,
-    "splice": Splice,
-    "withheld": Withheld,
+    "prepend": headers.Prepend,
+    "remove": headers.Remove,
+    "add_cc": headers.AddCc,
+    "drop": headers.Drop,
+    "hide": headers.Hide,
+    "swap": headers.Swap,
+    "add": headers.Add,
+    "replace": headers.Replace,
+    "prefix": headers.Prefix,
+    "splice": headers.Splice,
+    "withheld": headers.Withheld,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 _MEMBERS = {kind: tuple(each.name for each in dataclasses.fields(kind)) for kind in _NAMES}

@@ -148,12 +148,17 @@ async def two_have_it(trial: Trial) -> None:
 @fault("kill -9 at any moment", AT_THE_DOT, full=120, at_the_dot=True)
 async def anywhere(trial: Trial) -> None:
     async with parish(trial) as place:
-        await place.start()
-        loading = asyncio.create_task(place.load(60))
-        await asyncio.sleep(trial.dice.uniform(0.0, 1.5))
-        await place.killed()
-        await loading
-        await again(place)
+        await dies_within(1.5, place)
+
+
+async def dies_within(seconds: float, place: Parish) -> None:
+    """Under load; to the end of its second life."""
+    await place.start()
+    loading = asyncio.create_task(place.load(60))
+    await asyncio.sleep(place.trial.dice.uniform(0.0, seconds))
+    await place.killed()
+    await loading
+    await again(place)
 
 
 @fault("kill -9 while a start takes back what was on the wire", AT_THE_DOT, full=36, at_the_dot=True)

@@ -5,7 +5,7 @@ import signal
 
 from tests.postgres import running
 from tests.torture.fault import Trial, fault
-from tests.torture.faults.kill import AT_THE_DOT, FIRST, PROMISE, Point, again, dies_at
+from tests.torture.faults.kill import AT_THE_DOT, FIRST, PROMISE, Point, dies_at, dies_within
 from tests.torture.parish import parish
 
 NEEDS = ("postgres",)
@@ -38,12 +38,7 @@ for _one in POINTS:
 async def anywhere(trial: Trial) -> None:
     with running() as server:
         async with parish(trial, server) as place:
-            await place.start()
-            loading = asyncio.create_task(place.load(60))
-            await asyncio.sleep(trial.dice.uniform(0.0, 2.5))
-            await place.killed()
-            await loading
-            await again(place)
+            await dies_within(2.5, place)
 
 
 @fault(
