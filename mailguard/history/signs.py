@@ -132,9 +132,8 @@ class Signs:
     def _likely(self) -> set[str]:
         """Who is not among the recipients, and might well be."""
         topics = self.topics
-        near, beside, greeted = (
-            _most(*each) for each in zip((topics.near, self.missing, topics.greeted), _LIKELY, strict=True)
-        )
+        worth: tuple[Mapping[str, float], ...] = (topics.near, self.missing, topics.greeted)
+        near, beside, greeted = (_most(one, count) for one, count in zip(worth, _LIKELY, strict=True))
         found = {*topics.thread, *near, *beside, *greeted} - self.everyone - {self.mail.sender}
         return {key for key in found if key in self.ledger.tallies or key in self.ledger.from_}
 
