@@ -23,14 +23,19 @@ class Operator:
         self._desk, self._store, self._clock, self._log = desk, store, clock, log
         self._wake, self._reports = wake, reports
 
-    async def operate(self, verb: str, queue_id: str, actor: Actor, recipients: Sequence[str] = ()) -> Decision:
-        """send, stop, cancel, drop, requeue or bounce. Raises NotAllowed for another verb."""
+    async def operate(
+        self, verb: str, queue_id: str, actor: Actor, recipients: Sequence[str] = (), *, revision: int | None = None
+    ) -> Decision:
+        """send, stop, cancel, drop, requeue or bounce. Raises NotAllowed for another verb.
+
+        MailChanged: it was to be sent as it stood at `revision`, and somebody was quicker.
+        """
         mail = await self._store.get(queue_id)
         if mail is None:
             return Decision(Ending.UNKNOWN)
         keys = {address.key(recipient) for recipient in recipients}
         verbs: dict[str, Callable[[], Awaitable[Decision]]] = {
-            "send": lambda: self._send(mail, actor),
+            "send": lambda: self._send(mail, actor, revision),
             "stop": lambda: self._desk.halt(mail, actor, frozenset()),
             "cancel": lambda: self._desk.call_off(mail, actor),
             "drop": lambda: self._desk.take_out(mail, keys, actor),
@@ -57,8 +62,8 @@ class Operator:
             await self._desk.absences.erase(person, actor)
         return await self._store.erase(person, by=actor, now=self._clock.now(), dry_run=dry_run)
 
-    async def _send(self, mail: Mail, actor: Actor) -> Decision:
-        decision = await self._store.send_now(mail.queue_id, by=actor, now=self._clock.now())
+    async def _send(self, mail: Mail, actor: Actor, revision: int | None) -> Decision:
+        decision = await self._store.send_now(mail.queue_id, by=actor, now=self._clock.now(), revision=revision)
         if decision.ending is Ending.DONE:
             self._log.released(mail.queue_id, actor, [hold.rule for hold in decision.remaining])
             self._desk.count(mail, decision, "released")

@@ -9,6 +9,7 @@ from mailguard.desk import reading
 from mailguard.desk.errors import NotAllowed, NotConfirmed
 from mailguard.desk.operator import Operator
 from mailguard.desk.reading import Reading
+from mailguard.errors import MailChanged
 from mailguard.locale import N_
 from mailguard.log import Log
 from mailguard.mail import address
@@ -143,11 +144,10 @@ class Staff:
         endings, changed = [], []
         for mark in marks:
             queue_id, _, revision = mark.rpartition(".")
-            mail = await self._store.get(queue_id)
-            if mail is None or str(mail.revision) != revision:
+            try:
+                endings.append((queue_id, (await self._act(person, verb, queue_id, recipient, revision)).ending))
+            except MailChanged:
                 changed.append(queue_id)
-                continue
-            endings.append((queue_id, (await self._act(person, verb, mail, recipient)).ending))
         return Done(tuple(endings), tuple(changed))
 
     async def pause(self, person: str, why: str, confirm: str) -> None:
@@ -164,8 +164,13 @@ class Staff:
             raise NotConfirmed(N_("Nothing was done: tick the box and press again."))
         await self._operator.resume(_actor(person))
 
-    async def _act(self, person: str, verb: str, mail: Mail, recipient: str) -> Decision:
-        return await self._operator.operate(verb, mail.queue_id, _actor(person), [recipient] if verb == "drop" else ())
+    async def _act(self, person: str, verb: str, queue_id: str, recipient: str, revision: str) -> Decision:
+        """Raises MailChanged when it is not, or no longer, as it was at `revision`."""
+        mail = await self._store.get(queue_id)
+        if mail is None or str(mail.revision) != revision:
+            raise MailChanged
+        recipients = [recipient] if verb == "drop" else ()
+        return await self._operator.operate(verb, queue_id, _actor(person), recipients, revision=mail.revision)
 
     def _need(self, person: str, right: Right | None) -> None:
         if right is None or right not in self.rights(person):

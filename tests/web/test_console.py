@@ -1,12 +1,13 @@
 """The console: who may open it, finding mail, one mail, and doing something to many."""
 
 import re
+from typing import Any
 
 import httpx
 import pytest
 
 from mailguard.people import Directory, Organization, People
-from mailguard.records import Action, Fate, Hit, Hold, HoldKind, Kept, Mode, RuleHold, State
+from mailguard.records import Action, Decision, Fate, Hit, Hold, HoldKind, Kept, Mode, RuleHold, State
 from mailguard.testing import MONDAY
 from mailguard.web.console.figures import disturbed
 from tests.web.house import ADA, ANN, BOB, BOSS, HANS, HIDDEN, PAT, House
@@ -248,6 +249,27 @@ async def test_what_changed_since_the_preview_is_left_alone(house: House, client
     view = await house.desk.own(ANN, number)
     assert view
     await house.desk.drop(view, [PAT], view.seen)
+    done = await client.post("/console/do", data=form | {"confirm": "send 1"})
+    assert "changed since you looked" in done.text
+    assert not await house.let_go(number)
+
+
+async def test_a_stop_between_the_look_and_the_press_of_the_same_moment_stands(
+    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even one that comes after the mail was read once more: the sending itself compares."""
+    number = await house.delayed()
+    await sign_in(house, client)
+    _, form = await preview(client, number, do="send")
+    send_now = house.store.send_now
+
+    async def after_a_stop(*args: Any, **rest: Any) -> Decision:
+        view = await house.desk.own(ANN, number)
+        assert view
+        await house.desk.stop(view)
+        return await send_now(*args, **rest)
+
+    monkeypatch.setattr(house.store, "send_now", after_a_stop)
     done = await client.post("/console/do", data=form | {"confirm": "send 1"})
     assert "changed since you looked" in done.text
     assert not await house.let_go(number)

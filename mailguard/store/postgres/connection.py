@@ -87,7 +87,7 @@ class Connection:
                 asked[f"{name}_end"] = asked[name] + "\U0010ffff" if term.prefix else asked[name]
                 ranges.append(f"(w.word >= :{name} AND w.word <= :{name}_end)")
             parts.append(SQL["search_word"].replace("{ranges}", " OR ".join(ranges)))
-        return {"{from}": "mail m", "{words}": " ".join(parts), "{order}": "m.id"}, asked
+        return {"{from}": "mail m", "{words}": " ".join(parts), "{order}": "m.id", "{number}": "m.id"}, asked
 
     def number_events(self) -> None:
         self.run("lock_numbers")

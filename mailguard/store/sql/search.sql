@@ -43,5 +43,5 @@ SELECT coalesce(min(id), ?) FROM mail WHERE unfinished > 0;
 SELECT k.facts FROM kept k JOIN mail m ON m.id = k.mail WHERE m.queue_id = ?;
 
 -- name: search_file
--- Narrows `search` to mails that carry a file.
-AND m.id IN (SELECT c.mail FROM carried c WHERE c.digest = :digest);
+-- Narrows `search` to mails that carry a file; where words find mail as well, before a mail is read.
+AND {number} IN (SELECT c.mail FROM carried c WHERE c.digest = :digest);

@@ -66,12 +66,13 @@ class Connection(sqlite3.Connection):
     def having(self, terms: Sequence[Term]) -> tuple[dict[str, str], dict[str, Any]]:
         """As FTS5 takes it: words in quotes, so nothing is an operator."""
         if not terms:
-            return {"{words}": "", "{order}": "m.id"}, {}
+            return {"{words}": "", "{order}": "m.id", "{number}": "m.id"}, {}
         words = (f'{{{" ".join(t.columns)}}} : "{t.word}"{" *" if t.prefix else ""}' for t in terms)
         gaps = {
             "{from}": "word JOIN mail m ON m.id = word.rowid",
             "{words}": "word MATCH :words AND word.rowid BETWEEN :first AND :last AND",
             "{order}": "word.rowid",
+            "{number}": "+word.rowid",
         }
         return gaps, {"words": " AND ".join(words)}
 

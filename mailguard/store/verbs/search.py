@@ -45,7 +45,7 @@ def newest(db: Database, what: Search, terms: Sequence[Term], narrowed: str, mor
         gaps["{from}"] = db.sql["search_unsent"] if what.state in _UNSENT else "mail m"
     elif what.state in _UNSENT:
         narrowed += " " + db.sql["search_among_unsent"]
-    gaps["{narrowed}"] = f"{_narrowed(db, what)} {narrowed}"
+    gaps = {"{narrowed}": f"{_narrowed(db, what)} {narrowed}", **gaps}  # which has gaps of its own
     numbers = [row["id"] for row in db.run("search", asked | words, gaps)]
     found = mails.load(db, numbers)
     return [found[number] for number in numbers]
