@@ -53,6 +53,7 @@ from mailguard.webhooks.herald import Herald
 DRAIN = 25.0  # seconds for what is on the wire; systemd and compose give 30
 SWITCH = 0.001  # seconds for which a thread that reads a large mail keeps the interpreter from the others
 MIN_FREE = 256 << 20  # bytes that stay free besides three times the mail (room for WAL and checkpoint)
+LOOK = 0.1  # seconds for which we believe what the disk said of it
 
 
 class Service:
@@ -73,6 +74,8 @@ class Service:
         self.failed: BaseException | None = None
         self._open_for_mail = False
         self._stopping = asyncio.Event()
+        self._looked = float("-inf")
+        self._free: int | None = None  # bytes, when we last looked
         self._hang_up = asyncio.Event()
         hostname, shared, self._first = config.smtp.hostname, worker > 0, worker <= 1
         self._shared, self._measuring = shared, Tasks()
@@ -351,8 +354,11 @@ class Service:
         return self._open_for_mail and self.failed is None and not self._stopping.is_set()
 
     async def _room(self, size: int) -> bool:
-        free = await self.store.free_bytes()
-        return free is None or free > MIN_FREE + 3 * size
+        """For the answer to MAIL FROM; the store looks again when it puts the mail."""
+        now = self.clock.monotonic()
+        if now >= self._looked + LOOK:
+            self._looked, self._free = now, await self.store.free_bytes()
+        return self._free is None or self._free > MIN_FREE + 3 * size
 
 
 def _places(error: ConfigError) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
+from functools import lru_cache
 
 from mailguard.mail import address, headers
 from mailguard.mail.envelope import Envelope, Recipient, Session
@@ -38,7 +39,7 @@ class Arrangement:
 
 def edits(message: Message, session: Session, hostname: str, queue_id: str, now: datetime) -> list[Edit]:
     """What every relayed mail gets (RFC 5321 §4.4, RFC 6409 §8): Received, missing Date and Message-ID, no Bcc."""
-    date = format_datetime(now)
+    date = _date(now.replace(microsecond=0))
     source = f"from {session.helo or 'unknown'} ([{_literal(session.peer)}])"
     stamp = f"{source}\r\n\tby {hostname} (mailguard) with {session.protocol}\r\n\tid {queue_id}; {date}"
     made: list[Edit] = [Prepend("Received", stamp)]
@@ -48,6 +49,12 @@ def edits(message: Message, session: Session, hostname: str, queue_id: str, now:
         made.append(Prepend("Message-ID", f"<{queue_id}@{hostname}>"))
     made += [Remove(name) for name in ("Bcc", "Resent-Bcc") if message.raw_fields(name)]
     return made
+
+
+@lru_cache(maxsize=2)
+def _date(second: datetime) -> str:
+    """As a header has it; many mails come in one second."""
+    return format_datetime(second)
 
 
 def _literal(peer: str) -> str:

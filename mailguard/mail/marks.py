@@ -53,6 +53,8 @@ OTHER_HEADER = re.compile(
     re.IGNORECASE,
 )
 MARK = re.compile(r"\s{0,3}((?:[>|]\s?)+)")
+# Whatever SEPARATOR, FROM or MARK matches begins so, or ends with one of COLONS; and a line that is cut is looked at
+HINT = re.compile(r"\s*(?:[>|\-_=*]|.{0,14}[:：]|.{400})", re.DOTALL)
 
 SENT_FROM = re.compile(
     r"(?:sent from (?:my |outlook |mail |yahoo |samsung |proton)|get outlook for |sent with proton"

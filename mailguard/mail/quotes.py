@@ -40,6 +40,14 @@ class Spoken(NamedTuple):
     heads: list[str]
 
 
+def split_plain(texts: list[str]) -> Split:
+    """As `split`, of lines without markup: in most mail none of them can begin a quotation, which one look tells."""
+    if any(map(marks.HINT.match, texts)) or any(text.endswith(marks.COLONS) for text in texts):
+        return split([Line(text) for text in texts])
+    kept, closing = _signature(texts)
+    return Split(_join(kept), "", _join(closing))
+
+
 def split(lines: Sequence[Line]) -> Split:
     """Every line into one of the three, in order."""
     new: list[str] = []

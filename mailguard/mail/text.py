@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mailguard.errors import CannotTell
 from mailguard.mail import charset, homoglyphs, html
 from mailguard.mail.message import Message, Part
-from mailguard.mail.quotes import Line, Split, split
+from mailguard.mail.quotes import Split, split, split_plain
 
 LIMIT = 8 << 20  # decoded bytes of text in one mail
 _PIECE = 64 * 1024  # characters folded in one go
@@ -52,7 +52,7 @@ def body_text(message: Message) -> Text:
         left -= len(data)
         if left < 0:
             raise CannotTell("the mail has more than {number} MB of text", number=LIMIT >> 20)
-        text = split(_lines(part, data, reply))
+        text = _split(part, data, reply)
         if part.nested:
             text = Split("", "\n".join(filter(None, text)), "")
         if part.alternative:
@@ -94,18 +94,17 @@ def pieces(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def _lines(part: Part, data: bytes, reply: bool) -> list[Line]:
+def _split(part: Part, data: bytes, reply: bool) -> Split:
     if part.content_type == "text/html":
         label = part.charset or _META.search(data[:1024])
         text = charset.decode(data, label if isinstance(label, str) else label[1].decode("ascii") if label else "")
-        return html.lines(text, reply=reply)
+        return split(html.lines(text, reply=reply))
     text = charset.decode(data, part.charset)
     if part.content_type == "text/calendar":
-        return [Line(charset.clean(said)) for said in _calendar(text)]
-    lines = text.splitlines()
-    if not "".join(lines).isprintable():  # most text has nothing to clean: one look at all of it
+        lines = [charset.clean(said) for said in _calendar(text)]
+    elif not "".join(lines := text.splitlines()).isprintable():  # most text has nothing to clean: one look at all of it
         lines = list(map(charset.clean, lines))
-    return [Line(line.rstrip()) for line in lines]
+    return split_plain([line.rstrip() for line in lines])
 
 
 def _calendar(text: str) -> list[str]:

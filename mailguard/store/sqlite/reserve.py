@@ -23,7 +23,7 @@ class Reserve:
     def __init__(self, database: Path) -> None:
         self.database = database
         self._path = database.with_name(database.name + ".reserve")
-        self._folder = str(database.parent)  # a text: it is asked about for every mail
+        self._folder = str(database.parent)
         disk = os.statvfs(self._folder)
         self.size = max(1, min(SIZE, disk.f_frsize * disk.f_blocks // _PART))
         self.there = False
@@ -36,12 +36,12 @@ class Reserve:
             return 0
         return disk.f_frsize * disk.f_bavail
 
-    def has_room(self, size: int) -> bool:
-        """Whether so many bytes fit besides. The disk's own number says nothing of a quota.
+    def has_room(self, size: int, free: int) -> bool:
+        """Whether so many bytes fit besides, when the disk has `free` of them. That number says nothing of a quota.
 
         That number will do for what half of the reserve can bring into the database; room for more is tried.
         """
-        return self.free() > size and (size <= self.size // 2 or room(self.database.parent, size))
+        return free > size and (size <= self.size // 2 or room(self.database.parent, size))
 
     def keep(self) -> bool:
         """Take the room, unless it is there already. False: there is not enough."""

@@ -147,7 +147,8 @@ class Writer:
         if self._broken is not None:
             self._fail(jobs, self._broken)
             return
-        wanted = [job for job in jobs if self._admits(job)]
+        free = self._reserve.free() if any(job.new_mail for job in jobs) else 0
+        wanted = [job for job in jobs if self._admits(job, free)]
         self._logged += _COMMIT_BYTES
         if not self._smoothly(wanted) and not self._together(wanted):
             self._each(wanted)  # the transaction as a whole was lost: see which of them fit by themselves
@@ -156,13 +157,13 @@ class Writer:
             self._checkpoint("PASSIVE")  # with that room; then the log begins anew, in the space that it has
             self._each(starved)
 
-    def _admits(self, job: _Job) -> bool:
-        """False: this is new mail, and there is no room, or the reserve is not there again.
+    def _admits(self, job: _Job, free: int) -> bool:
+        """False: this is new mail, and there is no room in these free bytes, or the reserve is not there again.
 
         Room is twice its size: it goes into the log, and from there into the database, as all that is in the log.
         """
         after = self._logged + _COMMIT_BYTES + _JOB_BYTES + job.size
-        if job.new_mail and not (self._has_reserve() and self._reserve.has_room(after + job.size)):
+        if job.new_mail and not (self._has_reserve() and self._reserve.has_room(after + job.size, free)):
             job.error = failures.full()
             return False
         self._logged += _JOB_BYTES + job.size

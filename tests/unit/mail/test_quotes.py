@@ -1,8 +1,11 @@
 """Replies as mail programs of many languages write them: whose words are whose."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mailguard.mail.message import Message
+from mailguard.mail.quotes import Line, split, split_plain
 from mailguard.mail.text import Text, body_text
 
 
@@ -115,3 +118,23 @@ def test_what_somebody_adds_below_the_regards_stays_new(text: str) -> None:
 def test_disclaimers_of_more_languages_are_nobodys_words(disclaimer: str) -> None:
     text = plain(f"Here is the offer.\n\n{disclaimer}\n")
     assert text.new.strip() == "Here is the offer."
+
+
+PIECES = st.sampled_from(
+    [
+        "On 20 Nov 2026, at 10:00, Kim <kim@client.example> wrote:",
+        "-----Original Message-----",
+        "begin forwarded message:",
+        "転送されたメッセージ：",
+        *("From: Kim", "* Von : Kim", "\u3000From: Kim", "Sent: Friday", "Subject: x", "at 10:30", "Hello"),
+        *("> quoted", "   | quoted", "\x1f> x", "____", "--", "   ", "", "Regards", "Tel. +48 22 123 45 67"),
+        "word " * 90,
+    ]
+)
+
+
+@given(st.lists(st.lists(PIECES, min_size=1, max_size=2).map("".join), max_size=9))
+@settings(max_examples=500, deadline=None)
+def test_plain_text_is_split_as_text_with_markup_is(lines: list[str]) -> None:
+    texts = [line.rstrip() for line in lines]
+    assert split_plain(texts) == split([Line(text) for text in texts])
