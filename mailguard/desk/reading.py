@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mailguard.errors import CannotTell
 from mailguard.mail import charset
-from mailguard.mail.attachments import Attachment, digests, files
+from mailguard.mail.attachments import Attachment, attachments, digests, files
 from mailguard.mail.message import Message
 from mailguard.mail.text import body_text
 from mailguard.records import Hit, Mode
@@ -37,11 +37,11 @@ def read(raw: bytes, hits: Iterable[Hit]) -> Reading:
     message, words = Message(raw), _words(hits)
     try:
         text = body_text(message)
-        found = tuple(attachment for _, attachment in files(message))
+        found = attachments(message)
         return Reading(
             new=marked(text.new[:LIMIT], words), quoted=marked(text.quoted[:LIMIT], words),
             signature=marked(text.signature[:LIMIT], words), html=bool(html(raw)), files=found,
-            digests=digests(message),
+            digests=digests(message, found),
         )  # fmt: skip
     except CannotTell:
         return Reading(unreadable=True)

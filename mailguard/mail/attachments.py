@@ -1,7 +1,7 @@
 """What is attached: name, kind and size, told without decoding more than the first and last bytes."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mailguard.mail import kinds, transfer
@@ -63,12 +63,13 @@ def _attachment(message: Message, part: Part) -> Attachment:
     )
 
 
-def digests(message: Message) -> tuple[bytes, ...]:
-    """SHA-256 of each of `attachments`, decoded; b"" for what says nothing of whom it is meant for.
+def digests(message: Message, attached: Iterable[Attachment]) -> tuple[bytes, ...]:
+    """SHA-256 of each of its `attachments`, decoded; b"" for what says nothing of whom it is meant for.
 
     Those are pictures in the text, calendars, signatures, visiting cards, small images and very small files.
     """
-    return tuple(_digest(message, part, attachment) for part, attachment in files(message))
+    parts = (part for part in message.parts() if not part.body)
+    return tuple(_digest(message, part, attachment) for part, attachment in zip(parts, attached, strict=True))
 
 
 def _digest(message: Message, part: Part, attachment: Attachment) -> bytes:

@@ -26,7 +26,7 @@ class Reading:
 
     @cached_property
     def digests(self) -> tuple[bytes, ...]:
-        return digests(self.message)
+        return digests(self.message, self.attachments)
 
     @cached_property
     def invited(self) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 import binascii
 import re
 
+import pybase64
+
 Raw = bytes | bytearray
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _NOT_BASE64 = bytes(set(range(256)) - set(_ALPHABET))
@@ -56,7 +58,7 @@ def _base64(raw: Raw, start: int, end: int, limit: int) -> bytes:
 
 def _digits(digits: bytes) -> bytes:
     try:
-        return binascii.a2b_base64(digits, strict_mode=True)
+        return pybase64.b64decode(digits, validate=True)
     except binascii.Error:  # several encoded pieces behind each other, or one cut short
         runs = (run if len(run) % 4 != 1 else run[:-1] for run in _RUN.findall(digits))
         return b"".join(binascii.a2b_base64(run + b"=" * (-len(run) % 4)) for run in runs)
