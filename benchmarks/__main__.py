@@ -17,8 +17,9 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import console as pages
-from benchmarks import letters, processes, rules
+from benchmarks import latency, letters, processes, rules
 from benchmarks.files import measure
+from benchmarks.latency import Waits
 from benchmarks.measures import MB, Memory, Run, Stall, idle_stall, memory, speed, stall
 from benchmarks.relays import ROOT, Mailguard, Postfix, Relay
 from benchmarks.report import Report, shown
@@ -69,7 +70,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="two short pairs of each kind: a first impression")
     parser.add_argument("--pairs", type=int, help="pairs of runs of each kind (default 5, quick 2)")
     parser.add_argument("--size", type=int, action="append", choices=sorted(MAILS), help="only this size, in bytes")
-    kinds = ["speed", "stall", "memory", "files", "rules", "console"]
+    kinds = ["speed", "latency", "stall", "memory", "files", "rules", "console"]
     parser.add_argument("--only", choices=kinds, help="only this kind of measure")
     parser.add_argument("--plain", action="store_true", help="smtp-source's own mails: one text of the letter X")
     parser.add_argument("--peer-only", action="store_true", help="Postfix against itself: what the harness is worth")
@@ -87,16 +88,21 @@ def bench(folder: Path, given: argparse.Namespace) -> Report:
             speed(relay, sink, Load(4096, 50), TIMEOUT)
         mails = {size: None if given.plain else letters.write(folder, size) for size in MAILS}
         runs = list(speeds(ours, peer, sink, mails, given)) if given.only in {None, "speed"} else []
+        waits: list[Waits] = []
+        if given.only in {None, "latency"} and isinstance(ours, Mailguard):
+            pairs = given.pairs or (2 if given.quick else 5)
+            mail = letters.write(folder, 4096)
+            waits = latency.measure(ours, peer, sink, mail, pairs=pairs, mails=20 if given.quick else 100)
         large = Load(LARGE, 10 if given.quick else 40, sessions=1, reuse=True, file=mails[LARGE])
         stalls = list(blocked(ours, peer, sink, large)) if given.only in {None, "stall"} else []
     used = [] if given.peer_only or given.only not in {None, "memory"} else fresh_memory(folder, mails[LARGE])
     read = measure() if not given.peer_only and given.only in {None, "files"} else []
     note = {"NOT mailguard": "Postfix compared with itself"} if given.peer_only else {}
-    return Report(note | machine(folder), runs, stalls, used, read)
+    return Report(note | machine(folder), runs, stalls, used, read, waits)
 
 
 @contextlib.contextmanager
-def running(folder: Path, peer_only: bool) -> Iterator[tuple[Sink, Relay, Relay]]:
+def running(folder: Path, peer_only: bool) -> Iterator[tuple[Sink, Relay, Postfix]]:
     """The sink and both relays; they are stopped in any case, in the order of the mail."""
     with contextlib.ExitStack() as stack:
         sink = Sink(folder)

@@ -13,15 +13,19 @@ from typing import Protocol
 import yaml
 
 from benchmarks import ports
-from benchmarks.sink import BenchError, program
+from benchmarks.sink import SENDER, BenchError, program
+from mailguard.smtpd.users import hash_password
+from tests.certificates import certify
 
 ROOT = Path(__file__).parent.parent
 STOCK = Path("/usr/share/postfix")
+LOGIN, PASSWORD = "ann", "correct horse battery"
 
 
 class Relay(Protocol):
     name: str
     port: int
+    tls_port: int  # with STARTTLS
     pid: int  # of the process all its others descend from
 
     def stop(self) -> None: ...
@@ -34,7 +38,12 @@ class Mailguard:
 
     def __init__(self, folder: Path, sink_port: int) -> None:
         folder.mkdir()
-        self.port = ports.free()
+        self.port, self.tls_port, self.login_port = ports.free(), ports.free(), ports.free()
+        certify(folder, "bench.corp.example")
+        users = {"version": 1, "users": [{"name": LOGIN, "password": hash_password(PASSWORD), "send_as": [SENDER]}]}
+        folder.joinpath("users.yaml").write_text(yaml.safe_dump(users), "utf-8")
+        for secret in ("users.yaml", "server.key"):
+            folder.joinpath(secret).chmod(0o600)
         config = folder / "mailguard.yaml"
         config.write_text(yaml.safe_dump(self._settings(folder, sink_port)), "utf-8")
         log = folder / "log.jsonl"
@@ -49,14 +58,24 @@ class Mailguard:
             raise
 
     def _settings(self, folder: Path, sink_port: int) -> dict[str, object]:
-        listener = {"bind": f"127.0.0.1:{self.port}", "tls": "none", "auth": "none", "networks": ["127.0.0.0/8"]}
+        near = {"auth": "none", "networks": ["127.0.0.0/8"]}
+        listeners = [
+            {"bind": f"127.0.0.1:{self.port}", "tls": "none", **near},
+            {"bind": f"127.0.0.1:{self.tls_port}", "tls": "starttls", **near},
+            {"bind": f"127.0.0.1:{self.login_port}", "tls": "starttls", "auth": "required"},
+        ]
         web = ports.free()
         return {
             "version": 1,
             "organization": {"name": "Bench", "domains": ["corp.example"]},
             "rules": [str(ROOT / "rules" / "*.yaml")],
             "store": f"sqlite:///{folder}/mail.db",
-            "smtp": {"hostname": "bench.corp.example", "listeners": [listener]},
+            "smtp": {
+                "hostname": "bench.corp.example",
+                "tls": {"certificate": str(folder / "server.pem"), "key": str(folder / "server.key")},
+                "listeners": listeners,
+                "users": {"file": str(folder / "users.yaml")},
+            },
             "next_hop": {"smarthost": f"127.0.0.1:{sink_port}", "tls": "none"},
             "web": {"bind": f"127.0.0.1:{web}", "url": f"http://127.0.0.1:{web}"},
             "admin": {"socket": str(folder / "admin.sock")},
@@ -88,6 +107,8 @@ class Postfix:
         folder.mkdir()
         self._folder = folder
         self.port = ports.free()
+        self.tls_port = self.port
+        certify(folder, "bench.corp.example")
         for own in ("queue", "data", "log"):
             folder.joinpath(own).mkdir()
         shutil.chown(folder / "data", "postfix")
@@ -123,6 +144,9 @@ class Postfix:
             "smtp_dns_support_level": "disabled",
             "in_flow_delay": "0",
             "message_size_limit": 36700160,
+            "smtpd_tls_cert_file": self._folder / "server.pem",
+            "smtpd_tls_key_file": self._folder / "server.key",
+            "smtpd_tls_security_level": "may",
         }
         lines = [f"{name} = {value}" for name, value in own.items()]
         return (STOCK / "main.cf.debian").read_text("utf-8") + "\n" + "\n".join(lines) + "\n"
