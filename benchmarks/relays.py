@@ -32,8 +32,11 @@ class Mailguard:
 
     name = "mailguard"
 
-    def __init__(self, folder: Path, sink_port: int) -> None:
+    def __init__(self, folder: Path, sink_port: int, store: Path | None = None) -> None:
+        """`store`: begin with a copy of this file."""
         folder.mkdir()
+        if store is not None:
+            shutil.copyfile(store, folder / "mail.db")
         self.port = ports.free()
         config = folder / "mailguard.yaml"
         config.write_text(yaml.safe_dump(self._settings(folder, sink_port)), "utf-8")

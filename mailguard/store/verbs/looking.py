@@ -83,7 +83,7 @@ def events(db: Database, queue_id: str) -> list[Event]:
 
 @codec.sound
 def counts(db: Database, now: datetime) -> Counts:
-    oldest = {state: db.run("oldest", (state,)).fetchone() for state in _UNFINISHED}
+    oldest = {state: db.run(f"oldest_{state}").fetchone() for state in _UNFINISHED}
     late = db.run("notices_undelivered", (micros(now - _LATE),)).fetchone()[0]
     return Counts(
         deliveries={State(row["state"]): row["deliveries"] for row in db.run("tally")},

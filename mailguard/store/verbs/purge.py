@@ -10,6 +10,7 @@ from mailguard.store.verbs.codec import micros
 
 BATCH = 100  # mails in one transaction, so that mail coming in does not wait long
 EVENTS = 1000  # and events of no mail
+SLICE = 200  # rows of each kind of fact
 _TIMER = Actor("timer", "policy")
 
 
@@ -42,16 +43,43 @@ def decisions(db: Database, now: datetime, keep: Retention) -> int:
     return len(mails) if len(mails) == BATCH else BATCH if len(events) == EVENTS else 0
 
 
-def facts(db: Database, now: datetime, keep: Retention) -> None:
-    """Forget who wrote to whom, what rules can be tried on, old conversations, where files went, codes and sessions."""
+def facts(db: Database, now: datetime, keep: Retention) -> bool:
+    """Forget who wrote to whom, what rules can be tried on, old conversations and where files went.
+
+    A slice of each, in the order of their time; whether there may be more.
+    """
     before = micros(now - keep.facts)
-    senders = [{"key": row[0]} for row in db.run("writers_to_forget", (before,)).fetchall()]
-    db.run("forget_written", (before,))
-    db.run_many("recount_habit", senders)
-    db.run_many("forget_habit", senders)
-    db.run("forget_remembered", (micros(now - keep.habits),))
-    db.run("forget_threads", (before,))
-    db.run("forget_files", (before,))
-    db.run("forget_kept", (before,))
+    more = _written(db, before)
+    more |= _slice(db, "remembered", micros(now - keep.habits))
+    more |= _slice(db, "files", before)
+    more |= _slice(db, "kept", before)
+    return more | (db.run("forget_threads", (before, SLICE)).rowcount == SLICE)
+
+
+def sessions(db: Database, now: datetime) -> None:
+    """Forget codes and web sessions that are over."""
     db.run("forget_codes", {"now": micros(now)})
     db.run("forget_logins", (micros(now),))
+
+
+def _slice(db: Database, name: str, before: int) -> bool:
+    """Forget the oldest; whether there may be more."""
+    until, found = _oldest(db, name, before)
+    if found:
+        db.run(f"forget_{name}", (until,))
+    return found == SLICE
+
+
+def _oldest(db: Database, name: str, before: int) -> tuple[int, int]:
+    row = db.run(f"slice_of_{name}", (before, SLICE)).fetchone()
+    return row["until"], row["found"]
+
+
+def _written(db: Database, before: int) -> bool:
+    until, found = _oldest(db, "written", before)
+    if found:
+        senders = [{"key": row[0]} for row in db.run("writers_to_forget", (until,)).fetchall()]
+        db.run("forget_written", (until,))
+        db.run_many("recount_habit", senders)
+        db.run_many("forget_habit", senders)
+    return found == SLICE

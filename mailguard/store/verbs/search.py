@@ -89,7 +89,7 @@ def _narrowed(db: Database, what: Search) -> str:
     if what.waiting:
         parts.append(db.sql["search_waiting"])
     if what.state in _UNFINISHED:
-        parts.append(db.sql["search_unfinished"])
+        parts.append(db.sql["search_unfinished" if what.state is State.QUEUED else f"search_{what.state}"])
     if what.state is not None:
         parts.append(db.sql["search_state"])
     return " ".join(parts)

@@ -252,5 +252,7 @@ class Verbs(Questions, Searching, Auditing, SigningIn):
             done += (batch := await self._write(partial(purge.bodies, now=now, keep=keep)))
         while await self._write(partial(purge.decisions, now=now, keep=keep)) == purge.BATCH:
             pass
-        await self._write(partial(purge.facts, now=now, keep=keep))
+        while await self._write(partial(purge.facts, now=now, keep=keep)):
+            pass
+        await self._write(partial(purge.sessions, now=now))
         return done
