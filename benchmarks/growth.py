@@ -85,7 +85,7 @@ def measured(folder: Path, file: Path, size: int) -> Iterator[Figure]:
     relay = Mailguard(folder / f"service-{size}", 9, file)
     try:
         ready = time.monotonic() - began
-        yield Figure("start", size, ready, processes.cpu_seconds(relay.pid))
+        yield Figure("start", size, ready, processes.tree_cpu(relay.pid))
         yield Figure("memory", size, processes.resident(relay.pid, "VmRSS") * 1.0, 0.0)
     finally:
         relay.stop()
@@ -190,7 +190,9 @@ def show(screen: Console, figures: Sequence[Figure], sizes: Sequence[int]) -> No
         row = [_cell(one, _first(figures, what)) for one in figures if one.what == what]
         table.add_row(what, *row, f"≤ {target:g} ×" if what == FEWEST else f"≤ {_shown(what, target)}")
     screen.print(table)
-    screen.print("by the clock (the CPU's time; × that of the fewest mails). claim: the 99th of 100; purge: the slowest")
+    screen.print(
+        "by the clock (the CPU's time; × that of the fewest mails). claim: the 99th of 100; purge: the slowest"
+    )
 
 
 def _cell(one: Figure, fewest: Figure) -> str:

@@ -32,8 +32,8 @@ SELECT m.queue_id, m.sender_key, m.digest, m.received_at, e.sender, e.recipients
 SELECT received_at FROM mail WHERE id = (SELECT min(mail) FROM delivery WHERE state = 'held');
 
 -- name: oldest_sending
--- When the oldest mail that is on its way came in.
-SELECT received_at FROM mail WHERE id = (SELECT min(mail) FROM delivery WHERE state = 'sending');
+-- When the oldest mail that is on its way came in. The sum keeps SQLite from walking all mails in their order.
+SELECT received_at FROM mail WHERE id = (SELECT min(mail + 0) FROM delivery WHERE state = 'sending');
 
 -- name: oldest_queued
 -- When the oldest mail that waits for its time came in.

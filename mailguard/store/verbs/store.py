@@ -250,6 +250,7 @@ class Verbs(Questions, Searching, Auditing, SigningIn):
         done = batch = await self._write(partial(purge.bodies, now=now, keep=keep))
         while batch == purge.BATCH:
             done += (batch := await self._write(partial(purge.bodies, now=now, keep=keep)))
+        await self.seal(now)  # a range at a time: what is forgotten has to be sealed first
         while await self._write(partial(purge.decisions, now=now, keep=keep)) == purge.BATCH:
             pass
         while await self._write(partial(purge.facts, now=now, keep=keep)):

@@ -2,5 +2,3 @@
 CREATE INDEX hold_open ON hold (mail) WHERE resolved_at IS NULL;
 CREATE INDEX delivery_held ON delivery (mail) WHERE state = 'held';
 CREATE INDEX delivery_interrupted ON delivery (claimed_at) WHERE state = 'queued' AND crashes > 0;
--- What people were told of no mail is looked for at every purge.
-CREATE INDEX notice_of_none ON notice (ended_at) WHERE mail IS NULL;
