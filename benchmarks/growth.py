@@ -26,10 +26,10 @@ from mailguard.store.base import Filter, Retention
 from mailguard.store.sqlite import connection
 from mailguard.store.sqlite.connection import Connection
 from mailguard.store.sqlite.store import MERGED
-from mailguard.store.verbs import claims, looking, mails, purge
+from mailguard.store.verbs import chain, claims, looking, mails, purge
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-TIMES, TOGETHER, LOOKS, ENDED = 200, 20, 15, 1_000
+TIMES, TOGETHER, LOOKS, ENDED = 200, 4, 15, 150
 KEEP = Retention(timedelta(days=7), timedelta(days=400), timedelta(days=90))
 # what the product asks of a million: seconds, bytes, or times the figure of an almost empty queue
 TARGETS = {
@@ -114,9 +114,11 @@ def _of_the_store(db: Connection, size: int) -> Iterator[tuple[str, tuple[float,
     put = [lambda n=n: _put(db, 10 * size + n, now) for n in range(TIMES)]
     yield "intake", _share(list(_timed(put)), 0.5)
     late = now + 2 * waiting.WAITS
+    while _in_one(db, lambda: chain.seal(db, now)):  # of what was filled: in life that is done every five minutes
+        pass
+    yield "purge", _share(list(_purged(db, late)), 1.0)
     take = [lambda: _in_one(db, lambda: _claim(db, late))] * TIMES
     yield "claim", _share(list(_timed(take)), 0.99)
-    yield "purge", _share(list(_purged(db, late)), 1.0)
 
 
 def _timed(works: Sequence[Work]) -> Iterator[tuple[float, float]]:
@@ -155,8 +157,9 @@ def _purged(db: Connection, now: datetime) -> Iterator[tuple[float, float]]:
             (ended, ENDED),
         )
     kinds: Sequence[Callable[[datetime], object]] = (
-        lambda at: purge.bodies(db, at, KEEP),
-        lambda at: purge.decisions(db, at, KEEP),
+        lambda at: purge.bodies(db, at, KEEP) == purge.BATCH,
+        lambda at: chain.seal(db, at),
+        lambda at: purge.decisions(db, at, KEEP) == purge.BATCH,
         lambda at: purge.facts(db, at, KEEP),
     )
     for later in (8, 401):
@@ -191,7 +194,7 @@ def show(screen: Console, figures: Sequence[Figure], sizes: Sequence[int]) -> No
         table.add_row(what, *row, f"≤ {target:g} ×" if what == FEWEST else f"≤ {_shown(what, target)}")
     screen.print(table)
     screen.print(
-        "by the clock (the CPU's time; × that of the fewest mails). claim: the 99th of 100; purge: the slowest"
+        "By the clock (the CPU's time; × that of the fewest mails). Of claims the 99th of 100, of purge the worst."
     )
 
 
