@@ -101,14 +101,14 @@ async def test_struck_out_words_leave_the_index_step_by_step(tmp_path: Path, mon
     store = sqlite.SqliteStore(tmp_path / "mail.db")
     await store.open()
     for number in range(300):
-        await store.put(mail(f"Q{number}", subject=f"tajemnica{number} {number}"), NOW)
+        await store.put(mail(f"Q{number}", subject=f"{number}tajemnica"), NOW)
     for one in await claim(store, limit=300, per_destination=300):
         await settle(store, one, now=NOW)
     keep = Retention(timedelta(days=7), timedelta(days=8), timedelta(days=9))
     await store.purge(NOW + timedelta(days=20), keep)
     await store.erase("nobody@corp.example", by=ANN, now=NOW + timedelta(days=20))
     await store.close()
-    assert b"tajemnica299" not in (tmp_path / "mail.db").read_bytes()
+    assert b"tajemnica" not in (tmp_path / "mail.db").read_bytes()
 
 
 async def test_each_node_knows_how_many_are_at_work(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
