@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -162,12 +163,16 @@ def _purged(db: Connection, now: datetime) -> Iterator[tuple[float, float]]:
         lambda at: purge.decisions(db, at, KEEP) == purge.BATCH,
         lambda at: purge.facts(db, at, KEEP),
     )
-    for later in (8, 401):
+    for days in (8, 401):
+        at = now + timedelta(days=days)
         for kind in kinds:
-            done: list[object] = [True]
-            while done[-1]:
-                at = now + timedelta(days=later)
-                yield from _timed([lambda: done.append(_in_one(db, lambda: kind(at)))])  # noqa: B023 (runs at once)
+            more: object = True
+            while more:
+                clock, cpu = time.perf_counter(), time.process_time()
+                more = _in_one(db, partial(kind, at))
+                yield time.perf_counter() - clock, time.process_time() - cpu
+        old = purge.old_threads(db, at, KEEP)  # a reader does that, and nobody waits for it
+        yield from _timed([partial(_in_one, db, partial(purge.threads, db, old, at, KEEP))])
     for _ in range(LOOKS):
         yield from _timed([lambda: _in_one(db, lambda: db.run("forget_words", (MERGED,)))])
 

@@ -30,7 +30,7 @@ FEW = {
     "slice_of_remembered": "remembered_by_age",
     "slice_of_files": "sent_file_by_age",
     "slice_of_kept": "kept_by_age",
-    "forget_threads": "thread_by_age",
+    "threads_to_forget": "thread_by_age",
 }
 NARROWED = {
     "search_held": "delivery_held",
@@ -68,8 +68,9 @@ def test_a_list_of_few_begins_with_them(db: connection.Connection, part: str, in
 
 
 async def test_the_oldest_of_each_state_is_known_whatever_is_older(store: Store) -> None:
-    for number, (name, more) in enumerate({"Q": {"delay": 60}, "HELD": {"holds": [hold()]}, "SENDING": {}}.items()):
-        await store.put(mail(name, received_at=later(number), **more), NOW)
+    await store.put(mail("QUEUED", received_at=later(0), delay=60), NOW)
+    await store.put(mail("HELD", received_at=later(1), holds=[hold()]), NOW)
+    await store.put(mail("SENDING", received_at=later(2)), NOW)
     await claim(store)
     oldest = (await store.counts(NOW)).oldest
     assert oldest == {State.QUEUED: later(0), State.HELD: later(1), State.SENDING: later(2)}

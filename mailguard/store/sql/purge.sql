@@ -62,9 +62,13 @@ ON CONFLICT (sender_key) DO UPDATE SET mails = excluded.mails, since = excluded.
 -- A sender of whom nothing is left.
 DELETE FROM habit WHERE sender_key = :key AND NOT EXISTS (SELECT 1 FROM written WHERE sender_key = :key);
 
--- name: forget_threads
+-- name: threads_to_forget
 -- Conversations that ended long ago. While a mail of one waits, a later one must still find its place behind it.
-DELETE FROM thread WHERE id IN (
-  SELECT t.id FROM thread t WHERE t.last_at <= ?
-     AND NOT EXISTS (SELECT 1 FROM mail m WHERE m.thread = t.id AND m.unfinished > 0)
-   ORDER BY t.last_at LIMIT ?);
+SELECT t.id FROM thread t
+ WHERE t.last_at <= ? AND NOT EXISTS (SELECT 1 FROM mail m WHERE m.thread = t.id AND m.unfinished > 0)
+ ORDER BY t.last_at LIMIT ?;
+
+-- name: forget_thread
+-- One of them, if it is still so.
+DELETE FROM thread WHERE id = ? AND last_at <= ?
+   AND NOT EXISTS (SELECT 1 FROM mail m WHERE m.thread = thread.id AND m.unfinished > 0);

@@ -1,5 +1,6 @@
 """Forgetting what is past its time: bytes first, then decisions; facts by their own clock."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from mailguard.records import Actor
@@ -44,42 +45,37 @@ def decisions(db: Database, now: datetime, keep: Retention) -> int:
 
 
 def facts(db: Database, now: datetime, keep: Retention) -> bool:
-    """Forget who wrote to whom, what rules can be tried on, old conversations and where files went.
+    """Forget who wrote to whom, what rules can be tried on and where files went.
 
     A slice of each, in the order of their time; whether there may be more.
     """
     before = micros(now - keep.facts)
-    more = _written(db, before)
-    more |= _slice(db, "remembered", micros(now - keep.habits))
-    more |= _slice(db, "files", before)
-    more |= _slice(db, "kept", before)
-    return more | (db.run("forget_threads", (before, SLICE)).rowcount == SLICE)
+    written = db.run("slice_of_written", (before, SLICE)).fetchone()
+    senders = [{"key": row[0]} for row in db.run("writers_to_forget", (written["until"],)).fetchall()]
+    db.run("forget_written", (written["until"],))
+    db.run_many("recount_habit", senders)
+    db.run_many("forget_habit", senders)
+    remembered = db.run("slice_of_remembered", (micros(now - keep.habits), SLICE)).fetchone()
+    db.run("forget_remembered", (remembered["until"],))
+    files = db.run("slice_of_files", (before, SLICE)).fetchone()
+    db.run("forget_files", (files["until"],))
+    kept = db.run("slice_of_kept", (before, SLICE)).fetchone()
+    db.run("forget_kept", (kept["until"],))
+    return any(row["found"] == SLICE for row in (written, remembered, files, kept))
+
+
+def old_threads(db: Database, now: datetime, keep: Retention) -> list[int]:
+    """Up to SLICE conversations that ended long ago. Those of mail that still waits are walked, so ask a reader."""
+    return [row["id"] for row in db.run("threads_to_forget", (micros(now - keep.facts), SLICE))]
+
+
+def threads(db: Database, old: Sequence[int], now: datetime, keep: Retention) -> None:
+    """Forget these conversations, where nothing was added to them meanwhile."""
+    before = micros(now - keep.facts)
+    db.run_many("forget_thread", [(number, before) for number in old])
 
 
 def sessions(db: Database, now: datetime) -> None:
     """Forget codes and web sessions that are over."""
     db.run("forget_codes", {"now": micros(now)})
     db.run("forget_logins", (micros(now),))
-
-
-def _slice(db: Database, name: str, before: int) -> bool:
-    """Forget the oldest; whether there may be more."""
-    until, found = _oldest(db, name, before)
-    if found:
-        db.run(f"forget_{name}", (until,))
-    return found == SLICE
-
-
-def _oldest(db: Database, name: str, before: int) -> tuple[int, int]:
-    row = db.run(f"slice_of_{name}", (before, SLICE)).fetchone()
-    return row["until"], row["found"]
-
-
-def _written(db: Database, before: int) -> bool:
-    until, found = _oldest(db, "written", before)
-    if found:
-        senders = [{"key": row[0]} for row in db.run("writers_to_forget", (until,)).fetchall()]
-        db.run("forget_written", (until,))
-        db.run_many("recount_habit", senders)
-        db.run_many("forget_habit", senders)
-    return found == SLICE

@@ -255,5 +255,9 @@ class Verbs(Questions, Searching, Auditing, SigningIn):
             pass
         while await self._write(partial(purge.facts, now=now, keep=keep)):
             pass
+        while old := await self._look(partial(purge.old_threads, now=now, keep=keep)):
+            await self._write(partial(purge.threads, old=old, now=now, keep=keep))
+            if len(old) < purge.SLICE:
+                break
         await self._write(partial(purge.sessions, now=now))
         return done
