@@ -12,6 +12,7 @@ Points = Sequence[tuple[float, float]]
 def plot(
     file: Path, title: str, across: str, up: str, lines: Mapping[str, Points], *,
     ticks: Sequence[float], scale: Callable[[float], float] = lambda x: x,
+    label: Callable[[float], str] = lambda x: f"{x:.1%}".replace(".0%", "%"),
 ) -> None:  # fmt: skip
     """`scale` is applied to the horizontal axis; both axes show shares, the vertical one from 0 to 1."""
     low, high = scale(ticks[0]), scale(ticks[-1])
@@ -31,9 +32,7 @@ def plot(
     ]
     for tick in ticks:
         parts.append(f'<path d="M{x(tick):.1f} {y(0):.1f}V{y(1):.1f}" stroke="#ddd"/>')
-        parts.append(
-            f'<text x="{x(tick):.1f}" y="{y(0) + 18:.1f}" text-anchor="middle">{tick:.1%}</text>'.replace(".0%", "%")
-        )
+        parts.append(f'<text x="{x(tick):.1f}" y="{y(0) + 18:.1f}" text-anchor="middle">{label(tick)}</text>')
     for tenth in range(0, 11, 2):
         parts.append(f'<path d="M{x(ticks[0]):.1f} {y(tenth / 10):.1f}H{x(ticks[-1]):.1f}" stroke="#ddd"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{y(tenth / 10) + 4:.1f}" text-anchor="end">{tenth * 10}%</text>')

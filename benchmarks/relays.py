@@ -36,8 +36,11 @@ class Mailguard:
 
     name = "mailguard"
 
-    def __init__(self, folder: Path, sink_port: int) -> None:
+    def __init__(self, folder: Path, sink_port: int, store: Path | None = None) -> None:
+        """`store`: begin with a copy of this file."""
         folder.mkdir()
+        if store is not None:
+            shutil.copyfile(store, folder / "mail.db")
         self.port, self.tls_port, self.login_port = ports.free(), ports.free(), ports.free()
         certify(folder, "bench.corp.example")
         users = {"version": 1, "users": [{"name": LOGIN, "password": hash_password(PASSWORD), "send_as": [SENDER]}]}

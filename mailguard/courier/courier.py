@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -42,7 +42,9 @@ class Courier:
         mx_port: int = 25,
         loops_allowed: bool = False,
         in_flight: int = IN_FLIGHT,
+        nodes: Callable[[], int] = lambda: 1,
     ) -> None:
+        """`nodes`: how many processes connect to the same servers: a hop's connections are divided among them."""
         self._ways = Ways(settings)
         self._clock = clock
         self._hostname = hostname
@@ -51,6 +53,7 @@ class Courier:
         self._reaches = Reaches(self._route, self._ways.routed, clock)
         self._loops_allowed = loops_allowed
         self._pool = Pool(clock)
+        self._nodes = nodes
         self._budget = Budget(in_flight)
         self._shares = Shares(in_flight // 4)  # a destination that hangs must not sit on the whole budget
         self._locked_out: dict[str, tuple[float, LoginRefused]] = {}
@@ -74,7 +77,7 @@ class Courier:
         size = 2 * PIECE if callable(parcel.body) else parcel.octets
         try:
             async with (
-                self._pool.slot(parcel.destination, hop.connections),
+                self._pool.slot(parcel.destination, max(1, hop.connections // self._nodes())),
                 self._shares.hold(parcel.destination, size),
                 self._budget.hold(size),
             ):

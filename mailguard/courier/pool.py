@@ -18,13 +18,16 @@ class Pool:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._idle: dict[str, deque[tuple[float, Session]]] = {}
-        self._slots: dict[str, tuple[asyncio.Semaphore, list[None]]] = {}
+        self._slots: dict[tuple[str, int], tuple[asyncio.Semaphore, list[None]]] = {}
         self._sweeper: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def slot(self, destination: str, limit: int) -> AsyncIterator[None]:
-        """Wait for one of `limit` places at this destination."""
-        free, users = self._slots.setdefault(destination, (asyncio.Semaphore(limit), []))
+        """Wait for one of `limit` places at this destination.
+
+        Under another limit than before they are other places: who has or waits for an old one is not counted.
+        """
+        free, users = self._slots.setdefault((destination, limit), (asyncio.Semaphore(limit), []))
         users.append(None)
         try:
             async with free:
@@ -32,7 +35,7 @@ class Pool:
         finally:
             users.pop()
             if not users:
-                self._slots.pop(destination, None)
+                self._slots.pop((destination, limit), None)
 
     def take(self, destination: str) -> Session | None:
         """A session that was kept and still looks alive."""

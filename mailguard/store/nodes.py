@@ -22,6 +22,11 @@ class NodeStore(Protocol):
         """Every process at work on it, this one among them; none where a store is one process's."""
         ...
 
+    @property
+    def at_work(self) -> int:
+        """How many processes share it, this one among them, as of a few seconds ago: they share limits as well."""
+        ...
+
     async def say(self, about: Mapping[str, str]) -> None:
         """From now on the others know this of us."""
         ...

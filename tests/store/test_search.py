@@ -116,7 +116,7 @@ async def test_what_held_older_mail_is_looked_up_once_when_the_store_is_migrated
         db.execute("DROP VIEW findable")
         db.execute(before[0])
         db.execute("UPDATE word SET rules = ?", (b"tone".hex(),))
-        db.execute("PRAGMA user_version = 14")
+        db.executescript(dict(migrations("sqlite"))[15])
         db.commit()
     store = SqliteStore(path)
     await store.open()

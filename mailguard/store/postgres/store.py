@@ -58,6 +58,7 @@ class PostgresStore(Verbs):
         self._process = process.identity()
         self._about: Mapping[str, str] = {}  # what other nodes may know of this one
         self._memory, self._changed = ("", 0), _nobody
+        self._at_work = 1
         self._ours = 0  # changes: one that another process takes back at once looks as if there was none
         self._doubted = False
         self._clock = clock or SystemClock()
@@ -133,18 +134,19 @@ class PostgresStore(Verbs):
     async def _beat(self) -> None:
         """Say that we are at work, and hear whether sending was paused, and whether others have decided something."""
         ours = self._ours
-        (doubt, said), digest = await self._write(self._sign_of_life)
+        (doubt, said), digest, self._at_work = await self._write(self._sign_of_life)
         self._doubted, self.paused = bool(doubt), doubt or said
         if (digest, ours) != self._memory:
             self._memory = digest, ours
             self._changed()
 
-    def _sign_of_life(self, db: Connection) -> tuple[tuple[str, str], str]:
+    def _sign_of_life(self, db: Connection) -> tuple[tuple[str, str], str, int]:
         now = db.run("clock").fetchall()[0][0]
         about = json.dumps({"version": __version__, "process": self._process, **self._about})
         db.run("node_seen", {"id": self.node, "now": now, "about": about})
         db.run("forget_nodes", (now - _LONGEST_LEASE // timedelta(microseconds=1),))
-        return self._stopped(db), str(db.run("memory_digest").fetchall()[0][0])
+        at_work = len(db.run("nodes", (server.SILENT,)).fetchall())
+        return self._stopped(db), str(db.run("memory_digest").fetchall()[0][0]), at_work
 
     def _stopped(self, db: Database) -> tuple[str, str]:
         """(why this store is in doubt, why a person paused it)"""
@@ -160,6 +162,10 @@ class PostgresStore(Verbs):
     ) -> None:  # fmt: skip
         await super().remember(name, value, event=event, by=by, now=now, notices=notices)
         self._ours += 1
+
+    @property
+    def at_work(self) -> int:
+        return self._at_work
 
     async def say(self, about: Mapping[str, str]) -> None:
         self._about = dict(about)

@@ -2,8 +2,7 @@
 
 -- name: find_approval
 -- Narrows `search` to mails that wait for somebody's approval.
-AND m.unfinished > 0
-AND EXISTS (SELECT 1 FROM hold h WHERE h.mail = m.id AND h.resolved_at IS NULL AND h.approvers <> '[]');
+AND +m.unfinished > 0 AND m.id IN (SELECT h.mail FROM hold h WHERE h.resolved_at IS NULL AND h.approvers <> '[]');
 
 -- name: find_sender
 -- Narrows `search` to one sender's mails.
@@ -28,10 +27,18 @@ SELECT m.queue_id, m.sender_key, m.digest, m.received_at, e.sender, e.recipients
   FROM mail m JOIN envelope e ON e.id = (SELECT min(f.id) FROM envelope f WHERE f.mail = m.id)
  WHERE m.kind = 'mail' ORDER BY m.id DESC LIMIT ?;
 
--- name: oldest
--- When the oldest mail with a delivery in this state came in.
+-- name: oldest_held
+-- When the oldest mail that waits for a person came in. These and the next are few: they are not looked for among all.
+SELECT received_at FROM mail WHERE id = (SELECT min(mail) FROM delivery WHERE state = 'held');
+
+-- name: oldest_sending
+-- When the oldest mail that is on its way came in. The sum keeps SQLite from walking all mails in their order.
+SELECT received_at FROM mail WHERE id = (SELECT min(mail + 0) FROM delivery WHERE state = 'sending');
+
+-- name: oldest_queued
+-- When the oldest mail that waits for its time came in.
 SELECT m.received_at FROM mail m
- WHERE m.unfinished > 0 AND EXISTS (SELECT 1 FROM delivery d WHERE d.mail = m.id AND d.state = ?)
+ WHERE m.unfinished > 0 AND EXISTS (SELECT 1 FROM delivery d WHERE d.mail = m.id AND d.state = 'queued')
  ORDER BY m.id LIMIT 1;
 
 -- name: next_due

@@ -28,6 +28,22 @@ DELETE FROM login WHERE expires_at <= ?;
 -- What was told long ago about no mail.
 DELETE FROM notice WHERE mail IS NULL AND ended_at <= ?;
 
+-- name: slice_of_written
+-- Until when the oldest few of those past their time were: forgotten in slices, they do not hold up what comes in.
+SELECT max(at) AS until, count(*) AS found FROM (SELECT at FROM written WHERE at <= ? ORDER BY at LIMIT ?) AS few;
+
+-- name: slice_of_remembered
+-- The same of what was sent.
+SELECT max(at) AS until, count(*) AS found FROM (SELECT at FROM remembered WHERE at <= ? ORDER BY at LIMIT ?) AS few;
+
+-- name: slice_of_files
+-- The same of files that were sent.
+SELECT max(at) AS until, count(*) AS found FROM (SELECT at FROM sent_file WHERE at <= ? ORDER BY at LIMIT ?) AS few;
+
+-- name: slice_of_kept
+-- The same of what rules can be tried on.
+SELECT max(at) AS until, count(*) AS found FROM (SELECT at FROM kept WHERE at <= ? ORDER BY at LIMIT ?) AS few;
+
 -- name: writers_to_forget
 -- Whose past gets shorter.
 SELECT DISTINCT sender_key FROM written WHERE at <= ?;
@@ -46,7 +62,13 @@ ON CONFLICT (sender_key) DO UPDATE SET mails = excluded.mails, since = excluded.
 -- A sender of whom nothing is left.
 DELETE FROM habit WHERE sender_key = :key AND NOT EXISTS (SELECT 1 FROM written WHERE sender_key = :key);
 
--- name: forget_threads
+-- name: threads_to_forget
 -- Conversations that ended long ago. While a mail of one waits, a later one must still find its place behind it.
-DELETE FROM thread WHERE last_at <= ?
+SELECT t.id FROM thread t
+ WHERE t.last_at <= ? AND NOT EXISTS (SELECT 1 FROM mail m WHERE m.thread = t.id AND m.unfinished > 0)
+ ORDER BY t.last_at LIMIT ?;
+
+-- name: forget_thread
+-- One of them, if it is still so.
+DELETE FROM thread WHERE id = ? AND last_at <= ?
    AND NOT EXISTS (SELECT 1 FROM mail m WHERE m.thread = thread.id AND m.unfinished > 0);

@@ -19,8 +19,16 @@ AND :state = (SELECT d.state FROM delivery d WHERE d.mail = m.id
 AND +m.id IN (SELECT u.mail FROM delivery u WHERE u.state = :state AND u.state IN ('failed', 'cancelled'));
 
 -- name: search_unfinished
--- Narrows `search` to mails with something left to do, which are few.
+-- Narrows `search` to mails with something left to do.
 AND m.unfinished > 0;
+
+-- name: search_held
+-- The same for those that wait for a person, which are fewer still.
+AND m.id IN (SELECT d.mail FROM delivery d WHERE d.state = 'held');
+
+-- name: search_sending
+-- And for those on their way.
+AND m.id IN (SELECT d.mail FROM delivery d WHERE d.state = 'sending');
 
 -- name: search_waiting
 -- Narrows `search` to mails that can still be stopped.

@@ -25,6 +25,8 @@ from mailguard.store.verbs.store import Verbs
 
 T = TypeVar("T")
 
+MERGED = 50  # pages of the index of words in one transaction, so that mail coming in does not wait long
+
 
 class SqliteStore(Verbs):
     """`base.Store` in one SQLite file.
@@ -129,6 +131,10 @@ class SqliteStore(Verbs):
     async def nodes(self) -> list[Node]:
         return []  # the file is this process's alone
 
+    @property
+    def at_work(self) -> int:
+        return 1
+
     async def say(self, about: Mapping[str, str]) -> None: ...
 
     async def secret(self) -> bytes:
@@ -158,7 +164,9 @@ class SqliteStore(Verbs):
         return done
 
     async def _forget_words(self) -> None:
-        await self._write(lambda db: db.run("forget_words"))
+        if await self._write(partial(_merge_words, pages=-MERGED)):
+            while await self._write(partial(_merge_words, pages=MERGED)):
+                pass
 
     @property
     def reserve_spent(self) -> bool:
@@ -170,3 +178,10 @@ class SqliteStore(Verbs):
         except OSError:
             return None
         return disk.f_frsize * disk.f_bavail
+
+
+def _merge_words(db: Connection, *, pages: int) -> bool:
+    """Whether there was anything to do (sqlite.org/fts5.html#the_merge_command)."""
+    before = db.total_changes
+    db.run("forget_words", (pages,))
+    return db.total_changes - before > 1  # the command itself is one

@@ -44,6 +44,7 @@ class Auditing(Runs):
         what = Erasure(len(found.mails), found.records, found.waiting)
         if dry_run:
             return what
+        await self.seal(now)  # a range at a time: what is forgotten has to be sealed first
         for start in range(0, len(found.mails), erasure.BATCH):
             some = found.mails[start : start + erasure.BATCH]
             await self._write(partial(erasure.forget, mails=some, events=(), why=_WHY, by=by, now=now))

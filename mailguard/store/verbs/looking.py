@@ -12,7 +12,6 @@ from mailguard.store.verbs import codec, mails, search
 from mailguard.store.verbs.codec import instant, maybe_instant, micros, recipients
 
 _LATE = timedelta(minutes=5)
-_UNFINISHED = (State.HELD, State.QUEUED, State.SENDING)
 
 
 def get(db: Database, queue_id: str) -> Mail | None:
@@ -83,7 +82,11 @@ def events(db: Database, queue_id: str) -> list[Event]:
 
 @codec.sound
 def counts(db: Database, now: datetime) -> Counts:
-    oldest = {state: db.run("oldest", (state,)).fetchone() for state in _UNFINISHED}
+    oldest = {
+        State.HELD: db.run("oldest_held").fetchone(),
+        State.QUEUED: db.run("oldest_queued").fetchone(),
+        State.SENDING: db.run("oldest_sending").fetchone(),
+    }
     late = db.run("notices_undelivered", (micros(now - _LATE),)).fetchone()[0]
     return Counts(
         deliveries={State(row["state"]): row["deliveries"] for row in db.run("tally")},

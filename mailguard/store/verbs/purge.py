@@ -1,5 +1,6 @@
 """Forgetting what is past its time: bytes first, then decisions; facts by their own clock."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from mailguard.records import Actor
@@ -10,6 +11,7 @@ from mailguard.store.verbs.codec import micros
 
 BATCH = 100  # mails in one transaction, so that mail coming in does not wait long
 EVENTS = 1000  # and events of no mail
+SLICE = 200  # rows of each kind of fact
 _TIMER = Actor("timer", "policy")
 
 
@@ -42,16 +44,38 @@ def decisions(db: Database, now: datetime, keep: Retention) -> int:
     return len(mails) if len(mails) == BATCH else BATCH if len(events) == EVENTS else 0
 
 
-def facts(db: Database, now: datetime, keep: Retention) -> None:
-    """Forget who wrote to whom, what rules can be tried on, old conversations, where files went, codes and sessions."""
+def facts(db: Database, now: datetime, keep: Retention) -> bool:
+    """Forget who wrote to whom, what rules can be tried on and where files went.
+
+    A slice of each, in the order of their time; whether there may be more.
+    """
     before = micros(now - keep.facts)
-    senders = [{"key": row[0]} for row in db.run("writers_to_forget", (before,)).fetchall()]
-    db.run("forget_written", (before,))
+    written = db.run("slice_of_written", (before, SLICE)).fetchone()
+    senders = [{"key": row[0]} for row in db.run("writers_to_forget", (written["until"],)).fetchall()]
+    db.run("forget_written", (written["until"],))
     db.run_many("recount_habit", senders)
     db.run_many("forget_habit", senders)
-    db.run("forget_remembered", (micros(now - keep.habits),))
-    db.run("forget_threads", (before,))
-    db.run("forget_files", (before,))
-    db.run("forget_kept", (before,))
+    remembered = db.run("slice_of_remembered", (micros(now - keep.habits), SLICE)).fetchone()
+    db.run("forget_remembered", (remembered["until"],))
+    files = db.run("slice_of_files", (before, SLICE)).fetchone()
+    db.run("forget_files", (files["until"],))
+    kept = db.run("slice_of_kept", (before, SLICE)).fetchone()
+    db.run("forget_kept", (kept["until"],))
+    return any(row["found"] == SLICE for row in (written, remembered, files, kept))
+
+
+def old_threads(db: Database, now: datetime, keep: Retention) -> list[int]:
+    """Up to SLICE conversations that ended long ago. Those of mail that still waits are walked, so ask a reader."""
+    return [row["id"] for row in db.run("threads_to_forget", (micros(now - keep.facts), SLICE))]
+
+
+def threads(db: Database, old: Sequence[int], now: datetime, keep: Retention) -> None:
+    """Forget these conversations, where nothing was added to them meanwhile."""
+    before = micros(now - keep.facts)
+    db.run_many("forget_thread", [(number, before) for number in old])
+
+
+def sessions(db: Database, now: datetime) -> None:
+    """Forget codes and web sessions that are over."""
     db.run("forget_codes", {"now": micros(now)})
     db.run("forget_logins", (micros(now),))

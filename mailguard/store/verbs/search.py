@@ -88,7 +88,11 @@ def _narrowed(db: Database, what: Search) -> str:
         parts.append(db.sql["search_file"])
     if what.waiting:
         parts.append(db.sql["search_waiting"])
-    if what.state in _UNFINISHED:
+    if what.state is State.HELD:
+        parts.append(db.sql["search_held"])
+    if what.state is State.SENDING:
+        parts.append(db.sql["search_sending"])
+    if what.state is State.QUEUED:
         parts.append(db.sql["search_unfinished"])
     if what.state is not None:
         parts.append(db.sql["search_state"])

@@ -250,7 +250,14 @@ class Verbs(Questions, Searching, Auditing, SigningIn):
         done = batch = await self._write(partial(purge.bodies, now=now, keep=keep))
         while batch == purge.BATCH:
             done += (batch := await self._write(partial(purge.bodies, now=now, keep=keep)))
+        await self.seal(now)  # a range at a time: what is forgotten has to be sealed first
         while await self._write(partial(purge.decisions, now=now, keep=keep)) == purge.BATCH:
             pass
-        await self._write(partial(purge.facts, now=now, keep=keep))
+        while await self._write(partial(purge.facts, now=now, keep=keep)):
+            pass
+        while old := await self._look(partial(purge.old_threads, now=now, keep=keep)):
+            await self._write(partial(purge.threads, old=old, now=now, keep=keep))
+            if len(old) < purge.SLICE:
+                break
+        await self._write(partial(purge.sessions, now=now))
         return done

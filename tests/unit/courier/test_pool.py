@@ -127,6 +127,30 @@ async def test_no_more_connections_to_a_destination_than_allowed(
     assert (peer.connections, len(peer.arrived)) == (3, 30)
 
 
+async def test_nodes_divide_the_connections_to_a_destination_among_them(
+    start_peer: StartPeer, make_courier: MakeCourier
+) -> None:
+    peer = await start_peer("PIPELINING")
+    at_work = 2
+    courier = make_courier(peer, connections=6, nodes=lambda: at_work)
+
+    async def connected() -> int:
+        outcomes = await asyncio.gather(*(courier.carry(parcel(courier)) for _ in range(30)))
+        assert all(outcome.result is Result.SENT for (outcome,) in outcomes)
+        return peer.connections
+
+    assert await connected() == 3
+    at_work = 1
+    assert await connected() == 6, "the other one ended: its share is ours, three connections are used again"
+
+
+async def test_with_more_nodes_than_connections_each_has_one(start_peer: StartPeer, make_courier: MakeCourier) -> None:
+    peer = await start_peer("PIPELINING")
+    courier = make_courier(peer, connections=6, nodes=lambda: 20)
+    await asyncio.gather(*(courier.carry(parcel(courier)) for _ in range(10)))
+    assert (peer.connections, len(peer.arrived)) == (1, 10)
+
+
 async def test_mails_larger_than_the_budget_go_one_after_the_other(
     start_peer: StartPeer, make_courier: MakeCourier
 ) -> None:

@@ -7,7 +7,7 @@ SELECT due_at, destination, mail FROM delivery
 
 -- name: interrupted
 -- What an end of the process cut off and nobody tried since, whose last try is longest ago: it is tried alone.
-SELECT mail, destination FROM delivery
+SELECT mail, destination FROM delivery INDEXED BY delivery_interrupted
  WHERE state = 'queued' AND behind IS NULL AND due_at <= ? AND crashes > 0 ORDER BY claimed_at LIMIT 1;
 
 -- name: left_behind

@@ -2,8 +2,8 @@
 
 -- name: find_approver
 -- Narrows `search` to the mails that wait for one person's approval.
-AND m.unfinished > 0 AND EXISTS (SELECT 1 FROM hold h, json_each(h.approvers) a
-                                  WHERE h.mail = m.id AND h.resolved_at IS NULL AND lower(a.value) = :approver);
+AND +m.unfinished > 0 AND m.id IN (SELECT h.mail FROM hold h, json_each(h.approvers) a
+                                    WHERE h.resolved_at IS NULL AND lower(a.value) = :approver);
 
 -- name: events
 -- A mail's history.

@@ -10,8 +10,8 @@ SELECT id, sender, recipients, domains, subject, files, rules, message_id FROM f
 DELETE FROM word WHERE rowid = ?;
 
 -- name: forget_words
--- The index is written anew without what was struck out of it.
-INSERT INTO word (word) VALUES ('optimize');
+-- The index is written anew without what was struck out of it, in steps of so many pages; the first one's is negative.
+INSERT INTO word (word, rank) VALUES ('merge', ?);
 
 -- name: search_unsent
 -- Where `search` begins for mails with a copy that failed or was cancelled.

@@ -1,0 +1,4 @@
+-- What waits for people, and what was cut off, is little among very much that waits for its time: it is found by itself.
+CREATE INDEX hold_open ON hold (mail) WHERE resolved_at IS NULL;
+CREATE INDEX delivery_held ON delivery (mail) WHERE state = 'held';
+CREATE INDEX delivery_interrupted ON delivery (claimed_at) WHERE state = 'queued' AND crashes > 0;
