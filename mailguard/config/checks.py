@@ -22,6 +22,7 @@ from mailguard.people.hours import OFFICE
 from mailguard.smtpd.settings import Auth
 from mailguard.store.settings import is_postgres
 
+WIDEST = {4: 16, 6: 32}  # prefix length, by IP version: what a listener without a login may trust at most
 _SMALL = 64 << 10  # bytes: a size without its unit, most likely
 _SOCKET_PATH = 107  # bytes that fit into sockaddr_un (unix(7))
 
@@ -79,12 +80,16 @@ def _listeners(settings: Settings) -> Iterator[Remark]:
         if listener.auth is Auth.REQUIRED or here:
             continue
         if not listener.networks:
-            how = "add networks: [10.0.0.0/8] with the machines that may send here"
+            how = "add networks: [10.0.20.0/24] with the machines that may send here"
             yield _warn(loc, f"{listener.bind} asks for no login and trusts only this machine", how)
         for at, network in enumerate(listener.networks):
             if network.prefixlen == 0:
                 how = "name the networks of your own machines"
                 message = f"everybody could send mail through {listener.bind}: {network} is the whole internet"
+                yield _error((*loc, "networks", at), message, how)
+            elif network.prefixlen < WIDEST[network.version] and not network.is_loopback:
+                how = f"name the networks of your own machines, each /{WIDEST[network.version]} or narrower"
+                message = f"{listener.bind} asks for no login, and {network} is too many machines to trust"
                 yield _error((*loc, "networks", at), message, how)
     if settings.smtp.hostname == "localhost" and not _all_local(settings):
         how = "write the server's own name, like mail.corp.example"

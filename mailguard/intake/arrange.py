@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from mailguard.mail import address, headers
 from mailguard.mail.envelope import Envelope, Recipient, Session
-from mailguard.mail.headers import AddCc, Drop, Edit, Hide, Prepend, Remove, Withheld
+from mailguard.mail.headers import AddCc, Drop, Edit, Hide, Prepend, Remove, RemoveLike, Withheld
 from mailguard.mail.message import Message
 from mailguard.notices import NoticeSettings
 from mailguard.people import People
@@ -27,6 +27,8 @@ from mailguard.records import (
     Verdict,
 )
 
+OURS = "X-Mailguard-"  # fields that only this server may write
+
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
@@ -38,7 +40,9 @@ class Arrangement:
 
 
 def edits(message: Message, session: Session, hostname: str, queue_id: str, now: datetime) -> list[Edit]:
-    """What every relayed mail gets (RFC 5321 §4.4, RFC 6409 §8): Received, missing Date and Message-ID, no Bcc."""
+    """What every relayed mail gets (RFC 5321 §4.4, RFC 6409 §8): Received, missing Date and Message-ID, no Bcc,
+    and nothing that somebody else wrote in our name.
+    """
     date = _date(now.replace(microsecond=0))
     source = f"from {session.helo or 'unknown'} ([{_literal(session.peer)}])"
     stamp = f"{source}\r\n\tby {hostname} (mailguard) with {session.protocol}\r\n\tid {queue_id}; {date}"
@@ -48,6 +52,8 @@ def edits(message: Message, session: Session, hostname: str, queue_id: str, now:
     if not message.raw_fields("message-id"):
         made.append(Prepend("Message-ID", f"<{queue_id}@{hostname}>"))
     made += [Remove(name) for name in ("Bcc", "Resent-Bcc") if message.raw_fields(name)]
+    if any(name.startswith(OURS.lower()) for name in message.names):
+        made.append(RemoveLike(OURS))
     return made
 
 
@@ -93,15 +99,19 @@ def arrange(mail: Desired, verdict: Verdict, base: list[Edit]) -> Arrangement:
 
 
 def _edits(mail: Desired, verdict: Verdict, copies: list[AddedCopy], base: list[Edit]) -> tuple[Edit, ...]:
-    """The rules' changes below our own trace fields, then the visible copies."""
-    made: list[Edit] = [*verdict.edits, *base]
+    """What came in our name goes first, so that a rule may write such a field; then the rules' changes below our own
+    trace fields, then the visible copies.
+    """
+    forged = [edit for edit in base if isinstance(edit, RemoveLike)]
+    below: list[Edit] = [*forged, *verdict.edits]
+    made = below + [edit for edit in base if not isinstance(edit, RemoveLike)]
     visible = [added for added in copies if added.visible]
     if visible or verdict.edits:
         head = bytes(mail.message.raw[: mail.message.head_size])
         signed = visible and headers.signed(head, "cc")
         made += [Withheld("cc", added.address) if signed else AddCc(added.address) for added in visible]
         if _nobody_named(head, made):
-            made.insert(len(verdict.edits), Prepend("To", "undisclosed-recipients:;"))
+            made.insert(len(below), Prepend("To", "undisclosed-recipients:;"))
     return tuple(made)
 
 

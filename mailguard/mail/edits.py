@@ -10,6 +10,7 @@ from mailguard.mail.headers import Edit
 _KINDS: dict[str, type[Edit]] = {
     "prepend": headers.Prepend,
     "remove": headers.Remove,
+    "remove_like": headers.RemoveLike,
     "add_cc": headers.AddCc,
     "drop": headers.Drop,
     "hide": headers.Hide,

@@ -40,6 +40,16 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveLike:
+    """Every field whose name begins like this goes: one edit, however many names a mail thinks of."""
+
+    prefix: str
+
+    def __post_init__(self) -> None:
+        _check_name(self.prefix)
+
+
+@dataclass(frozen=True, slots=True)
 class AddCc:
     """One more address in Cc; the field is made when there is none."""
 
@@ -136,7 +146,7 @@ class Withheld:
     why: str = ""  # another reason than the signature
 
 
-Edit = Prepend | Remove | AddCc | Drop | Hide | Swap | Add | Replace | Prefix | Splice | Withheld
+Edit = Prepend | Remove | RemoveLike | AddCc | Drop | Hide | Swap | Add | Replace | Prefix | Splice | Withheld
 
 
 def split(raw: bytes | bytearray) -> int:
@@ -171,6 +181,8 @@ def _edited(head: bytes, edit: Edit) -> bytes:
             return _on_top(head, _line(name, encoded(name, value)))
         case Remove(name):
             return _without(head, [found for found in _fields(head) if found.name == name.lower()])
+        case RemoveLike(prefix):
+            return _without(head, [found for found in _fields(head) if found.name.startswith(prefix.lower())])
         case AddCc(address):
             return _add_cc(head, address)
         case Swap(address, right):

@@ -17,6 +17,13 @@ from tests.flow.house import ANN, BOB, DELAY, HOLD, KIM, Answer, House, letter
 from tests.unit.smtpd.conftest import write_certificate
 
 TEAM = "sales@corp.example"
+STAMPED = """
+version: 1
+rules:
+  - id: wait
+    when: {recipients: {any: external}}
+    then: [{delay: 5m}, {add_header: {name: X-Mailguard-Class, value: outside}}]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +153,17 @@ async def test_recipients_in_bcc_are_judged_and_the_header_is_taken_out(open_hou
         assert b"other@client.example" not in arrived.raw
     head, _, rest = raw.partition(b"Bcc:")
     assert arrived.raw.endswith(head + rest.split(b"\r\n", 1)[1])
+
+
+async def test_what_a_client_wrote_in_our_name_does_not_leave_and_what_a_rule_writes_does(
+    open_house: OpenHouse,
+) -> None:
+    house = await open_house(rules=STAMPED)
+    raw = letter(to=KIM, **{"X-Mailguard-Stamp": "forged", "x-mailguard-pass": "yes", "X-Mailguards": "hers"})
+    queue_id = (await house.submit(raw, [KIM])).queue_id
+    assert (await house.copy(queue_id, KIM)).state is State.QUEUED  # what it says of itself skips no rule
+    await house.wait(minutes=6)
+    (arrived,) = house.arrived(KIM)
+    ours = [line for line in arrived.raw.splitlines() if line.lower().startswith(b"x-mailguard")]
+    assert ours == [b"X-Mailguard-Class: outside", b"X-Mailguards: hers"]
+    assert arrived.raw.split(b"\r\n\r\n", 1)[1] == raw.split(b"\r\n\r\n", 1)[1]

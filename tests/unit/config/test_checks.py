@@ -40,6 +40,8 @@ ERRORS = [
     ({"retention": "{decisions: 59m}"}, "MG404", "forgotten while its client may still send it again (1h)"),
     ({"smtp": listening(", networks: [0.0.0.0/0]")}, "MG404", "0.0.0.0/0 is the whole internet"),
     ({"smtp": listening(", networks: ['::/0']")}, "MG404", "::/0 is the whole internet"),
+    ({"smtp": listening(", networks: [10.0.0.0/15]")}, "MG404", "10.0.0.0/15 is too many machines to trust"),
+    ({"smtp": listening(", networks: ['2001:db8::/31']")}, "MG404", "2001:db8::/31 is too many machines to trust"),
     ({"smtp": "{listeners: [{bind: '127.0.0.1:2525', tls: none, auth: required}]}"}, "MG106", "in cleartext"),
     ({"smtp": "{listeners: [{bind: '127.0.0.1:2525', tls: starttls, auth: none}]}"}, "MG106", "certificate"),
     ({"next_hop": HOP + "password: x, tls: none}"}, "MG106", "in cleartext"),
@@ -126,7 +128,7 @@ def test_who_may_not_read_a_secrets_file_hears_how_to_mend_that(
 
 WARNINGS = [
     ({"smtp": listening("")}, "asks for no login and trusts only this machine"),
-    ({"smtp": listening(", networks: [10.0.0.0/8]")}, "opens on this machine only"),
+    ({"smtp": listening(", networks: [10.0.0.0/16, '2001:db8::/32', 127.0.0.0/8]")}, "opens on this machine only"),
     ({"smtp": "{hostname: localhost}"}, "smtp.hostname is localhost"),
     ({"web": "{url: 'http://mailguard.corp.example'}"}, "links and codes would cross the network in cleartext"),
     ({"next_hop": '{smarthost: "a.example:25", tls: none}'}, "crosses the network in cleartext"),

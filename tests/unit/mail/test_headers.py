@@ -14,6 +14,7 @@ from mailguard.mail.headers import (
     Prefix,
     Prepend,
     Remove,
+    RemoveLike,
     Swap,
     Withheld,
     apply,
@@ -32,6 +33,11 @@ def test_without_edits_the_head_is_the_same_bytes() -> None:
 def test_every_bcc_goes_in_any_case_and_folded() -> None:
     head = b"Bcc: x@y\r\nFrom: a@b\r\nBCC: p@q,\r\n r@s,\r\n\tt@u\r\nSubject: Bcc: no\r\nbcc :\r\n\r\n"
     assert apply(head, [Remove("Bcc")]) == b"From: a@b\r\nSubject: Bcc: no\r\n\r\n"
+
+
+def test_every_field_that_begins_alike_goes_in_any_case_and_folded() -> None:
+    head = b"X-Our-A: 1\r\n 2\r\nFrom: a@b\r\nx-our-b : 3\r\nX-Ours: stays\r\nSubject: X-Our-C: no\r\nX-OUR-: 4\r\n\r\n"
+    assert apply(head, [RemoveLike("X-Our-")]) == b"From: a@b\r\nX-Ours: stays\r\nSubject: X-Our-C: no\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -169,6 +175,7 @@ def test_a_field_goes_below_an_mbox_line() -> None:
         lambda: AddCc(""),
         lambda: Drop("a\n@b"),
         lambda: Remove("B cc"),
+        lambda: RemoveLike("X "),
         lambda: Prepend("X:", "y"),
         lambda: Prepend("X", "y\r\nBcc: z"),
         lambda: Prepend("X", "y\nz"),
@@ -189,7 +196,7 @@ def test_an_edit_that_would_smuggle_a_line_cannot_be_made(make: object) -> None:
 
 def test_edits_come_back_from_json() -> None:
     edits: tuple[Edit, ...] = (Prepend("Date", "x\r\n y"), Remove("Bcc"), AddCc("ż@b"), Drop('"a b"@c'))
-    edits += (Hide("a@b"), Add("X-A", "ż"), Prefix("[ż]"), Withheld("cc", "a@b"))
+    edits += (Hide("a@b"), Add("X-A", "ż"), Prefix("[ż]"), Withheld("cc", "a@b"), RemoveLike("X-Our-"))
     assert load(dump(edits)) == edits
     assert load("[]") == ()
 

@@ -19,6 +19,7 @@ from mailguard.mail.headers import (
     Prefix,
     Prepend,
     Remove,
+    RemoveLike,
     Splice,
     Swap,
     Withheld,
@@ -123,6 +124,8 @@ def _touched(edit: Edit) -> tuple[str, ...]:
             return ("cc",)
         case Prefix():
             return ("subject",)
+        case RemoveLike():
+            return (edit.prefix,)
         case Withheld() | Splice():
             return ()
         case _:
