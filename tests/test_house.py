@@ -21,7 +21,7 @@ PACKAGE = ROOT / "mailguard"
 
 # Imports go down this list only (to a smaller number); rooms of one line never import each other.
 LINES = (
-    "errors clock tasks process",
+    "errors clock tasks process syslog",
     "document mail locale",
     "records",
     "people",
