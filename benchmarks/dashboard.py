@@ -5,9 +5,10 @@ A real Prometheus scrapes the installed service and answers the queries of deplo
 """
 
 import asyncio
+import contextlib
 import random
-import re
 import smtplib
+import ssl
 import tempfile
 import time
 from pathlib import Path
@@ -17,7 +18,7 @@ from mailguard.admin import client
 from mailguard.clock import SystemClock
 from mailguard.demo.world import OutsideWorld
 from tests import tools
-from tests.installed import PASSWORD, Installed, install
+from tests.installed import Installed, install
 from tests.prometheus import Panel, Prometheus, panels, running
 
 ROOT = Path(__file__).parents[1]
@@ -32,14 +33,14 @@ def load(installed: Installed, seconds: float, rate: float = 10.0) -> None:
         with smtplib.SMTP("127.0.0.1", installed.ports["plain"], timeout=20) as session:
             for _ in range(10):
                 number += 1
-                inside = chance.random() < 0.6  # noqa: PLR2004
+                subject = _SUBJECTS[number % len(_SUBJECTS)]
+                inside = chance.random() < 0.6 and "Confidential" not in subject
                 to = f"{'lee' if inside else 'kim'}@{'corp' if inside else 'client'}.example"
-                subject = chance.choice(_SUBJECTS)
                 session.sendmail("ann@corp.example", [to], _letter(number, to, subject))
                 time.sleep(chance.expovariate(rate))
-        _wrong_login(installed)
         _let_one_go(installed)
         _refused(installed)
+        _wrong_login(installed)
 
 
 def _letter(number: int, to: str, subject: str) -> bytes:
@@ -47,14 +48,17 @@ def _letter(number: int, to: str, subject: str) -> bytes:
     parts = (
         'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
         f"--b\r\nContent-Type: text/plain\r\n\r\nAs we said, number {number}.\r\n"
-        '--b\r\nContent-Type: text/csv\r\nContent-Disposition: attachment; filename="figures.csv"\r\n\r\na,b\r\n1,2\r\n--b--\r\n'
+        "--b\r\nContent-Type: text/csv\r\nContent-Disposition: attachment; filename=figures.csv\r\n\r\na,b\r\n1,2\r\n"
+        "--b--\r\n"
     )
     return (head + parts).encode()
 
 
 def _wrong_login(installed: Installed) -> None:
-    with smtplib.SMTP("127.0.0.1", installed.ports["plain"], timeout=20) as session:
-        session.noop()
+    trusting = ssl.create_default_context(cafile=installed.folder / "ca.pem")
+    port, refused = installed.ports["implicit"], contextlib.suppress(smtplib.SMTPAuthenticationError)
+    with smtplib.SMTP_SSL("127.0.0.1", port, timeout=20, context=trusting) as session, refused:
+        session.login("ann", "not her password")
 
 
 def _refused(installed: Installed) -> None:
@@ -67,6 +71,44 @@ def _refused(installed: Installed) -> None:
 
 def _let_one_go(installed: Installed) -> None:
     socket = installed.folder / "admin.sock"
-    held = client.ask(socket, "list", state="waiting", limit=1)
+    held = client.ask(socket, "list", state="held", limit=1)
     if held:
         client.ask(socket, "act", act="send", queue_id=held[0]["queue_id"])
+
+
+def _chart(prometheus: Prometheus, panel: Panel, start: float, end: float) -> Chart:
+    lines = {}
+    for query, legend in panel.queries:
+        for found in prometheus.series(query, start, end, 1.0):
+            name = legend
+            for label, value in found["metric"].items():
+                name = name.replace(f"{{{{{label}}}}}", value)
+            lines[name] = [(float(at), float(value)) for at, value in found["values"]]
+    if not lines:
+        raise SystemExit(f"the panel {panel.title} has no data")
+    return Chart(panel.title, panel.unit, lines)
+
+
+async def main() -> None:
+    """One run, one picture."""
+    program = tools.find("prometheus")
+    if program is None:
+        raise SystemExit("prometheus is not installed: tests/install-tools")
+    world = OutsideWorld(SystemClock())
+    await world.start()
+    with tempfile.TemporaryDirectory() as name:
+        installed = await asyncio.to_thread(install, Path(name), world.port)
+        await asyncio.to_thread(installed.start)
+        try:
+            with running(program, Path(name), [installed.ports["metrics"]]) as prometheus:
+                start = time.time()
+                await asyncio.to_thread(load, installed, SECONDS)
+                drawn = [_chart(prometheus, panel, start + 5, time.time()) for panel in panels()]
+        finally:
+            await asyncio.to_thread(installed.end)
+            await world.stop()
+    charts(ROOT / "docs" / "plots" / "dashboard.svg", f"The dashboard after {SECONDS:.0f} seconds of load", drawn)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -45,6 +45,14 @@ _COLUMNS = [
     "actor",
     "error",
 ]
+# What may be shown to whoever helps from afar: plain, or as a mark (cli/masked.py). What is missing here is not shown.
+EVENT_FIELDS: Mapping[str, Literal["plain", "mark"]] = {
+    **dict.fromkeys(_COLUMNS, "mark"),
+    **dict.fromkeys(
+        ["ts", "level", "event", "queue_id", "session_id", "rcpt_count", "size", "action", "due", "state", "attempt",
+         "smtp_code", "enhanced_code", "duration_ms", "rules_hash", "where", "kinds", "again_in", "worker", "code",
+         "seal", "last", "held", "mails", "people", "groups", "lists", "since"], "plain"),
+}  # fmt: skip
 _ECS = {
     "ts": "@timestamp", "level": "log.level", "event": "event.action", "message_id": "email.message_id",
     "sender": "email.from.address", "error": "error.message", "size": "email.size", "remote": "destination.address",

@@ -56,7 +56,9 @@ def test_a_rule_that_never_rings_would_be_noticed(tool: Tool, tmp_path: Path) ->
 def test_every_metric_worth_an_alert_has_one_and_every_alert_says_what_to_do() -> None:
     page = (DEPLOY.parent / "docs" / "operating.md").read_text("utf-8")
     table = page.partition("| metric | alert when |")[2].partition("\n\n")[0]
-    worth = set(re.findall(r"`(mailguard_\w+)", table)) - {"mailguard_directory_age_seconds"}  # says how old, beside the other
+    worth = set(re.findall(r"`(mailguard_\w+)", table)) - {
+        "mailguard_directory_age_seconds"
+    }  # says how old, beside the other
     asked = "".join(rule["expr"] for rule in rules())
     # A number of nodes is the site's own, and one unreadable file nobody's emergency: both are on the dashboard
     dashboard = "".join(query for panel in panels() for query, _ in panel.queries)
@@ -89,7 +91,9 @@ async def test_a_real_prometheus_answers_every_query_from_a_real_scrape(
             scrape = await asyncio.to_thread(_scrape, installed.ports["metrics"])
             asked = {name for panel in panels() for query, _ in panel.queries for name in names(query)}
             asked |= {name for rule in rules() for name in names(rule["expr"])}
-            assert {name for name in asked if not re.search(rf"^(# TYPE )?{name.removesuffix('_total')}", scrape, re.M)} == set()
+            assert {
+                name for name in asked if not re.search(rf"^(# TYPE )?{name.removesuffix('_total')}", scrape, re.M)
+            } == set()
 
             empty: list[str] = []
             answered = 0
