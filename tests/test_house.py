@@ -56,7 +56,7 @@ CONFINED = {
     "olefile": ("extract/",),
     "pypdfium2": ("extract/",),
     "tnefparse": ("extract/",),
-    "tarfile": ("extract/",),
+    "tarfile": ("extract/", "cli/support_bundle.py"),
     "zipfile": ("extract/",),
     "ldap3": ("directory/client.py",),
     "imaplib": ("imap/",),

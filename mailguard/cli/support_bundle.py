@@ -37,10 +37,11 @@ _LINES = 20_000  # the newest of the log
 @click.option("--log", type=click.File("r", errors="replace"), help="The service's log in JSON, or - for stdin.")
 @click.pass_obj
 def command(context: Context, target: Path, log: TextIO | None) -> None:
-    """Pack versions, settings, health, numbers and the log into TARGET, for whoever helps.
+    """Pack what a helper must know, and no content.
 
-    No mail, subject, secret or address is in it: every text that somebody wrote is a mark, the same one for the same
-    text within this bundle. `journalctl -u mailguard -o cat -S -1d | mailguard support-bundle --log -`
+    Versions, settings, health, numbers and the log go into TARGET. No mail, subject, secret or address does: every text
+    that somebody wrote is a mark, the same one for the same text within this bundle.
+    `journalctl -u mailguard -o cat -S -1d | mailguard support-bundle --log -`
     """
     masks = Masks(_own_words())
     parts: dict[str, Callable[[], str]] = {
