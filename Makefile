@@ -77,8 +77,8 @@ pictures: $(INSTALLED)  ## docs/images anew: every page narrow, wide and in the 
 
 SITE := build/site-venv
 
-$(SITE)/.installed: constraints-site.txt
-	@python3 -m venv $(SITE)
+$(SITE)/.installed: constraints-site.txt $(INSTALLED)
+	@$(BIN)/python -m venv $(SITE)
 	@$(SITE)/bin/python -m pip install --quiet --require-hashes -r constraints-site.txt
 	@touch $@
 

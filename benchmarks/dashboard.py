@@ -26,10 +26,10 @@ SECONDS = 60.0
 _SUBJECTS = ("Lunch", "Minutes of Monday", "Offer 117", "Confidential: figures", "Re: Plan")
 
 
-def load(installed: Installed, seconds: float, rate: float = 10.0) -> None:
+def load(installed: Installed, seconds: float, at_least: int = 0, rate: float = 10.0) -> None:
     """Mail inside and outside, some held, some let go, some refused, some logins wrong; about `rate` mails a second."""
     end, chance, number = time.monotonic() + seconds, random.Random(1), 0
-    while time.monotonic() < end:
+    while time.monotonic() < end or number < at_least:
         with smtplib.SMTP("127.0.0.1", installed.ports["plain"], timeout=60) as session:
             for _ in range(10):
                 number += 1
