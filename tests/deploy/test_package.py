@@ -58,7 +58,7 @@ echo ALL DONE
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)  # pip fetches what a machine of its own would
-@pytest.mark.clients("curl", "dpkg-deb", "tmpfs")
+@pytest.mark.clients("curl", "ip", "dpkg-deb", "tmpfs")
 def test_it_is_built_installed_served_and_removed(tmp_path: Path) -> None:
     built = subprocess.run(
         [ROOT / "deploy" / "debian" / "build", tmp_path], capture_output=True, text=True, timeout=550, check=False

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import tools
-
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "quick-start.md"
 _BLOCK = re.compile(r"^```(sh|text)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -53,14 +51,14 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.clients("curl", "ip", "tmpfs")  # leave to make a namespace is asked for like leave to mount
 def test_every_command_does_what_the_page_says(tmp_path: Path, checkout: Path) -> None:
-    if not (tools.find("tmpfs") and tools.find("curl")):  # leave to make a namespace is asked for like leave to mount
-        pytest.skip("needs curl and a network namespace of its own")
     (tmp_path / "home").mkdir()
     environ = {"HOME": str(tmp_path / "home"), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
     done = subprocess.run(
         ["unshare", "--net", "bash", "-c", f"ip link set lo up\n{script()}"],
-        cwd=checkout, env=environ, capture_output=True, text=True, timeout=110, check=False,
+        cwd=checkout, env=environ, capture_output=True, text=True, timeout=350, check=False,
     )  # fmt: skip
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
