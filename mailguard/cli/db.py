@@ -98,7 +98,7 @@ def _standby(context: Context, target: Path, every: timedelta, once: bool) -> No
             before = now
         if once:
             return
-        asyncio.run(clock.sleep(every.total_seconds()))
+        asyncio.run(clock.sleep(max(every.total_seconds(), 0.1)))
 
 
 def _stamp(path: Path) -> str:

@@ -53,7 +53,8 @@ class Masks:
             return [self._value(one, None) for one in value]
         if isinstance(value, Enum):
             return value.value
-        return value if value in _choices(kind) else self.mark(str(value))
+        text = str(value)
+        return text if text in _choices(kind) else self.mark(text)
 
     def line(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """One event of the log: when, what, how it went; who and about what as marks. What is unknown is left out."""
