@@ -37,8 +37,8 @@ lint: $(INSTALLED)  ## format, style and strict types
 	@$(BIN)/mypy
 
 .PHONY: check
-check: lint  ## lint, the house rules and the unit tests: under a minute
-	@$(BIN)/python -m pytest -q tests/test_house.py tests/unit tests/deploy
+check: lint  ## lint, the house rules and the quick unit tests: under a minute
+	@$(BIN)/python -m pytest -q -m "not slow" tests/test_house.py tests/unit tests/deploy
 
 .PHONY: test
 test: lint  ## everything, with the real clients and the real browser; installs what that needs
