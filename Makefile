@@ -37,8 +37,8 @@ lint: $(INSTALLED)  ## format, style and strict types
 	@$(BIN)/mypy
 
 .PHONY: check
-check: lint  ## lint, the house rules and the unit tests: under a minute
-	@$(BIN)/python -m pytest -q tests/test_house.py tests/unit tests/deploy
+check: lint  ## lint, the house rules and the quick unit tests: under a minute
+	@$(BIN)/python -m pytest -q -m "not slow" tests/test_house.py tests/unit tests/deploy
 
 .PHONY: test
 test: lint  ## everything, with the real clients and the real browser; installs what that needs
@@ -75,19 +75,37 @@ pictures: $(INSTALLED)  ## docs/images anew: every page narrow, wide and in the 
 	@tests/install-tools
 	@$(BIN)/python -m tests.web.screenshots
 
+SITE := build/site-venv
+
+$(SITE)/.installed: constraints-site.txt $(INSTALLED)
+	@$(BIN)/python -m venv $(SITE)
+	@$(SITE)/bin/python -m pip install --quiet --require-hashes -r constraints-site.txt
+	@touch $@
+
+.PHONY: site
+site: $(SITE)/.installed  ## docs/ as a site in build/site; a link that leads nowhere is an error
+	@NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build
+	@echo "build/site/index.html"
+
+.PHONY: dashboard
+dashboard: $(INSTALLED)  ## docs/plots/dashboard.svg anew: the dashboard's queries, answered by Prometheus after a load run
+	@tests/install-tools
+	@$(BIN)/python -m benchmarks.dashboard
+
 .PHONY: fuzz
 fuzz: $(INSTALLED)  ## every parser and a live dialogue under a coverage-guided fuzzer, SECONDS each (60); NAME=paths for one
 	@for name in $(or $(NAME),$$($(BIN)/python -m tests.fuzz | cut -d' ' -f1)); do \
 		$(BIN)/python -m tests.fuzz $$name --seconds $(or $(SECONDS),60) || exit 1; done
 
 .PHONY: lock
-lock: $(INSTALLED)  ## choose versions anew; writes the three constraints files
+lock: $(INSTALLED)  ## choose versions anew; writes the four constraints files
 	@$(BIN)/python -m pip install --quiet pip-tools
 	@$(LOCK) --upgrade --all-extras --build-deps-for editable --output-file constraints.txt pyproject.toml
 	@$(LOCK) --constraint constraints.txt --extra ldap --extra oidc --extra postgres \
 		--output-file constraints-runtime.txt pyproject.toml
 	@$(LOCK) --constraint constraints.txt --only-build-deps --build-deps-for wheel \
 		--output-file constraints-build.txt pyproject.toml
+	@$(LOCK) --upgrade --output-file constraints-site.txt docs/site_requirements.in
 
 EXTRACT := $(BIN)/pybabel --quiet extract --mapping babel.cfg --no-default-keywords --keyword "_ say saying N_ CannotTell OverBudget NotKept ngettext:1,2 counted:1,2" \
 	--no-location --sort-output --output build/mailguard.pot mailguard

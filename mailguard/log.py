@@ -10,15 +10,17 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal, TextIO
+from typing import Annotated, Any, Literal, TextIO
 from urllib.parse import urlsplit
 
 import structlog
+from pydantic import Field
 
 from mailguard.document.units import Section
 from mailguard.mail import address, edits, headers
 from mailguard.mail.envelope import Session
 from mailguard.records import Actor, CallClaim, Delivery, Mail, NewMail, Outcome, Seal
+from mailguard.syslog import Syslog, in_journal, marked
 
 _COLUMNS = [
     "ts",
@@ -43,6 +45,14 @@ _COLUMNS = [
     "actor",
     "error",
 ]
+# What may be shown to whoever helps from afar: plain, or as a mark (cli/masked.py). What is missing here is not shown.
+EVENT_FIELDS: Mapping[str, Literal["plain", "mark"]] = {
+    **dict.fromkeys(_COLUMNS, "mark"),
+    **dict.fromkeys(
+        ["ts", "level", "event", "queue_id", "session_id", "rcpt_count", "size", "action", "due", "state", "attempt",
+         "smtp_code", "enhanced_code", "duration_ms", "rules_hash", "where", "kinds", "again_in", "worker", "code",
+         "seal", "last", "held", "mails", "people", "groups", "lists", "since"], "plain"),
+}  # fmt: skip
 _ECS = {
     "ts": "@timestamp", "level": "log.level", "event": "event.action", "message_id": "email.message_id",
     "sender": "email.from.address", "error": "error.message", "size": "email.size", "remote": "destination.address",
@@ -60,6 +70,8 @@ class LogSettings(Section):
     """How mail addresses appear: whole, the domain alone, or a hash that still correlates."""
     subjects: bool = False
     """Whether subjects may appear in the log."""
+    syslog: Annotated[str, Field(pattern=r"^(/.+|(\[[0-9a-fA-F:]+\]|[^:/\s]+):\d{1,5})$")] | None = None
+    """A syslog daemon that hears each line, too: its socket (/dev/log), or HOST:PORT by UDP."""
 
 
 _PLACE = {name: place for place, name in enumerate(_COLUMNS)}
@@ -80,6 +92,23 @@ def _ecs(_: object, __: str, event: Mapping[str, Any]) -> dict[str, Any]:
     return {_ECS.get(name, f"mailguard.{name}"): value for name, value in event.items()}
 
 
+class _Rendered:
+    """The line, as this format has it; known to the syslog daemon, and with its priority where the journal reads it."""
+
+    def __init__(self, renderers: Iterable[Any], syslog: str | None, *, journal: bool) -> None:
+        self._renderers, self._journal = tuple(renderers), journal
+        self._syslog = Syslog(syslog) if syslog else None
+
+    def __call__(self, logger: object, name: str, event: Any) -> str:
+        level = event["level"]
+        for render in self._renderers:
+            event = render(logger, name, event)
+        line: str = event
+        if self._syslog:
+            self._syslog.write(level, line)
+        return marked(level, line) if self._journal else line
+
+
 class Log:
     """Mail events. `address` fields follow the settings; every method is one event of the surface."""
 
@@ -91,14 +120,15 @@ class Log:
             "logfmt": [structlog.processors.LogfmtRenderer()],
             "ecs": [_ecs, _json],
         }
+        out = stream or sys.stdout
         self._log = structlog.wrap_logger(
-            structlog.WriteLogger(stream or sys.stdout),
+            structlog.WriteLogger(out),
             processors=[
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
                 structlog.processors.format_exc_info,
                 _order,
-                *renderers[self.settings.format],
+                _Rendered(renderers[self.settings.format], self.settings.syslog, journal=in_journal(out)),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
             cache_logger_on_first_use=True,

@@ -33,7 +33,7 @@ def command(context: Context, paths: tuple[Path, ...], strict: bool, form: Forma
 
     Asks the directory, if there is one. With PATHS just these rule files or folders. Nothing is changed.
     """
-    problems = ordered(_rules_only(context, paths) if paths else _everything(context))
+    problems = ordered(_rules_only(context, paths) if paths else everything(context))
     if problems or form != "text":
         click.echo(render(problems, form), nl=bool(problems))
     if any(problem.severity == "error" for problem in problems):
@@ -44,7 +44,8 @@ def command(context: Context, paths: tuple[Path, ...], strict: bool, form: Forma
         click.echo("all is well", err=True)
 
 
-def _everything(context: Context) -> list[Problem]:
+def everything(context: Context) -> list[Problem]:
+    """All that is wrong with what an admin wrote."""
     try:
         config = load_config(context.existing, os.environ)
     except ConfigError as error:

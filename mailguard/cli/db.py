@@ -4,13 +4,16 @@ import asyncio
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from mailguard.cli.common import Context, Exit, bar, configured, say, table, verb
+from mailguard.cli.common import Context, Exit, bar, configured, say, span, table, verb
 from mailguard.clock import SystemClock
+from mailguard.document.units import short
+from mailguard.errors import ConfigError
 from mailguard.store.places import place
 from mailguard.store.settings import is_postgres, sqlite_path, store_url
 
@@ -69,6 +72,41 @@ def _backup(context: Context, target: Path) -> None:
     say(f"{target}: a copy of {there.name}, {target.stat().st_size:,} bytes")
 
 
+@verb("standby")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--every", callback=span, default="10s", show_default=True, help="How often to look for what is new.")
+@click.option("--once", is_flag=True, help="One copy, and end.")
+@click.pass_obj
+def _standby(context: Context, target: Path, every: timedelta, once: bool) -> None:
+    """Keep TARGET a copy of the store that is never much older than --every.
+
+    TARGET is a file on the other machine's disk, mounted here. A service started on it accepts mail and sends nothing
+    before `mailguard queue resume`; from then on this command leaves it alone.
+    """
+    config, clock = configured(context), SystemClock()
+    if is_postgres(config.store):
+        raise ConfigError("a store in PostgreSQL has a standby of PostgreSQL's own (docs/operating.md)")
+    there, before = place(config.store_url), ""
+    while True:
+        now = _stamp(config.store_path)
+        if now != before:
+            began = clock.monotonic()
+            there.backup(target, lambda *_: None, renew=True)
+            if not before:
+                took = clock.monotonic() - began
+                say(f"{target}: a copy of {there.name}, made in {took:.1f} s; looked at every {short(every)}")
+            before = now
+        if once:
+            return
+        asyncio.run(clock.sleep(max(every.total_seconds(), 0.1)))
+
+
+def _stamp(path: Path) -> str:
+    """Changes with every commit."""
+    found = [file.stat() for file in (path, path.with_name(f"{path.name}-wal")) if file.exists()]
+    return " ".join(f"{one.st_mtime_ns} {one.st_size}" for one in found)
+
+
 def _url(_: click.Context, parameter: click.Parameter, value: str) -> str:
     try:
         url = store_url(value)
@@ -125,5 +163,5 @@ def _copy(source: str, target: str, once: bool, undo: bool) -> None:
     say(f"{path}: moved to {where.name} in {copied.seconds:.1f} s; name it as `store:` and start the service")
 
 
-for _verb in (_migrate, _check, _backup, _copy):
+for _verb in (_migrate, _check, _backup, _standby, _copy):
     command.add_command(_verb)

@@ -21,7 +21,7 @@ from mailguard.store.places import place
 
 @click.group("history")
 def command() -> None:
-    """Who writes to whom: taught, tried on past mail, shown, erased."""
+    """Who writes to whom: taught, tried, shown, erased."""
 
 
 @verb("evaluate")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = ("constraints.txt", "constraints-runtime.txt", "constraints-build.txt")
+FILES = ("constraints.txt", "constraints-runtime.txt", "constraints-build.txt", "constraints-site.txt")
 PINNED = re.compile(r"^([a-z0-9-]+)==(\S+)(?: ; [^\\]+)? \\$")
 
 

@@ -23,7 +23,7 @@ from tests.web.screenshots import LOOKS, PICTURED
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-RULES = [ROOT / "README.md", ROOT / "docs" / "writing-rules.md"]
+RULES = [ROOT / "README.md", ROOT / "docs" / "writing-rules.md", ROOT / "docs" / "tutorials" / "rules.md"]
 
 _BLOCK = re.compile(r"^(?P<indent> *)```yaml\n(?P<text>.*?)^ *```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
@@ -96,6 +96,15 @@ def test_the_tests_shown_pass(name: str, tmp_path: Path) -> None:
     assert " 0 failed" in done.output
 
 
+def test_the_rule_of_the_tutorial_passes_its_tests(tmp_path: Path) -> None:
+    (_, rule), (_, tests) = blocks(ROOT / "docs" / "tutorials" / "rules.md")
+    (tmp_path / "50-bluebird.yaml").write_text(rule)
+    (tmp_path / "50-bluebird.test.yaml").write_text(tests)
+    done = CliRunner().invoke(cli, ["test", str(tmp_path)], obj=Context(), env={"MAILGUARD_CONFIG": ""})
+    assert done.exit_code == 0, done.output
+    assert "2 passed" in done.output
+
+
 def test_the_mistake_shown_is_answered_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = ROOT / "docs" / "writing-rules.md"
     (_, rule), *_ = blocks(page)
@@ -141,7 +150,7 @@ def headings(page: Path) -> set[str]:
 def test_operating_names_every_verb_and_no_other() -> None:
     page = (ROOT / "docs" / "operating.md").read_text("utf-8")
     table = page.partition("| command | does |")[2].partition("\n\n")[0]
-    assert set(re.findall(r"`mailguard (\w+)", table)) == set(VERBS)
+    assert set(re.findall(r"`mailguard ([\w-]+)", table)) == set(VERBS)
 
 
 def test_operating_names_every_log_event() -> None:

@@ -60,7 +60,7 @@ class PostgresPlace:
 
         return asyncio.run(run())
 
-    def backup(self, target: Path, _progress: Progress) -> NoReturn:
+    def backup(self, target: Path, _progress: Progress, *, renew: bool = False) -> NoReturn:  # noqa: ARG002
         raise ConfigError(
             f"{self.name} is copied with PostgreSQL's own tools, {target} was not written: pg_dump, or "
             "pg_basebackup and an archive of its log"

@@ -39,5 +39,5 @@ class SqlitePlace:
     def migrate(self) -> tuple[int, int]:
         return migrate(self.path)
 
-    def backup(self, target: Path, progress: Progress) -> None:
-        backup(self.path, target, progress)
+    def backup(self, target: Path, progress: Progress, *, renew: bool = False) -> None:
+        backup(self.path, target, progress, renew=renew)
