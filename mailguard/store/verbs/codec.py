@@ -162,9 +162,9 @@ def _envelope(row: Row) -> Envelope:
 
 
 @sound
-def mail(row: Row, deliveries: Sequence[Delivery], holds: Sequence[Hold]) -> Mail:
-    """A row of `mails`, with what belongs to it."""
-    found = hits(row["hits"], row["evidence"])
+def mail(row: Row, deliveries: Sequence[Delivery], holds: Sequence[Hold], evidence: str) -> Mail:
+    """A row of `mails`, with what belongs to it; the evidence of its hits as it was before it was encrypted."""
+    found = hits(row["hits"], evidence)
     reasons = {str(hit.reason): hit.reason for hit in found}
     return Mail(
         queue_id=row["queue_id"],

@@ -22,6 +22,7 @@ from mailguard.records import (
 )
 from mailguard.store.base import Expiry, Retention
 from mailguard.store.verbs import (
+    bodies,
     claims,
     curbs,
     erasure,
@@ -253,4 +254,7 @@ class Verbs(Questions, Searching, Auditing, SigningIn):
         while await self._write(partial(purge.decisions, now=now, keep=keep)) == purge.BATCH:
             pass
         await self._write(partial(purge.facts, now=now, keep=keep))
+        after: int | None = 0
+        while after is not None:
+            after = await self._write(partial(bodies.seal_anew, after=after))
         return done

@@ -1,0 +1,74 @@
+"""What a mail says, as it is stored: its pieces and the words found in it, with the key that `sealing` gives them."""
+
+from mailguard.errors import ConfigError
+from mailguard.store.database import Database, Row
+from mailguard.store.sealing import Seal
+
+BATCH = 100  # mails in one transaction
+CHUNK = 256 << 10  # bytes bound at once; a mail of at most this size comes inline with its claim
+_OCTETS = 8 << 20  # and of bodies that are written anew in it
+
+
+def seal_of(db: Database, row: Row) -> Seal:
+    """`row` has a mail's queue_id, key_id and body_key."""
+    return db.keys.seal(row["queue_id"], row["key_id"], row["body_key"])
+
+
+def piece(db: Database, number: int, at: int) -> bytes | None:
+    """One of a mail's; None when it is gone or damaged."""
+    row = db.run("chunk", (number << 16 | at,)).fetchone()
+    return None if row is None else seal_of(db, row).open_piece(at, row["data"])
+
+
+def words(db: Database, number: int, text: str) -> str:
+    """The words found in a mail that is there, as they are stored."""
+    if text == "[]" or not db.keys:
+        return text
+    return seal_of(db, db.run("key_of", (number,)).fetchone()).words(text)
+
+
+def found_words(db: Database, row: Row) -> str:
+    """As `words` took them. `row` also has the evidence."""
+    text: str = row["evidence"]
+    return text if text == "[]" or not row["key_id"] else seal_of(db, row).open_words(text)
+
+
+def refuse_unknown(db: Database) -> None:
+    """Raises ConfigError when mail is there that no key at hand opens."""
+    for row in db.run("key_ids").fetchall():
+        if row["key_id"] not in db.keys:
+            raise ConfigError(
+                f"{row['mails']} stored mails are encrypted with key {row['key_id']}, which no key_file of "
+                "`encryption` holds: name its file under encryption.old (restore it if it is lost; without it they can't be read)"
+            )
+
+
+def seal_anew(db: Database, after: int) -> int | None:
+    """Bring some mails after this number to the current key, or to none; the last number looked at, None at the end."""
+    last, written = None, 0
+    for row in db.run("keyed_otherwise", {"after": after, "key_id": db.keys.current, "limit": BATCH}).fetchall():
+        if row["key_id"] and db.keys.current:
+            fresh = db.keys.rewrap(row["queue_id"], row["key_id"], row["body_key"])
+            db.run("use_key", (*fresh, row["id"]))
+        else:
+            _write_anew(db, row)
+            written += row["size"]
+        last = int(row["id"])
+        if written > _OCTETS:
+            break
+    return last
+
+
+def _write_anew(db: Database, row: Row) -> None:
+    """Encrypt what is plain, or the other way round. A damaged mail stays as it is."""
+    number, before = row["id"], seal_of(db, row)
+    key_id, body_key, seal = db.keys.fresh(row["queue_id"])
+    pieces = [piece(db, number, at) for at in range(-(-row["size"] // CHUNK))]
+    if None in pieces:
+        return
+    for at, data in enumerate(pieces):
+        db.run("write_chunk", (seal.piece(at, data or b""), number << 16 | at))
+    for version in db.run("evidence_of", (number,)).fetchall():
+        text = seal.words(before.open_words(version["evidence"]))
+        db.run("write_evidence", (text, number, version["number"]))
+    db.run("use_key", (key_id, body_key, number))
