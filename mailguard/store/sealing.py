@@ -6,7 +6,6 @@ a few bytes a mail, and no body is written again.
 """
 
 import base64
-import binascii
 import hashlib
 import secrets
 from collections.abc import Iterable
@@ -113,7 +112,7 @@ class Keyring:
 def _read(text: str) -> bytes:
     try:
         key = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         key = b""
     if len(key) != _KEY:
         raise ConfigError(f"a key_file of `encryption` does not hold a key: {_HOW}")

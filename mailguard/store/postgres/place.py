@@ -94,8 +94,10 @@ def _snapshot(url: str) -> Iterator[tuple[asyncio.Runner, Connection]]:
             db = runner.run(_known(url))
             runner.run(db.raw.execute("SET idle_in_transaction_session_timeout = 0"))
             runner.run(db.raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
-            yield runner, db
-            runner.run(drop(db))
+            try:
+                yield runner, db
+            finally:
+                runner.run(drop(db))
         except failures.ERRORS as error:
             raise server.refusal(url, error) from error
 

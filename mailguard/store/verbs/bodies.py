@@ -38,8 +38,8 @@ def refuse_unknown(db: Database) -> None:
     for row in db.run("key_ids").fetchall():
         if row["key_id"] not in db.keys:
             raise ConfigError(
-                f"{row['mails']} stored mails are encrypted with key {row['key_id']}, which no key_file of "
-                "`encryption` holds: name its file under encryption.old (restore it if it is lost; without it they can't be read)"
+                f"{row['mails']} stored mails are encrypted with key {row['key_id']}, which no key_file of `encryption`"
+                " holds: name its file under encryption.old; if it is lost, restore it, for they can't be read without"
             )
 
 
