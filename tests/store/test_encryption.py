@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from mailguard.errors import ConfigError, TemporaryFailure
+from mailguard.mail.headers import AddCc, Drop, Splice
 from mailguard.records import Action, Hit, Mode, State
 from mailguard.store.base import Retention, Store
 from mailguard.store.places import place
@@ -25,13 +26,15 @@ from mailguard.store.settings import EncryptionSettings, OldKey
 from mailguard.store.sqlite import SqliteStore, backup
 from mailguard.testing import FakeClock
 from tests.postgres import Postgres
-from tests.store.making import NOW, OK, body, claim, hold, later, mail, settle
+from tests.store.making import ANN, NOW, OK, body, claim, hold, later, mail, settle
 from tests.store.test_moving import move
 
 A, B = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 TEXT, WORD = b"tajemnica-przedsiebiorstwa-4711", "poufnosc-0815"
 KEEP = Retention(timedelta(days=7), timedelta(days=400), timedelta(days=90))
 LARGE = TEXT * 20_000  # three pieces
+SPLICED = "ustep-wstawiony-1234"
+EDITS = AddCc("pa@corp.example"), Splice(5, 9, SPLICED)
 HIT = Hit("r1", Mode.ENFORCE, Action.HOLD, "a word", frozenset(), "high", (("body", WORD),))
 
 
@@ -93,7 +96,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
 
 
 def letter(queue_id: str, raw: bytes = b"Subject: x\r\n\r\n" + TEXT, **more: Any) -> Any:
-    made = mail(queue_id, raw=raw, **more)
+    made = mail(queue_id, raw=raw, edits=EDITS, **more)
     return replace(made, verdict=replace(made.verdict, hits=(HIT,)))
 
 
@@ -111,7 +114,7 @@ async def test_no_file_and_no_copy_has_a_body_or_the_words_found_in_it(site: Sit
     async with site.open(keys) as store:
         await load_run(store)
         files = site.on_disk(TEXT)
-        words = site.on_disk(WORD)
+        words = site.on_disk(WORD) + site.on_disk(SPLICED)
         assert site.on_disk("Quote")  # the search does find what is there: a subject
     after = site.on_disk(TEXT)
     found = bool(files), bool(words), bool(after)
@@ -125,7 +128,7 @@ async def test_it_is_read_as_it_was(site: Site) -> None:
         assert await body(store, "H3") == b"Subject: x\r\n\r\n" + TEXT
         found = await store.get("H3")
         assert found
-        assert found.hits == (HIT,)
+        assert (found.hits, found.edits) == ((HIT,), EDITS)
         taken = {one.mail.queue_id: one.raw for one in await claim(store, later(20), per_destination=100)}
         assert taken["BIG"] is None
         assert set(taken.values()) == {None, b"Subject: x\r\n\r\n" + TEXT}
@@ -161,7 +164,7 @@ async def test_another_key_is_for_mail_to_come_and_housekeeping_brings_the_rest_
         assert await body(store, "BIG") == LARGE
         found = await store.get("H3")
         assert found
-        assert found.hits == (HIT,)
+        assert (found.hits, found.edits) == ((HIT,), EDITS)
     with pytest.raises(ConfigError):
         async with site.open(Keyring(A)):
             pass
@@ -184,7 +187,7 @@ async def test_what_was_there_before_is_encrypted_by_housekeeping_and_decrypted_
         assert await body(store, "BIG") == LARGE
         found = await store.get("H3")
         assert found
-        assert found.hits == (HIT,)
+        assert (found.hits, found.edits) == ((HIT,), EDITS)
 
 
 @pytest.mark.parametrize(
@@ -209,6 +212,16 @@ async def test_what_was_put_in_its_place_is_damage_and_never_sent(site: Site, sq
     assert any("checksum" in line for line in await asyncio.to_thread(site.check, key=A))
 
 
+async def test_a_later_version_is_encrypted_too(site: Site) -> None:
+    async with site.open(Keyring(A)) as store:
+        await store.put(letter("Q1", to=["bob@client.example", "eve@client.example"], delay=10), NOW)
+        await store.drop("Q1", ["eve@client.example"], by=ANN, now=NOW, edit_headers=True)
+        found = await store.get("Q1")
+        assert found
+        assert (found.hits, found.edits) == ((HIT,), (*EDITS, Drop("eve@client.example")))
+        assert site.on_disk(WORD) + site.on_disk(SPLICED) == []
+
+
 async def test_no_two_pieces_look_alike(site: Site) -> None:
     async with site.open(Keyring(A)) as store:
         for name in ("Q1", "Q2"):
@@ -228,6 +241,8 @@ async def test_purge_takes_the_key_with_the_bytes(site: Site) -> None:
         found = await store.get("Q1")
         assert found
         assert found.purged
+        assert found.edits == (AddCc("pa@corp.example"), Splice(5, 9, ""))
+    assert site.on_disk(SPLICED) == []
     assert [str(one) for one in site.say("SELECT key_id || body_key FROM mail")] == [""]
     async with site.open(PLAIN) as store:  # nothing is left that a key would be for
         assert await body(store) == b""
@@ -244,7 +259,7 @@ async def test_moved_to_postgresql_they_stay_encrypted(tmp_path: Path, postgres:
         assert await body(moved, "BIG") == LARGE
         found = await moved.get("H3")
         assert found
-        assert found.hits == (HIT,)
+        assert (found.hits, found.edits) == ((HIT,), EDITS)
 
 
 async def test_a_node_without_a_new_key_claims_nothing_it_cannot_read(postgres: Postgres, tmp_path: Path) -> None:

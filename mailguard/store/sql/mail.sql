@@ -35,7 +35,8 @@ SELECT v.mail, v.number + 1, :now, :by, :edits, v.action, v.hits, v.evidence, v.
 
 -- name: present_edits
 -- Number and edits of the version that leaves.
-SELECT v.number, v.edits FROM version v JOIN mail m ON m.id = v.mail AND m.version = v.number WHERE m.id = ?;
+SELECT v.number, v.edits, m.queue_id, m.key_id, m.body_key
+  FROM version v JOIN mail m ON m.id = v.mail AND m.version = v.number WHERE m.id = ?;
 
 -- name: add_delivery
 -- One recipient.
@@ -94,13 +95,14 @@ UPDATE mail SET key_id = ?, body_key = ? WHERE id = ?;
 -- The same piece, encrypted in another way.
 UPDATE chunk SET data = ? WHERE id = ?;
 
--- name: evidence_of
--- The words found in each version.
-SELECT number, evidence FROM version WHERE mail = ? AND evidence <> '[]';
+-- name: sealed_texts
+-- What is or may be encrypted of each version.
+SELECT number, edits, evidence FROM version
+ WHERE mail = ? AND (evidence <> '[]' OR edits LIKE '%"splice"%' OR edits NOT LIKE '[%');
 
--- name: write_evidence
--- The same words, encrypted in another way.
-UPDATE version SET evidence = ? WHERE mail = ? AND number = ?;
+-- name: write_texts
+-- The same, encrypted in another way, or without what was in the body.
+UPDATE version SET edits = ?, evidence = ? WHERE mail = ? AND number = ?;
 
 -- name: size_of
 -- How long the bytes are, when they are still there.

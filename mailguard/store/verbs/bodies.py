@@ -1,11 +1,16 @@
 """What a mail says, as it is stored: its pieces and the words found in it, with the key that `sealing` gives them."""
 
+from dataclasses import replace
+
 from mailguard.errors import ConfigError
+from mailguard.mail.edits import dump, load
+from mailguard.mail.headers import Splice
 from mailguard.store.database import Database, Row
 from mailguard.store.sealing import Seal
 
 BATCH = 100  # mails in one transaction
 CHUNK = 256 << 10  # bytes bound at once; a mail of at most this size comes inline with its claim
+_SPLICE = '"splice"'  # in the JSON of an edit of the body
 _OCTETS = 8 << 20  # and of bodies that are written anew in it
 
 
@@ -21,16 +26,38 @@ def piece(db: Database, number: int, at: int) -> bytes | None:
 
 
 def words(db: Database, number: int, text: str) -> str:
-    """The words found in a mail that is there, as they are stored."""
+    """The words found in a mail that is there, as they are stored; JSON."""
     if text == "[]" or not db.keys:
         return text
     return seal_of(db, db.run("key_of", (number,)).fetchone()).words(text)
 
 
-def found_words(db: Database, row: Row) -> str:
-    """As `words` took them. `row` also has the evidence."""
-    text: str = row["evidence"]
-    return text if text == "[]" or not row["key_id"] else seal_of(db, row).open_words(text)
+def edits(db: Database, number: int, text: str) -> str:
+    """Edits of a mail that is there, as they are stored; those of its body may hold a part of that."""
+    return words(db, number, text) if _SPLICE in text else text
+
+
+def read(db: Database, row: Row, column: str) -> str:
+    """What `words` or `edits` took. `row` also has a mail's queue_id, key_id and body_key."""
+    text: str = row[column]
+    return text if _plain(text) else seal_of(db, row).open_words(text)
+
+
+def purge_edits(db: Database, number: int) -> None:
+    """Of encrypted edits what the body was to say is gone; that it was changed is kept, as `purge_splices` does."""
+    if not db.keys:
+        return
+    row = db.run("key_of", (number,)).fetchone()
+    for version in db.run("sealed_texts", (number,)).fetchall():
+        if not _plain(version["edits"]):
+            some = load(seal_of(db, row).open_words(version["edits"]))
+            bare = dump([replace(edit, octets="") if isinstance(edit, Splice) else edit for edit in some])
+            db.run("write_texts", (bare, "[]", number, version["number"]))
+
+
+def _plain(text: str) -> bool:
+    """JSON lists begin so, and base64 does not."""
+    return text.startswith("[")
 
 
 def refuse_unknown(db: Database) -> None:
@@ -68,7 +95,11 @@ def _write_anew(db: Database, row: Row) -> None:
         return
     for at, data in enumerate(pieces):
         db.run("write_chunk", (seal.piece(at, data or b""), number << 16 | at))
-    for version in db.run("evidence_of", (number,)).fetchall():
-        text = seal.words(before.open_words(version["evidence"]))
-        db.run("write_evidence", (text, number, version["number"]))
+    for version in db.run("sealed_texts", (number,)).fetchall():
+        told, found = (
+            text if _plain(text) else before.open_words(text) for text in (version["edits"], version["evidence"])
+        )
+        told = seal.words(told) if _SPLICE in told else told
+        found = seal.words(found) if found != "[]" else found
+        db.run("write_texts", (told, found, number, version["number"]))
     db.run("use_key", (key_id, body_key, number))

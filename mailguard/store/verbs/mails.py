@@ -90,7 +90,13 @@ def load(db: Database, numbers: Iterable[int]) -> dict[int, Mail]:
     for row in db.run("holds_of", asked):
         holds.setdefault(row["mail"], []).append(codec.hold(row))
     found = {
-        row["id"]: codec.mail(row, deliveries.get(row["id"], ()), holds.get(row["id"], ()), bodies.found_words(db, row))
+        row["id"]: codec.mail(
+            row,
+            deliveries.get(row["id"], ()),
+            holds.get(row["id"], ()),
+            bodies.read(db, row, "edits"),
+            bodies.read(db, row, "evidence"),
+        )
         for row in db.run("mails", asked)
     }
     if found.keys() != wanted:
@@ -159,7 +165,7 @@ def hold(db: Database, number: int, one: Hold, now: datetime, *, frozen: bool = 
 def add_edits(db: Database, number: int, edits: Sequence[Edit], by: object, now: datetime) -> None:
     """A new version: the present one's edits and these."""
     row = db.run("present_edits", (number,)).fetchone()
-    text = dump_edits((*load_edits(row["edits"]), *edits))
+    text = bodies.edits(db, number, dump_edits((*load_edits(bodies.read(db, row, "edits")), *edits)))
     db.run("edit_version", {"mail": number, "now": micros(now), "by": str(by), "edits": text})
     db.run("use_version", (row["number"] + 1, number))
 
@@ -210,7 +216,7 @@ def add_version(db: Database, mail: int, number: int, new: NewMail, now: datetim
     hits, evidence = codec.dump_hits(new.verdict.hits)
     evidence = bodies.words(db, mail, evidence)
     verdict = (int(new.verdict.action), hits, evidence, dump(new.verdict.tags), new.verdict.rules_hash)
-    edits = dump_edits(new.edits) if new.edits else "[]"
+    edits = bodies.edits(db, mail, dump_edits(new.edits)) if new.edits else "[]"
     db.run("add_version", (mail, number, micros(now), "rules", edits, *verdict))
 
 
@@ -238,7 +244,7 @@ def _remember(db: Database, number: int, thread: int | None, mail: NewMail) -> N
 
 def _next_version(db: Database, number: int, mail: NewMail, now: datetime) -> None:
     row = db.run("present_edits", (number,)).fetchone()
-    dropped = [edit for edit in load_edits(row["edits"]) if isinstance(edit, Drop)]
+    dropped = [edit for edit in load_edits(bodies.read(db, row, "edits")) if isinstance(edit, Drop)]
     add_version(db, number, row["number"] + 1, mail, now)
     db.run("use_version", (row["number"] + 1, number))
     if missing := [edit for edit in dropped if edit not in mail.edits]:
