@@ -43,9 +43,8 @@ def main() -> None:
                 with tempfile.TemporaryDirectory(prefix="mailguard-") as folder:
                     spent[on].append(asyncio.run(_run(Path(folder), key if on else PLAIN, size, mails)))
         off, on_ = median(spent[False]), median(spent[True])
-        print(
-            f"{size >> 10:>5} KB: {off:.2f} ms plain, {on_:.2f} ms encrypted ({on_ / off - 1:+.0%}), median of {_TURNS}"
-        )
+        more = f"{on_ / off - 1:+.0%}"
+        print(f"{size >> 10:>5} KB: {off:.2f} ms plain, {on_:.2f} ms encrypted ({more}), median of {_TURNS}")
 
 
 if __name__ == "__main__":

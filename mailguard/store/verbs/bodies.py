@@ -7,8 +7,10 @@ from mailguard.mail.edits import dump, load
 from mailguard.mail.headers import Splice
 from mailguard.store.database import Database, Row
 from mailguard.store.sealing import Seal
+from mailguard.store.verbs import codec
 
 BATCH = 100  # mails in one transaction
+TURNS = 20  # transactions each time: nothing is sent meanwhile, and the rest comes the next time
 CHUNK = 256 << 10  # bytes bound at once; a mail of at most this size comes inline with its claim
 _SPLICE = '"splice"'  # in the JSON of an edit of the body
 _OCTETS = 8 << 20  # and of bodies that are written anew in it
@@ -37,6 +39,7 @@ def edits(db: Database, number: int, text: str) -> str:
     return words(db, number, text) if _SPLICE in text else text
 
 
+@codec.sound
 def read(db: Database, row: Row, column: str) -> str:
     """What `words` or `edits` took. `row` also has a mail's queue_id, key_id and body_key."""
     text: str = row[column]

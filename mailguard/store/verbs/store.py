@@ -255,6 +255,7 @@ class Verbs(Questions, Searching, Auditing, SigningIn):
             pass
         await self._write(partial(purge.facts, now=now, keep=keep))
         after: int | None = 0
-        while after is not None:
-            after = await self._write(partial(bodies.seal_anew, after=after))
+        for _ in range(bodies.TURNS):
+            if after is not None:
+                after = await self._write(partial(bodies.seal_anew, after=after))
         return done
