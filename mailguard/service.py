@@ -79,7 +79,7 @@ class Service:
         self._hang_up = asyncio.Event()
         hostname, shared, self._first = config.smtp.hostname, worker > 0, worker <= 1
         self._shared, self._measuring = shared, Tasks()
-        self.store = place(config.store_url).store(self._broken)
+        self.store = place(config.store_url, config.encryption).store(self._broken)
         self.courier = Courier(config.next_hop, self.clock, hostname, nodes=lambda: self.store.at_work)
         self.postman = Postman(
             self.store, self.courier, self.clock, self.log, config.notices, url=config.web.url,

@@ -63,6 +63,7 @@ CONFINED = {
     "authlib": ("oidc/provider.py",),
     "httpx2": ("oidc/provider.py",),
     "joserfc": ("oidc/provider.py",),
+    "cryptography": ("store/sealing.py",),
     "pyotp": ("desk/factor.py",),
     "segno": ("cli/user.py",),
 }

@@ -97,12 +97,12 @@ def _settings(around: Surroundings) -> IntakeSettings:
 def _stored(around: Surroundings, rules: RuleSet, since: timedelta, zone: ZoneInfo) -> Report:
     if around.config is None:
         raise click.UsageError("there is no configuration whose store could be read: name one, or a folder of mail")
-    store_url, settings = around.config.store_url, _settings(around)
+    config, settings = around.config, _settings(around)
     until = SystemClock().now()
     begin, whole, report = until - since, int(since.total_seconds()), Report(zone)
 
     async def run(progress: Progress) -> None:
-        async with place(store_url).onlooker() as store:
+        async with place(config.store_url, config.encryption).onlooker() as store:
             async for mail, kept in store.kept(begin, until):
                 report.add(on_kept(mail, kept, rules, around.people, settings))
                 progress(int((mail.received_at - begin).total_seconds()), whole)

@@ -46,7 +46,8 @@ def _check(context: Context) -> None:
 
     Also while the service runs: then it is the state of this moment.
     """
-    there = place(configured(context).store_url)
+    config = configured(context)
+    there = place(config.store_url, config.encryption)
     with bar("checking", "mails") as progress:
         findings = list(there.check(progress))
     for finding in findings:

@@ -61,7 +61,8 @@ def _show(context: Context, person: str) -> None:
     """All that is remembered of a person's mail, as JSON Lines: what they sent, and what they got."""
 
     async def run() -> None:
-        async with place(configured(context).store_url).onlooker() as store:
+        config = configured(context)
+        async with place(config.store_url, config.encryption).onlooker() as store:
             found = await store.habits(address.key(person), ())
             for mail in (*found.sent, *found.got):
                 click.echo(json.dumps(_shown(mail), ensure_ascii=False))

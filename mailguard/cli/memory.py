@@ -40,7 +40,7 @@ class Known(Protocol):
 @asynccontextmanager
 async def memory(config: Config) -> AsyncIterator[Known]:
     """Through the service if it answers at its admin socket, else the store itself; ConfigError if it is in use."""
-    where = place(config.store_url)
+    where = place(config.store_url, config.encryption)
     try:
         await asyncio.to_thread(client.ask, config.socket_path, "history_learn", mails=[])
     except client.Unreachable:

@@ -107,7 +107,7 @@ class Past:
 
 def _past(config: Config, rule: str, since: datetime) -> Past:
     async def read() -> Past:
-        async with place(config.store_url).onlooker() as store:
+        async with place(config.store_url, config.encryption).onlooker() as store:
             hits = [one for one in await store.matches(rule, since) if one.hit.mode is Mode.AUDIT]
             latest = {one.sender: one for one in reversed(hits)}
             first = sorted(latest.values(), key=lambda one: one.at, reverse=True)

@@ -72,7 +72,7 @@ command.add_command(_stats)
 
 
 async def _tallies(config: Config, since: datetime) -> list[RuleTally]:
-    async with place(config.store_url).onlooker() as store:
+    async with place(config.store_url, config.encryption).onlooker() as store:
         return await store.tallies(since)
 
 

@@ -19,7 +19,7 @@ from mailguard.people.access import Access
 from mailguard.retry import RetrySettings
 from mailguard.rules.settings import HoldSettings
 from mailguard.smtpd.settings import SmtpSettings
-from mailguard.store.settings import DEFAULT_URL, RetentionSettings, StoreUrl
+from mailguard.store.settings import DEFAULT_URL, EncryptionSettings, RetentionSettings, StoreUrl
 from mailguard.web.settings import WebSettings
 from mailguard.webhooks.settings import Webhook
 
@@ -39,6 +39,8 @@ class Settings(Section):
     """Rule files, with * and **; files named *.test.yaml are tests and never loaded."""
     store: StoreUrl = DEFAULT_URL
     """Where mail is kept: sqlite:///FOLDER/mail.db, or postgresql://USER@HOST/DATABASE for several processes."""
+    encryption: EncryptionSettings = EncryptionSettings()
+    """What bodies of stored mail are encrypted with."""
     smtp: SmtpSettings = SmtpSettings()
     """Where mail comes in."""
     attachments: AttachmentSettings = AttachmentSettings()

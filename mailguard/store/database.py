@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from mailguard.store.sealing import Keyring
+
 Asked = Sequence[Any] | Mapping[str, Any]
 
 
@@ -47,6 +49,11 @@ class Database(Protocol):
     @property
     def sql(self) -> Mapping[str, str]:
         """The text of every statement, of which a longer one may be put together."""
+        ...
+
+    @property
+    def keys(self) -> Keyring:
+        """What bodies are encrypted with."""
         ...
 
     def run(self, name: str, asked: Asked = (), gaps: Mapping[str, str] | None = None) -> Found:

@@ -8,7 +8,8 @@ from typing import Protocol
 from mailguard.errors import ConfigError
 from mailguard.records import Span
 from mailguard.store.base import Store
-from mailguard.store.settings import is_postgres, sqlite_path
+from mailguard.store.sealing import PLAIN
+from mailguard.store.settings import EncryptionSettings, is_postgres, sqlite_path
 from mailguard.store.sqlite.place import SqlitePlace
 from mailguard.store.verbs.check import Progress
 from mailguard.store.verbs.questions import Questions
@@ -49,10 +50,11 @@ class Place(Protocol):
     def backup(self, target: Path, progress: Progress, /, *, renew: bool = False) -> None: ...
 
 
-def place(url: str) -> Place:
-    """Raises ConfigError when it needs what is not installed."""
+def place(url: str, encryption: EncryptionSettings | None = None) -> Place:
+    """Raises ConfigError when it needs what is not installed, or a key is none."""
+    keys = encryption.keys() if encryption else PLAIN
     if not is_postgres(url):
-        return SqlitePlace(sqlite_path(url))
+        return SqlitePlace(sqlite_path(url), keys)
     try:
         from mailguard.store.postgres.place import PostgresPlace
     except ModuleNotFoundError as error:
@@ -61,4 +63,4 @@ def place(url: str) -> Place:
         raise ConfigError(
             f"a store in PostgreSQL needs {error.name}, which is not installed: pip install 'mailguard[postgres]'"
         ) from error
-    return PostgresPlace(url)
+    return PostgresPlace(url, keys)

@@ -3,14 +3,15 @@
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, SecretStr, model_validator
 
 from mailguard.document.model import BadValue
 from mailguard.document.units import Duration, Section
 from mailguard.store.base import Retention
+from mailguard.store.sealing import Keyring
 
 _NEAR = ("", "localhost", "127.0.0.1", "[::1]")
 DEFAULT_URL = "sqlite:///var/lib/mailguard/mail.db"
@@ -55,6 +56,37 @@ def sqlite_path(url: str) -> Path:
 
 
 StoreUrl = Annotated[str, BeforeValidator(store_url, json_schema_input_type=str)]
+
+
+class OldKey(Section):
+    """A key that stored mail may still be encrypted with."""
+
+    key: SecretStr | None = None
+    """The key; better in a file, with key_file."""
+    key_file: Path | None = None
+    """File that holds the key."""
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.key is None and self.key_file is None:
+            raise ValueError("an old key without a file: add key_file")
+        return self
+
+
+class EncryptionSettings(Section):
+    """Bodies of stored mail encrypted, with keys that are not in the store."""
+
+    key: SecretStr | None = None
+    """32 random bytes in base64, for mail to come; better in a file, with key_file."""
+    key_file: Path | None = None
+    """File that holds the key. Without one bodies are stored as they are."""
+    old: tuple[OldKey, ...] = ()
+    """Keys of before, for mail that is there."""
+
+    def keys(self) -> Keyring:
+        """Raises ConfigError when one is no key."""
+        old = [one.key.get_secret_value() for one in self.old if one.key]
+        return Keyring(self.key.get_secret_value() if self.key else "", old)
 
 
 class RetentionSettings(Section):

@@ -12,6 +12,7 @@ from asyncpg.prepared_stmt import PreparedStatement
 
 from mailguard.store.database import Asked, Row, Term
 from mailguard.store.postgres.bridge import wait
+from mailguard.store.sealing import PLAIN, Keyring
 from mailguard.store.statements import load
 from mailguard.store.verbs.codec import dump, instant, storable
 from mailguard.store.verbs.search import words_for
@@ -52,8 +53,10 @@ class Connection:
 
     sql = SQL
 
-    def __init__(self, raw: "asyncpg.Connection[asyncpg.Record]", *, callers_clock: bool = False) -> None:
-        self.raw = raw
+    def __init__(
+        self, raw: "asyncpg.Connection[asyncpg.Record]", *, callers_clock: bool = False, keys: Keyring = PLAIN
+    ) -> None:
+        self.raw, self.keys = raw, keys
         self._callers_clock = callers_clock
         self._prepared: dict[str, PreparedStatement[asyncpg.Record]] = {}
 

@@ -16,8 +16,9 @@ from mailguard.store.postgres.connection import Connection
 from mailguard.store.postgres.lanes import drop
 from mailguard.store.postgres.lookers import Lookers
 from mailguard.store.postgres.store import PostgresStore
+from mailguard.store.sealing import Keyring
 from mailguard.store.statements import migrations
-from mailguard.store.verbs import chain
+from mailguard.store.verbs import bodies, chain
 from mailguard.store.verbs.check import Progress, findings
 from mailguard.store.verbs.questions import Questions
 
@@ -28,24 +29,25 @@ _NODE = "mailguard (looking)"
 class PostgresPlace:
     """As `places.Place`."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, keys: Keyring) -> None:
+        self.url, self._keys = url, keys
 
     @property
     def name(self) -> str:
         return server.shown(self.url)
 
     def store(self, on_broken: Callable[[BaseException], None]) -> PostgresStore:
-        return PostgresStore(self.url, on_broken=on_broken)
+        return PostgresStore(self.url, on_broken=on_broken, keys=self._keys)
 
     def onlooker(self) -> AbstractAsyncContextManager[Questions]:
-        return _onlooker(self.url)
+        return _onlooker(self.url, self._keys)
 
     def audit(self) -> "Audit":
         return Audit(self.url)
 
     def check(self, progress: Progress) -> Iterator[str]:
         with _snapshot(self.url) as (runner, db):
+            db.keys = self._keys
             yield from runner.run(plainly(lambda: list(findings(db, progress))))
 
     def migrate(self) -> tuple[int, int]:
@@ -92,8 +94,10 @@ def _snapshot(url: str) -> Iterator[tuple[asyncio.Runner, Connection]]:
             db = runner.run(_known(url))
             runner.run(db.raw.execute("SET idle_in_transaction_session_timeout = 0"))
             runner.run(db.raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
-            yield runner, db
-            runner.run(drop(db))
+            try:
+                yield runner, db
+            finally:
+                runner.run(drop(db))
         except failures.ERRORS as error:
             raise server.refusal(url, error) from error
 
@@ -115,9 +119,9 @@ async def _known(url: str) -> Connection:
 
 
 class _Onlooker(Questions):
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, keys: Keyring) -> None:
         self._url = url
-        self.lookers = Lookers(partial(server.connect, url, _NODE))
+        self.lookers = Lookers(partial(server.connect, url, _NODE, keys=keys))
 
     async def _look(self, look: Callable[[Database], T]) -> T:
         try:
@@ -127,10 +131,11 @@ class _Onlooker(Questions):
 
 
 @asynccontextmanager
-async def _onlooker(url: str) -> AsyncIterator[Questions]:
+async def _onlooker(url: str, keys: Keyring) -> AsyncIterator[Questions]:
     await drop(await _known(url))
-    looking = _Onlooker(url)
+    looking = _Onlooker(url, keys)
     try:
+        await looking.lookers.run(bodies.refuse_unknown)
         yield looking
     finally:
         await looking.lookers.close()

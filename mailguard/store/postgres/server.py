@@ -11,6 +11,7 @@ from mailguard.clock import SystemClock
 from mailguard.errors import ConfigError
 from mailguard.store.postgres import failures
 from mailguard.store.postgres.connection import Connection
+from mailguard.store.sealing import PLAIN, Keyring
 from mailguard.store.statements import migrations
 
 _OLDEST = 13  # major version
@@ -27,7 +28,7 @@ MOVING = "moving "  # begins the epoch of a database that a store is being moved
 _WEAK = ("off", "local")  # a COMMIT that returns before it is safe everywhere it should be
 
 
-async def connect(url: str, node: str, *, callers_clock: bool = False) -> Connection:
+async def connect(url: str, node: str, *, callers_clock: bool = False, keys: Keyring = PLAIN) -> Connection:
     """A connection that may write, with COMMITs that are durable when they return."""
     query = parse_qs(urlsplit(url).query)
     raw = await asyncpg.connect(
@@ -44,7 +45,7 @@ async def connect(url: str, node: str, *, callers_clock: bool = False) -> Connec
     except BaseException:
         raw.terminate()
         raise
-    return Connection(raw, callers_clock=callers_clock)
+    return Connection(raw, callers_clock=callers_clock, keys=keys)
 
 
 async def first(url: str, node: str) -> Connection:

@@ -19,10 +19,12 @@ from mailguard.store.base import Retention
 from mailguard.store.database import Database
 from mailguard.store.nodes import Node
 from mailguard.store.postgres import failures, server
+from mailguard.store.postgres.bridge import plainly
 from mailguard.store.postgres.connection import Connection
 from mailguard.store.postgres.lanes import Lanes, Work, drop
 from mailguard.store.postgres.lookers import Lookers
-from mailguard.store.verbs import claims, mails, pause
+from mailguard.store.sealing import PLAIN, Keyring
+from mailguard.store.verbs import bodies, claims, mails, pause
 from mailguard.store.verbs.codec import instant, micros
 from mailguard.store.verbs.store import Verbs
 
@@ -49,7 +51,9 @@ class PostgresStore(Verbs):
         clock: Clock | None = None,
         callers_clock: bool = False,
         on_broken: Callable[[BaseException], None] | None = None,
+        keys: Keyring = PLAIN,
     ) -> None:
+        self._keys = keys
         self.url = url
         self.on_broken = on_broken
         self.paused = ""
@@ -73,11 +77,13 @@ class PostgresStore(Verbs):
         try:
             await server.migrate(db, self.url)
             await self._recognise(db)
+            db.keys = self._keys
+            await plainly(partial(bodies.refuse_unknown, db))
         except failures.ERRORS as error:
             raise server.refusal(self.url, error) from error
         finally:
             await drop(db)
-        connect = partial(server.connect, self.url, self.node, callers_clock=self._callers_clock)
+        connect = partial(server.connect, self.url, self.node, callers_clock=self._callers_clock, keys=self._keys)
         self._lanes = Lanes(connect, self._clock, self._orphaned)
         self._lookers = Lookers(connect)
         await self._beat()

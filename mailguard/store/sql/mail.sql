@@ -3,9 +3,9 @@
 -- name: add_mail
 -- The mail's own row; its number is returned.
 INSERT INTO mail (queue_id, kind, sender_key, address, proof, login, answers, answers_key, size, digest, received_at, message_id,
-                  subject, attachments, automatic, thread, version)
+                  subject, attachments, automatic, thread, key_id, body_key, version)
 VALUES (:queue_id, :kind, :sender_key, :address, :proof, :login, :answers, :answers_key, :size, :digest, :received_at, :message_id,
-        :subject, :attachments, :automatic, :thread, 1)
+        :subject, :attachments, :automatic, :thread, :key_id, :body_key, 1)
 RETURNING id;
 
 -- name: add_envelope
@@ -35,7 +35,8 @@ SELECT v.mail, v.number + 1, :now, :by, :edits, v.action, v.hits, v.evidence, v.
 
 -- name: present_edits
 -- Number and edits of the version that leaves.
-SELECT v.number, v.edits FROM version v JOIN mail m ON m.id = v.mail AND m.version = v.number WHERE m.id = ?;
+SELECT v.number, v.edits, m.queue_id, m.key_id, m.body_key
+  FROM version v JOIN mail m ON m.id = v.mail AND m.version = v.number WHERE m.id = ?;
 
 -- name: add_delivery
 -- One recipient.
@@ -75,8 +76,33 @@ SELECT thread FROM mail WHERE id = ?;
 UPDATE mail SET revision = revision + 1 WHERE id = ?;
 
 -- name: chunk
--- One piece of the bytes.
-SELECT data FROM chunk WHERE id = ?;
+-- One piece of the bytes, and what it is decrypted with.
+SELECT c.data, m.queue_id, m.key_id, m.body_key FROM chunk c JOIN mail m ON m.id = c.id >> 16 WHERE c.id = ?;
+
+-- name: key_of
+-- What a mail's pieces are decrypted with.
+SELECT queue_id, key_id, body_key FROM mail WHERE id = ?;
+
+-- name: key_ids
+-- The keys that mail is encrypted with, '' for none.
+SELECT key_id, count(*) AS mails FROM mail WHERE purged_at IS NULL GROUP BY key_id;
+
+-- name: use_key
+-- Its key is encrypted with another one.
+UPDATE mail SET key_id = ?, body_key = ? WHERE id = ?;
+
+-- name: write_chunk
+-- The same piece, encrypted in another way.
+UPDATE chunk SET data = ? WHERE id = ?;
+
+-- name: sealed_texts
+-- What is or may be encrypted of each version.
+SELECT number, edits, evidence FROM version
+ WHERE mail = ? AND (evidence <> '[]' OR edits LIKE '%"splice"%' OR edits NOT LIKE '[%');
+
+-- name: write_texts
+-- The same, encrypted in another way, or without what was in the body.
+UPDATE version SET edits = ?, evidence = ? WHERE mail = ? AND number = ?;
 
 -- name: size_of
 -- How long the bytes are, when they are still there.

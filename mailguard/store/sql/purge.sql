@@ -14,7 +14,7 @@ DELETE FROM capability WHERE mail = ?;
 
 -- name: purged
 -- The bytes are gone.
-UPDATE mail SET purged_at = ?, revision = revision + 1 WHERE id = ?;
+UPDATE mail SET purged_at = ?, key_id = '', body_key = '', revision = revision + 1 WHERE id = ?;
 
 -- name: forget_codes
 -- Numbers that nobody may use any more.

@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mailguard.errors import ConfigError
+from mailguard.store.sealing import PLAIN, Keyring
 from mailguard.store.sqlite import failures
 from mailguard.store.sqlite.connection import Connection, connect_onlooker, refusal, schema
 from mailguard.store.statements import migrations
 from mailguard.store.verbs.check import Progress, findings
 
 
-def check(database: Path, progress: Progress) -> Iterator[str]:
+def check(database: Path, progress: Progress, keys: Keyring = PLAIN) -> Iterator[str]:
     """One line a finding, none when all is well. Reads one state of it, also of a service that runs; writes nothing."""
     db = connect_onlooker(database)
+    db.keys = keys
     try:
         db.execute("BEGIN")
         if (there := schema(db)) != (known := migrations("sqlite")[-1][0]):

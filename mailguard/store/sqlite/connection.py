@@ -14,6 +14,7 @@ from typing import Any
 
 from mailguard.errors import ConfigError
 from mailguard.store.database import Asked, Term
+from mailguard.store.sealing import PLAIN
 from mailguard.store.sqlite import failures, wal
 from mailguard.store.statements import load, migrations
 from mailguard.store.verbs.codec import instant
@@ -45,6 +46,7 @@ class Connection(sqlite3.Connection):
     """As `store.database.Database`."""
 
     sql = SQL
+    keys = PLAIN
 
     def run(self, name: str, asked: Asked = (), gaps: Mapping[str, str] | None = None) -> sqlite3.Cursor:
         text = SQL[name]

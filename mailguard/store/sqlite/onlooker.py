@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from mailguard.errors import ConfigError, StoreBroken
+from mailguard.store.sealing import PLAIN, Keyring
 from mailguard.store.sqlite import failures
 from mailguard.store.sqlite.connection import Connection, connect_onlooker, refusal, schema
 from mailguard.store.statements import migrations
+from mailguard.store.verbs.bodies import refuse_unknown
 from mailguard.store.verbs.questions import Questions
 
 T = TypeVar("T")
@@ -38,9 +40,11 @@ class Onlooker(Questions):
 
 
 @asynccontextmanager
-async def onlooker(path: Path) -> AsyncIterator[Onlooker]:
-    """Raises ConfigError when there is no store, or one of another version."""
+async def onlooker(path: Path, keys: Keyring = PLAIN) -> AsyncIterator[Onlooker]:
+    """Raises ConfigError when there is no store, one of another version, or mail in it that no key opens."""
     with opened(path) as db:
+        db.keys = keys
+        refuse_unknown(db)
         yield Onlooker(path, db)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+from mailguard.store.sealing import Keyring
 from mailguard.store.sqlite.audit_file import AuditFile
 from mailguard.store.sqlite.backup import backup
 from mailguard.store.sqlite.check import check
@@ -17,24 +18,24 @@ from mailguard.store.verbs.questions import Questions
 class SqlitePlace:
     """As `places.Place`."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, keys: Keyring) -> None:
+        self.path, self._keys = path, keys
 
     @property
     def name(self) -> str:
         return str(self.path)
 
     def store(self, on_broken: Callable[[BaseException], None]) -> SqliteStore:
-        return SqliteStore(self.path, on_broken=on_broken)
+        return SqliteStore(self.path, on_broken=on_broken, keys=self._keys)
 
     def onlooker(self) -> AbstractAsyncContextManager[Questions]:
-        return onlooker(self.path)
+        return onlooker(self.path, self._keys)
 
     def audit(self) -> AuditFile:
         return AuditFile(self.path)
 
     def check(self, progress: Progress) -> Iterator[str]:
-        return check(self.path, progress)
+        return check(self.path, progress, self._keys)
 
     def migrate(self) -> tuple[int, int]:
         return migrate(self.path)

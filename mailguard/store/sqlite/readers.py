@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mailguard.errors import StoreBroken
+from mailguard.store.sealing import Keyring
 from mailguard.store.sqlite import failures
 from mailguard.store.sqlite.connection import Connection, abandon, connect_reader
 
@@ -18,9 +19,10 @@ _THREADS = 2
 class Readers:
     """A small pool of query-only connections."""
 
-    def __init__(self, path: Path, on_broken: Callable[[Exception], None]) -> None:
+    def __init__(self, path: Path, on_broken: Callable[[Exception], None], keys: Keyring) -> None:
         self._path = path
         self._on_broken = on_broken
+        self._keys = keys
         self._local = threading.local()
         self._open: list[Connection] = []
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="mailguard-look")
@@ -46,6 +48,7 @@ class Readers:
         db: Connection | None = getattr(self._local, "db", None)
         if db is None:
             db = self._local.db = connect_reader(self._path)
+            db.keys = self._keys
             self._open.append(db)
         return db
 

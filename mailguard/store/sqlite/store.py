@@ -15,12 +15,13 @@ from mailguard.errors import StoreFull, TemporaryFailure
 from mailguard.records import Actor
 from mailguard.store.base import Retention
 from mailguard.store.nodes import Node
+from mailguard.store.sealing import PLAIN, Keyring
 from mailguard.store.sqlite import connection, epoch, failures
 from mailguard.store.sqlite.connection import Connection
 from mailguard.store.sqlite.readers import Readers
 from mailguard.store.sqlite.reserve import Reserve
 from mailguard.store.sqlite.writer import Writer
-from mailguard.store.verbs import pause
+from mailguard.store.verbs import bodies, pause
 from mailguard.store.verbs.store import Verbs
 
 T = TypeVar("T")
@@ -35,8 +36,14 @@ class SqliteStore(Verbs):
     """
 
     def __init__(
-        self, path: Path, *, clock: Clock | None = None, on_broken: Callable[[BaseException], None] | None = None
+        self,
+        path: Path,
+        *,
+        clock: Clock | None = None,
+        on_broken: Callable[[BaseException], None] | None = None,
+        keys: Keyring = PLAIN,
     ) -> None:
+        self._keys = keys
         self.path = Path(path)
         self._folder = str(self.path.parent)
         self.on_broken = on_broken
@@ -67,7 +74,7 @@ class SqliteStore(Verbs):
             self._unlock()
             raise
         self._writer = Writer(db, self._clock, self._epoch, broken, reserve)
-        self._readers = Readers(self.path, self._writer.stop)
+        self._readers = Readers(self.path, self._writer.stop, self._keys)
 
     def _connect(self, reserve: Reserve) -> Connection:
         """On a disk that is full already, what was accepted leaves all the same: from the reserve."""
@@ -82,7 +89,9 @@ class SqliteStore(Verbs):
 
     def _watched(self) -> Connection:
         db = connection.connect_writer(self.path)
+        db.keys = self._keys
         try:
+            bodies.refuse_unknown(db)
             doubt = epoch.watch(db, self._epoch, self._clock.now())
             self._doubted, self.paused = bool(doubt), doubt or pause.reason(db)
         except BaseException as error:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from mailguard.mail.address import key
 from mailguard.store.database import Database, Row
-from mailguard.store.verbs.mails import CHUNK
+from mailguard.store.verbs import bodies
 
 Progress = Callable[[int, int], None]  # (done, of) mails
 
@@ -15,7 +15,8 @@ _FINAL = ("sent", "failed", "cancelled")
 
 
 def findings(db: Database, progress: Progress) -> Iterator[str]:
-    """One line each, none when all is well."""
+    """One line each, none when all is well. ConfigError: what is encrypted can't be read."""
+    bodies.refuse_unknown(db)
     yield from _sums(db)
     yield from _mails(db, progress)
 
@@ -62,7 +63,6 @@ def _mail(db: Database, mail: Row) -> Iterator[str]:
 
 def _digest(db: Database, mail: Row) -> bytes:
     seen = hashlib.sha256()
-    for piece in range(-(-mail["size"] // CHUNK)):
-        row = db.run("chunk", (mail["id"] << 16 | piece,)).fetchone()
-        seen.update(row[0] if row is not None and isinstance(row[0], bytes) else b"")
+    for piece in range(-(-mail["size"] // bodies.CHUNK)):
+        seen.update(bodies.piece(db, mail["id"], piece) or b"")
     return seen.digest()

@@ -21,7 +21,7 @@ from mailguard.records import (
     State,
 )
 from mailguard.store.database import Database, Row
-from mailguard.store.verbs import files_sent, habits, mails, order, past, sketches, threads, waits
+from mailguard.store.verbs import bodies, files_sent, habits, mails, order, past, sketches, threads, waits
 from mailguard.store.verbs.codec import clean, dump, instant, micros
 
 _CRASHES = 3  # attempts in a row without any outcome, then a mail is set aside
@@ -91,8 +91,11 @@ def _due(db: Database, place: str, at: int) -> Generator[tuple[int, str, int], N
 def _claims(db: Database, taken: Sequence[tuple[int, str, int, dict[int, int]]], until: int) -> list[Claim]:
     """`taken`: mail, destination, fence, and when each of its deliveries (by id) was due."""
     found = mails.load(db, {number for number, *_ in taken})
-    small = dump([number for number, mail in found.items() if mail.size <= mails.CHUNK])
-    raw = {row["mail"]: row["data"] for row in db.run("first_chunks", {"mails": small})}
+    small = dump([number for number, mail in found.items() if mail.size <= bodies.CHUNK])
+    raw = {
+        row["mail"]: bodies.seal_of(db, row).open_piece(0, row["data"])
+        for row in db.run("first_chunks", {"mails": small})
+    }
     return [
         Claim(
             mail=found[number],

@@ -162,9 +162,9 @@ def _envelope(row: Row) -> Envelope:
 
 
 @sound
-def mail(row: Row, deliveries: Sequence[Delivery], holds: Sequence[Hold]) -> Mail:
-    """A row of `mails`, with what belongs to it."""
-    found = hits(row["hits"], row["evidence"])
+def mail(row: Row, deliveries: Sequence[Delivery], holds: Sequence[Hold], edits: str, evidence: str) -> Mail:
+    """A row of `mails`, with what belongs to it; edits and evidence are no longer encrypted."""
+    found = hits(row["hits"], evidence)
     reasons = {str(hit.reason): hit.reason for hit in found}
     return Mail(
         queue_id=row["queue_id"],
@@ -173,7 +173,7 @@ def mail(row: Row, deliveries: Sequence[Delivery], holds: Sequence[Hold]) -> Mai
         size=row["size"],
         digest=row["digest"],
         received_at=instant(row["received_at"]),
-        edits=load_edits(row["edits"]) if row["edits"] != "[]" else (),
+        edits=load_edits(edits) if edits != "[]" else (),
         deliveries=tuple(_flagged(one, reasons) if one.flagged else one for one in deliveries),
         holds=tuple(holds),
         hits=found,

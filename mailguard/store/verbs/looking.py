@@ -25,11 +25,6 @@ def size_of(db: Database, queue_id: str) -> tuple[int, int]:
     return (row["id"], row["size"]) if row else (0, 0)
 
 
-def chunk(db: Database, number: int, piece: int) -> bytes | None:
-    row = db.run("chunk", (number << 16 | piece,)).fetchone()
-    return None if row is None else bytes(row[0])
-
-
 def find(db: Database, what: Filter) -> list[Mail]:
     """Each part is one that an index answers: a word of `search`, or a few mails."""
     terms = [Term((column,), search.as_word(text)) for column, text in _words(what) if text]

@@ -23,18 +23,19 @@ from mailguard.records import (
     State,
 )
 from mailguard.store.database import Database
-from mailguard.store.verbs import codec, files_sent, habits, kept, order, sketches, threads
+from mailguard.store.sealing import Seal
+from mailguard.store.verbs import bodies, codec, files_sent, habits, kept, order, sketches, threads
 from mailguard.store.verbs.codec import clean, dump, dump_reason, dump_set, maybe_micros, micros
 
-CHUNK = 256 << 10  # bytes bound at once; a mail of at most this size comes inline with its claim
 TIMELESS = frozenset({HoldKind.UNDECIDED, HoldKind.DAMAGED})  # holds that no time ends
 
 
 def put(db: Database, mail: NewMail, now: datetime) -> None:
     """Envelope, bytes, verdict, deliveries, notices, thread and event: all or nothing."""
     thread = threads.record(db, mail, micros(now)) if mail.kind is Kind.MAIL else None
-    number = _add_mail(db, mail, thread)
-    _add_chunks(db, number, mail.raw)
+    key_id, body_key, seal = db.keys.fresh(mail.queue_id)
+    number = _add_mail(db, mail, thread, key_id, body_key)
+    _add_chunks(db, number, mail.raw, seal)
     files_sent.carry(db, number, mail)
     kept.add(db, number, mail)
     add_envelope(db, number, mail)
@@ -89,7 +90,13 @@ def load(db: Database, numbers: Iterable[int]) -> dict[int, Mail]:
     for row in db.run("holds_of", asked):
         holds.setdefault(row["mail"], []).append(codec.hold(row))
     found = {
-        row["id"]: codec.mail(row, deliveries.get(row["id"], ()), holds.get(row["id"], ()))
+        row["id"]: codec.mail(
+            row,
+            deliveries.get(row["id"], ()),
+            holds.get(row["id"], ()),
+            bodies.read(db, row, "edits"),
+            bodies.read(db, row, "evidence"),
+        )
         for row in db.run("mails", asked)
     }
     if found.keys() != wanted:
@@ -158,7 +165,7 @@ def hold(db: Database, number: int, one: Hold, now: datetime, *, frozen: bool = 
 def add_edits(db: Database, number: int, edits: Sequence[Edit], by: object, now: datetime) -> None:
     """A new version: the present one's edits and these."""
     row = db.run("present_edits", (number,)).fetchone()
-    text = dump_edits((*load_edits(row["edits"]), *edits))
+    text = bodies.edits(db, number, dump_edits((*load_edits(bodies.read(db, row, "edits")), *edits)))
     db.run("edit_version", {"mail": number, "now": micros(now), "by": str(by), "edits": text})
     db.run("use_version", (row["number"] + 1, number))
 
@@ -166,7 +173,7 @@ def add_edits(db: Database, number: int, edits: Sequence[Edit], by: object, now:
 # --- the parts of a put ---------------------------------------------------------------------------------------
 
 
-def _add_mail(db: Database, mail: NewMail, thread: int | None) -> int:
+def _add_mail(db: Database, mail: NewMail, thread: int | None, key_id: str, body_key: str) -> int:
     attachments = [[clean(a.name), clean(a.content_type), a.size] for a in mail.attachments]
     row = {
         "queue_id": mail.queue_id,
@@ -185,14 +192,17 @@ def _add_mail(db: Database, mail: NewMail, thread: int | None) -> int:
         "attachments": dump(attachments),
         "automatic": mail.automatic,
         "thread": thread,
+        "key_id": key_id,
+        "body_key": body_key,
     }
     return int(db.run("add_mail", row).fetchone()[0])
 
 
-def _add_chunks(db: Database, number: int, raw: bytes | bytearray) -> None:
+def _add_chunks(db: Database, number: int, raw: bytes | bytearray, seal: Seal) -> None:
     with memoryview(raw) as view:
-        for piece, start in enumerate(range(0, len(raw), CHUNK)):
-            db.run("add_chunk", (number << 16 | piece, view[start : start + CHUNK]))
+        for piece, start in enumerate(range(0, len(raw), bodies.CHUNK)):
+            data = seal.piece(piece, view[start : start + bodies.CHUNK])
+            db.run("add_chunk", (number << 16 | piece, data))
 
 
 def add_envelope(db: Database, number: int, mail: NewMail) -> None:
@@ -204,8 +214,9 @@ def add_envelope(db: Database, number: int, mail: NewMail) -> None:
 
 def add_version(db: Database, mail: int, number: int, new: NewMail, now: datetime) -> None:
     hits, evidence = codec.dump_hits(new.verdict.hits)
+    evidence = bodies.words(db, mail, evidence)
     verdict = (int(new.verdict.action), hits, evidence, dump(new.verdict.tags), new.verdict.rules_hash)
-    edits = dump_edits(new.edits) if new.edits else "[]"
+    edits = bodies.edits(db, mail, dump_edits(new.edits)) if new.edits else "[]"
     db.run("add_version", (mail, number, micros(now), "rules", edits, *verdict))
 
 
@@ -233,7 +244,7 @@ def _remember(db: Database, number: int, thread: int | None, mail: NewMail) -> N
 
 def _next_version(db: Database, number: int, mail: NewMail, now: datetime) -> None:
     row = db.run("present_edits", (number,)).fetchone()
-    dropped = [edit for edit in load_edits(row["edits"]) if isinstance(edit, Drop)]
+    dropped = [edit for edit in load_edits(bodies.read(db, row, "edits")) if isinstance(edit, Drop)]
     add_version(db, number, row["number"] + 1, mail, now)
     db.run("use_version", (row["number"] + 1, number))
     if missing := [edit for edit in dropped if edit not in mail.edits]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from mailguard.records import Actor
 from mailguard.store.base import Retention
 from mailguard.store.database import Database
+from mailguard.store.verbs import bodies as bodies_of
 from mailguard.store.verbs import chain, erasure, mails
 from mailguard.store.verbs.codec import micros
 
@@ -23,6 +24,7 @@ def bodies(db: Database, now: datetime, keep: Retention) -> int:
         db.run("purge_chunks", {"mail": number})
         db.run("purge_evidence", (number,))
         db.run("purge_splices", (number,))
+        bodies_of.purge_edits(db, number)
         db.run("purge_links", (number,))
         db.run("purge_sketch", (number,))
         db.run("forget_unsent", (number,))

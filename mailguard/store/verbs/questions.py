@@ -8,11 +8,11 @@ from typing import Any
 from mailguard.records import Event, Habits, Heard, Kept, Mail, Past, Receipt, RuleHit, RuleTally, Thread, Waiting
 from mailguard.store.base import Counts, Filter, Load
 from mailguard.store.verbs import (
+    bodies,
     files_sent,
     habits,
     kept,
     looking,
-    mails,
     memory,
     past,
     sketches,
@@ -33,8 +33,8 @@ class Questions(Looks):
 
     async def body(self, queue_id: str) -> AsyncGenerator[bytes, None]:
         number, size = await self._look(partial(looking.size_of, queue_id=queue_id))
-        for piece in range(-(-size // mails.CHUNK)):
-            data = await self._look(partial(looking.chunk, number=number, piece=piece))
+        for piece in range(-(-size // bodies.CHUNK)):
+            data = await self._look(partial(bodies.piece, number=number, at=piece))
             if data is None:
                 return
             yield data

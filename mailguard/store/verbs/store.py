@@ -22,6 +22,7 @@ from mailguard.records import (
 )
 from mailguard.store.base import Expiry, Retention
 from mailguard.store.verbs import (
+    bodies,
     claims,
     curbs,
     erasure,
@@ -260,4 +261,8 @@ class Verbs(Questions, Searching, Auditing, SigningIn):
             if len(old) < purge.SLICE:
                 break
         await self._write(partial(purge.sessions, now=now))
+        after: int | None = 0
+        for _ in range(bodies.TURNS):
+            if after is not None:
+                after = await self._write(partial(bodies.seal_anew, after=after))
         return done

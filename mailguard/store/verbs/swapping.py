@@ -9,7 +9,7 @@ from mailguard.mail.edits import load
 from mailguard.mail.headers import Edit
 from mailguard.records import Actor, Decision, Delivery, Ending, Hit, Mail, Mode, NewMail
 from mailguard.store.database import Database
-from mailguard.store.verbs import habits, mails, threads, waits
+from mailguard.store.verbs import bodies, habits, mails, threads, waits
 from mailguard.store.verbs.codec import dump_set, micros
 
 
@@ -63,6 +63,10 @@ def _version(db: Database, number: int, found: Mail, mail: NewMail, edits: Seque
     said = {(hit.rule, str(hit.reason)) for hit in found.hits}
     hits: tuple[Hit, ...] = (*found.hits, *(h for h in mail.verdict.hits if (h.rule, str(h.reason)) not in said))
     action = max((hit.action for hit in hits if hit.mode is Mode.ENFORCE), default=mail.verdict.action)
-    new = replace(mail, edits=(*load(row["edits"]), *edits), verdict=replace(mail.verdict, hits=hits, action=action))
+    new = replace(
+        mail,
+        edits=(*load(bodies.read(db, row, "edits")), *edits),
+        verdict=replace(mail.verdict, hits=hits, action=action),
+    )
     mails.add_version(db, number, row["number"] + 1, new, now)
     db.run("use_version", (row["number"] + 1, number))

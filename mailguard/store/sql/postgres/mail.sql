@@ -24,4 +24,10 @@ SELECT h.* FROM numbers(:mails) AS asked (value) JOIN hold h ON h.mail = asked.v
 
 -- name: first_chunks
 -- The bytes of mails that are one piece long.
-SELECT c.id >> 16 AS mail, c.data FROM numbers(:mails) AS asked (value) JOIN chunk c ON c.id = asked.value << 16;
+SELECT m.id AS mail, c.data, m.queue_id, m.key_id, m.body_key
+  FROM numbers(:mails) AS asked (value) JOIN mail m ON m.id = asked.value JOIN chunk c ON c.id = asked.value << 16;
+
+-- name: keyed_otherwise
+-- Mails after this one that are not encrypted as they should be by now; nobody else changes them meanwhile.
+SELECT id, queue_id, size, key_id, body_key FROM mail
+ WHERE purged_at IS NULL AND key_id <> :key_id AND id > :after ORDER BY id LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED;
