@@ -15,6 +15,7 @@ from mailguard.store.verbs import looking, search
 from tests.store.making import NOW
 
 WORDS, UNSENT, UNFINISHED = "word VIRTUAL TABLE INDEX", "delivery_unsent", "mail_unfinished"
+HELD, OPEN = "delivery_held", "hold_open"  # what waits for people is little
 NEWEST, ANSWERS = (
     "m USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
     "mail_by_answers (answers_key=? AND id>? AND id<?)",
@@ -24,10 +25,10 @@ FINDS: list[tuple[dict[str, Any], str]] = [
     ({"before": NOW}, NEWEST),
     ({"state": State.SENT}, NEWEST),
     ({"state": State.FAILED}, UNSENT),
-    ({"state": State.HELD}, UNFINISHED),
+    ({"state": State.HELD}, HELD),
     ({"waiting": True}, UNFINISHED),
-    ({"waiting": True, "approval": True}, UNFINISHED),
-    ({"approver": "ann@corp.example"}, UNFINISHED),
+    ({"waiting": True, "approval": True}, OPEN),
+    ({"approver": "ann@corp.example"}, OPEN),
     ({"answers": "ann@corp.example"}, ANSWERS),
     ({"recipient": "bob@client.example"}, WORDS),
     ({"rule": "tone"}, WORDS),
@@ -72,5 +73,9 @@ def plan(db: connection.Connection, what: Filter | Search) -> tuple[list[str], l
 def test_a_list_walks_the_index_it_is_meant_to(db: connection.Connection, what: Filter | Search, index: str) -> None:
     steps, outer = plan(db, what)
     assert any(index in step for step in steps), steps
-    assert [step for step in steps if re.match(r"SCAN (?!word VIRTUAL|unsent|a VIRTUAL)", step)] == []
-    assert ("USE TEMP B-TREE FOR ORDER BY" in outer) == (index == UNSENT)  # which are few
+    assert [
+        step
+        for step in steps
+        if re.match(rf"SCAN (?!word VIRTUAL|unsent|a VIRTUAL|\w USING INDEX ({HELD}|{OPEN}))", step)
+    ] == []
+    assert ("USE TEMP B-TREE FOR ORDER BY" in outer) == (index in (UNSENT, HELD))  # which are few
