@@ -10,7 +10,7 @@ from mailguard.clock import Clock
 from mailguard.courier.content import PIECE
 from mailguard.courier.logins import try_login, upstream_hop
 from mailguard.courier.parcel import Parcel
-from mailguard.courier.pool import Budget, Pool, Shares
+from mailguard.courier.pool import Budget, Paces, Pool, Shares
 from mailguard.courier.reach import Reaches
 from mailguard.courier.reply import crowded, outcome, own
 from mailguard.courier.route import Host, Resolver, Route
@@ -52,7 +52,7 @@ class Courier:
         self._route = Route(hostname, resolver, port=mx_port, loops_allowed=loops_allowed)
         self._reaches = Reaches(self._route, self._ways.routed, clock)
         self._loops_allowed = loops_allowed
-        self._pool = Pool(clock)
+        self._pool, self._paces = Pool(clock), Paces(clock)
         self._nodes = nodes
         self._budget = Budget(in_flight)
         self._shares = Shares(in_flight // 4)  # a destination that hangs must not sit on the whole budget
@@ -75,15 +75,12 @@ class Courier:
         if hop is None:
             return await self._reroute(parcel)
         size = 2 * PIECE if callable(parcel.body) else parcel.octets
-        try:
-            async with (
-                self._pool.slot(parcel.destination, max(1, hop.connections // self._nodes())),
-                self._shares.hold(parcel.destination, size),
-                self._budget.hold(size),
-            ):
-                return await self._deliver(parcel, hop)
-        except SmtpError as error:
-            return (outcome(own(error)),) * len(parcel.recipients)
+        async with (
+            self._pool.slot(parcel.destination, max(1, hop.connections // self._nodes())),
+            self._shares.hold(parcel.destination, size),
+            self._budget.hold(size),
+        ):
+            return await self._parts(parcel, hop)
 
     async def try_login(self, server: str, name: str, password: str) -> bool:
         """Whether HOST:PORT lets this login in, over TLS. TemporaryFailure 454 when it can't be asked."""
@@ -108,6 +105,18 @@ class Courier:
             found.update(zip(indices, outcomes, strict=True))
         return tuple(found[index] for index in range(len(parcel.recipients)))
 
+    async def _parts(self, parcel: Parcel, hop: Hop) -> tuple[Outcome, ...]:
+        """As many recipients at once as the hop is to get; a part that nobody took is the last one tried."""
+        results: list[Outcome] = []
+        most = hop.recipients or len(parcel.recipients)
+        for start in range(0, len(parcel.recipients), most):
+            part = replace(parcel, recipients=parcel.recipients[start : start + most])
+            results += await self._deliver(part, hop)
+            if all(result.result is Result.DEFERRED for result in results[start:]):
+                break
+        left = len(parcel.recipients) - len(results)
+        return (*results, *[replace(result, ambiguous=False) for result in results[-1:]] * left)
+
     async def _deliver(self, parcel: Parcel, hop: Hop) -> tuple[Outcome, ...]:
         """As many transactions as it takes for a server that limits the recipients of one (452, 552)."""
         results = list(await self._attempt(parcel, hop))
@@ -123,6 +132,15 @@ class Courier:
         return tuple(results)
 
     async def _attempt(self, parcel: Parcel, hop: Hop) -> tuple[Outcome, ...]:
+        """One transaction. What goes wrong is its recipients' outcome: others of the mail may have theirs already."""
+        try:
+            return await self._transaction(parcel, hop)
+        except SmtpError as error:
+            return (outcome(own(error)),) * len(parcel.recipients)
+
+    async def _transaction(self, parcel: Parcel, hop: Hop) -> tuple[Outcome, ...]:
+        if hop.rate is not None:
+            await self._paces.turn(parcel.destination, hop.rate / self._nodes())
         kept = self._pool.take(parcel.destination)
         if kept is not None:
             try:

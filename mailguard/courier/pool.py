@@ -12,6 +12,23 @@ IDLE = 30.0  # seconds a session is kept without work; servers hang up later tha
 MOST_MAILS = 500  # transactions on one connection, so that a new preference of hosts is seen in time
 
 
+class Paces:
+    """When the next mail may go to a destination whose server takes only so many in a time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._next: dict[str, float] = {}
+
+    async def turn(self, destination: str, an_hour: float) -> None:
+        """Wait until one more fits into so many an hour, evenly spread; who comes first goes first."""
+        now = self._clock.monotonic()
+        self._next = {place: at for place, at in self._next.items() if at > now}
+        mine = self._next.get(destination, now)
+        self._next[destination] = mine + 3600 / an_hour
+        if mine > now:
+            await self._clock.sleep(mine - now)
+
+
 class Pool:
     """Idle sessions by destination, the last used first. `slot` bounds the connections of a destination."""
 

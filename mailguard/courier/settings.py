@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from mailguard.document.units import HostPort, Section
+from mailguard.document.units import HostPort, Rate, Section
 
 _ROUTE = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 
@@ -40,6 +40,10 @@ class Hop(Section):
     """PEM file of the authorities that may sign the server's certificate, instead of the system's."""
     connections: int = Field(default=10, ge=1, le=1000)
     """Connections to one destination at a time."""
+    recipients: int | None = Field(default=None, ge=1, le=50_000)
+    """Recipients of one mail handed over at once; the rest follows at once. Without: until the server takes no more."""
+    rate: Rate | None = None
+    """Mails handed over to one destination, like 30/m; the others wait for their turn. Without: as they come."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -10,6 +10,7 @@ _MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_00
 _IN_WORDS = re.compile(r"(\d{1,12})\s*(s|sec|second|m|min|minute|h|hr|hour|d|day)s?")
 _DIGITS = 12  # far past any sensible wait, and before a number takes long to read
 _CENTURY = 100 * 365 * 86_400_000
+_PER_HOUR = {"m": 60.0, "h": 1.0, "d": 1 / 24}
 _BYTES = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 
 
@@ -54,6 +55,16 @@ def size(value: object) -> int:
     return int(found[1]) * _BYTES[found[2] or ""]
 
 
+def per_hour(value: object) -> int:
+    """`300/h` → 300; `10/m` and `5000/d` are counted over the hour too."""
+    found = re.fullmatch(r"(\d{1,9})/([mhd])", value) if isinstance(value, str) else None
+    if found is None and isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    if found is None or int(found[1]) == 0:
+        raise ValueError(f"{value!r} is not a rate: write a number and /m, /h or /d, like 300/h")
+    return max(1, int(int(found[1]) * _PER_HOUR[found[2]]))
+
+
 def short(span: timedelta) -> str:
     """A timedelta in the notation of our files: `1h30m`."""
     left, out = span // timedelta(milliseconds=1), ""
@@ -72,6 +83,7 @@ def _bind(value: object) -> str:
 
 Duration = Annotated[timedelta, BeforeValidator(duration, json_schema_input_type=str)]
 Size = Annotated[int, BeforeValidator(size, json_schema_input_type=str | int)]
+Rate = Annotated[int, BeforeValidator(per_hour, json_schema_input_type=str | int)]
 HostPort = Annotated[str, BeforeValidator(_bind, json_schema_input_type=str)]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from mailguard.document.units import Duration, HostPort, Section, Size
+from mailguard.document.units import Duration, HostPort, Rate, Section, Size
 from mailguard.errors import PermanentFailure
 from mailguard.mail import address
 
@@ -17,7 +17,6 @@ _HOSTNAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
 )
 _DOMAIN = re.compile(r"(\*\.)?[^\s@*<>\"]+")
-_PER_HOUR = {"m": 60.0, "h": 1.0, "d": 1 / 24}
 
 Network = IPv4Network | IPv6Network
 LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
@@ -37,18 +36,7 @@ def sender_pattern(value: object) -> str:
         raise ValueError(f"{value!r} is not an address: write user@domain, or *@domain for all of a domain") from None
 
 
-def per_hour(value: object) -> int:
-    """`300/h` → 300; `10/m` and `5000/d` are counted over the hour too."""
-    found = re.fullmatch(r"(\d{1,9})/([mhd])", value) if isinstance(value, str) else None
-    if found is None and isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return value
-    if found is None or int(found[1]) == 0:
-        raise ValueError(f"{value!r} is not a rate: write a number and /m, /h or /d, like 300/h")
-    return max(1, int(int(found[1]) * _PER_HOUR[found[2]]))
-
-
 SenderPattern = Annotated[str, BeforeValidator(sender_pattern, json_schema_input_type=str)]
-Rate = Annotated[int, BeforeValidator(per_hour, json_schema_input_type=str | int)]
 
 
 class Tls(StrEnum):

@@ -136,6 +136,46 @@ async def test_a_server_that_limits_recipients_gets_several_transactions(peer: P
     assert peer.connections == 1
 
 
+async def test_what_was_taken_stays_sent_when_the_server_goes_away_before_the_rest(
+    peer: Peer, make_courier: MakeCourier
+) -> None:
+    peer.answers["RCPT"] = lambda _: "452 4.5.3 too many" if peer.verbs[::-1].index("MAIL") > 3 else ""
+    peer.answers["DOT"] = ["250 2.0.0 ok"]
+    peer.answers["MAIL"] = ["250 2.1.0 ok", "421 4.3.2 shutting down"]
+    peer.answers["BANNER"] = ["220 peer ESMTP", "421 4.3.2 not now"]
+    courier = make_courier(peer)
+    outcomes = await courier.carry(parcel(courier, *(f"r{n}@b.example" for n in range(5))))
+    assert [outcome.result for outcome in outcomes] == [SENT, SENT, SENT, DEFERRED, DEFERRED]
+    assert len(peer.arrived) == 1
+
+
+@pytest.mark.parametrize("most", [1, 3, 7, 100])
+async def test_a_hop_gets_no_more_recipients_at_once_than_it_is_to(
+    peer: Peer, make_courier: MakeCourier, most: int
+) -> None:
+    courier = make_courier(peer, recipients=most)
+    outcomes = await courier.carry(parcel(courier, *(f"r{n}@b.example" for n in range(7))))
+    assert [outcome.result for outcome in outcomes] == [SENT] * 7
+    assert max(len(arrived.rcpts) for arrived in peer.arrived) == min(most, 7)
+    assert sum(len(arrived.rcpts) for arrived in peer.arrived) == 7
+    assert peer.connections == 1
+
+
+async def test_a_part_that_is_refused_for_good_does_not_end_the_others(peer: Peer, make_courier: MakeCourier) -> None:
+    peer.answers["RCPT"] = lambda line: "550 5.1.1 no" if "no" in line else ""
+    courier = make_courier(peer, recipients=2)
+    outcomes = await courier.carry(parcel(courier, *(f"{name}@b.example" for name in ("no1", "no2", "a", "no3", "b"))))
+    assert [outcome.result for outcome in outcomes] == [FAILED, FAILED, SENT, FAILED, SENT]
+
+
+async def test_a_part_that_nobody_takes_is_the_last_one_tried(peer: Peer, make_courier: MakeCourier) -> None:
+    peer.answers["DOT"] = ["250 2.0.0 ok", "452 4.3.1 disk full"]
+    courier = make_courier(peer, recipients=2)
+    outcomes = await courier.carry(parcel(courier, *(f"r{n}@b.example" for n in range(7))))
+    assert [outcome.result for outcome in outcomes] == [SENT] * 2 + [DEFERRED] * 5
+    assert peer.verbs.count("MAIL") == 2
+
+
 async def test_a_full_mailbox_is_not_taken_for_a_limit_for_ever(peer: Peer, make_courier: MakeCourier) -> None:
     peer.answers["RCPT"] = lambda line: "452 full" if "full@" in line else ""
     courier = make_courier(peer)

@@ -8,7 +8,7 @@ from mailguard.courier.pool import IDLE, MOST_MAILS, Budget
 from mailguard.courier.wire import Timeouts
 from mailguard.records import Result
 from mailguard.testing import FakeClock
-from tests.unit.courier.conftest import MakeCourier, StartPeer, parcel
+from tests.unit.courier.conftest import FULL, MakeCourier, StartPeer, parcel
 from tests.unit.courier.peer import ABORT, CLOSE, SILENT, Peer
 
 
@@ -16,6 +16,14 @@ async def settled() -> None:
     """Let both ends of the loopback connections catch up."""
     for _ in range(20):
         await asyncio.sleep(0.001)
+
+
+async def arrived(peer: Peer, mails: int) -> None:
+    for _ in range(5000):
+        if len(peer.arrived) >= mails:
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError(f"only {len(peer.arrived)} arrived")
 
 
 async def test_mails_to_one_destination_share_a_connection(peer: Peer, make_courier: MakeCourier) -> None:
@@ -66,6 +74,38 @@ async def test_a_connection_is_renewed_after_many_mails(start_peer: StartPeer, m
     for _ in range(MOST_MAILS + 1):
         await courier.carry(parcel(courier))
     assert (peer.connections, peer.quits) == (2, 1)
+
+
+async def test_a_rate_spreads_mails_evenly_and_leaves_other_places_alone(
+    start_peer: StartPeer, make_courier: MakeCourier, clock: FakeClock
+) -> None:
+    slow, quick = await start_peer(*FULL), await start_peer(*FULL)
+    route = {"smarthost": f"127.0.0.1:{quick.port}", "tls": "none"}
+    courier = make_courier(slow, rate="30/m", routes={"quick.example": route})
+    mails = [asyncio.ensure_future(courier.carry(parcel(courier))) for _ in range(4)]
+    await arrived(slow, 1)
+    await courier.carry(parcel(courier, "kim@quick.example"))
+    for count in (2, 3, 4):
+        await clock.advance(1.9)
+        await settled()
+        assert len(slow.arrived) == count - 1
+        await clock.advance(0.1)
+        await arrived(slow, count)
+    await asyncio.gather(*mails)
+    await clock.advance(60)
+    await courier.carry(parcel(courier))  # nobody waits for a turn that is long over
+
+
+async def test_nodes_share_a_rate(peer: Peer, make_courier: MakeCourier, clock: FakeClock) -> None:
+    courier = make_courier(peer, rate="30/m", nodes=lambda: 2)
+    await courier.carry(parcel(courier))
+    second = asyncio.ensure_future(courier.carry(parcel(courier)))
+    await clock.advance(3.9)
+    await settled()
+    assert len(peer.arrived) == 1
+    await clock.advance(0.2)
+    await second
+    assert len(peer.arrived) == 2
 
 
 async def test_closing_takes_leave(peer: Peer, make_courier: MakeCourier) -> None:
