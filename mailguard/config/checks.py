@@ -192,7 +192,8 @@ def _files(settings: Settings) -> Iterator[Remark]:
     wanted: list[tuple[Loc, Path | None]] = [(("people",), settings.people)]
     if tls is not None:
         wanted += [(("smtp", "tls", "certificate"), tls.certificate), (("smtp", "tls", "key"), tls.key)]
-    wanted += [((*loc, "ca_file"), hop.ca_file) for loc, hop in _hops(settings)]
+    hops = _hops(settings)
+    wanted += [((*loc, name), getattr(hop, name)) for loc, hop in hops for name in ("ca_file", "certificate", "key")]
     ldap = settings.directory.ldap
     wanted += [(("directory", "ldap", "ca_file"), ldap.ca_file)] if ldap is not None else []
     oidc = settings.web.oidc

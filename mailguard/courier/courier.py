@@ -214,7 +214,13 @@ class Courier:
 
 def _context(hop: Hop, *, checked: bool) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(hop.ca_file) if hop.ca_file else None)
+    if hop.certificate is not None:
+        context.load_cert_chain(hop.certificate, hop.key, password=_no_password)
     if not checked:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted: store it without a passphrase, in a file that only mailguard may read")

@@ -38,6 +38,10 @@ class Hop(Section):
     """File that holds the password."""
     ca_file: Path | None = None
     """PEM file of the authorities that may sign the server's certificate, instead of the system's."""
+    certificate: Path | None = None
+    """PEM file of a certificate, with its chain, that tells the smarthost who we are; its key in here or in `key`."""
+    key: Path | None = None
+    """PEM file of that certificate's private key."""
     connections: int = Field(default=10, ge=1, le=1000)
     """Connections to one destination at a time."""
     recipients: int | None = Field(default=None, ge=1, le=50_000)
@@ -66,6 +70,16 @@ class Hop(Section):
             raise ValueError("a login makes no sense with mx: it would be shown to strangers")
         if self.tls is Tls.NONE:
             raise ValueError("username and password would cross the network in cleartext: use tls: starttls")
+        return self
+
+    @model_validator(mode="after")
+    def _certificate(self) -> Self:
+        if self.key is not None and self.certificate is None:
+            raise ValueError("a key without a certificate: add certificate, or take the key away")
+        if self.certificate is not None and self.mx:
+            raise ValueError("a certificate makes no sense with mx: it would be shown to strangers")
+        if self.certificate is not None and self.tls is Tls.NONE:
+            raise ValueError("a certificate is shown inside TLS only: use tls: starttls")
         return self
 
     @property

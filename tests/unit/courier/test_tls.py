@@ -2,10 +2,12 @@
 
 import ssl
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import aiosmtplib
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 
 from mailguard.courier.route import Host
 from mailguard.courier.smtp import Unreachable, _take_over
@@ -31,6 +33,56 @@ async def test_starttls_with_a_certificate_that_fits(
     outcome = await carry_one(make_courier, peer, tls="starttls", ca_file=ca_file)
     assert outcome.result is Result.SENT
     assert peer.verbs[:4] == ["EHLO", "STARTTLS", "EHLO", "MAIL"]
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+@pytest.mark.parametrize("shown", [True, False])
+async def test_a_server_that_asks_who_we_are_is_shown_our_certificate(
+    start_peer: StartPeer, make_courier: MakeCourier, good: ssl.SSLContext, authority: trustme.CA, ca_file: str,
+    tmp_path: Path, tls: str, shown: bool,
+) -> None:  # fmt: skip
+    authority.configure_trust(good)
+    good.verify_mode = ssl.CERT_REQUIRED
+    own = authority.issue_cert("relay.corp.example")
+    own.cert_chain_pems[0].write_to_path(tmp_path / "relay.pem")
+    own.private_key_pem.write_to_path(tmp_path / "relay.key")
+    ours = {"certificate": tmp_path / "relay.pem", "key": tmp_path / "relay.key"} if shown else {}
+    peer = await start_peer(*FULL, "STARTTLS", tls=good, implicit=tls == "implicit")
+    outcome = await carry_one(make_courier, peer, tls=tls, ca_file=ca_file, **ours)
+    assert outcome.result is (Result.SENT if shown else Result.DEFERRED)
+    assert len(peer.arrived) == shown
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"key": "relay.key"}, "a key without a certificate"),
+        ({"certificate": "relay.pem", "tls": "none"}, "inside TLS only"),
+        ({"certificate": "relay.pem", "smarthost": None, "mx": True}, "shown to strangers"),
+    ],
+)
+def test_a_certificate_that_nobody_would_see_is_refused(
+    make_courier: MakeCourier, settings: dict[str, object], says: str
+) -> None:
+    with pytest.raises(ValueError, match=says):
+        make_courier(**{"smarthost": "a.example:25", **settings})
+
+
+@pytest.mark.parametrize(
+    ("key", "says"), [("nothing", "PEM|key"), ("encrypted", "without a passphrase"), ("absent", "No such file")]
+)
+def test_a_key_that_can_not_be_used_is_a_configuration_error(
+    make_courier: MakeCourier, authority: trustme.CA, tmp_path: Path, key: str, says: str
+) -> None:
+    own = authority.issue_cert("relay.corp.example")
+    own.cert_chain_pems[0].write_to_path(tmp_path / "relay.pem")
+    (tmp_path / "nothing").write_text("no key")
+    private = serialization.load_pem_private_key(own.private_key_pem.bytes(), None)
+    secret = serialization.BestAvailableEncryption(b"secret")
+    form = serialization.PrivateFormat.PKCS8
+    (tmp_path / "encrypted").write_bytes(private.private_bytes(serialization.Encoding.PEM, form, secret))
+    with pytest.raises(ConfigError, match=says):
+        make_courier(smarthost="a.example:25", certificate=tmp_path / "relay.pem", key=tmp_path / key)
 
 
 async def test_implicit_tls(
