@@ -295,12 +295,12 @@ def _listening(serve: Callable[[socket.socket], None], times: int = 1) -> Iterat
 
 
 def _pour(source: socket.socket, target: socket.socket) -> None:
-    try:
+    """Until the source has ended, or is gone: who is killed with something unread says RST and no FIN."""
+    with suppress(OSError):
         while data := source.recv(4096):
             target.sendall(data)
+    with suppress(OSError):
         target.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
 
 
 def _plain_server(link: socket.socket) -> bytes:
