@@ -78,8 +78,10 @@ def _digest(message: Message, part: Part, attachment: Attachment) -> bytes:
         return b""
     if not attachment.kinds.isdisjoint({"calendar", "signature"}):
         return b""
-    whole = transfer.decode(message.raw, part.start, part.end, part.encoding, part.end - part.start)
-    return hashlib.sha256(whole).digest()
+    seen = hashlib.sha256()
+    for piece in transfer.pieces(message.raw, part.start, part.end, part.encoding):
+        seen.update(piece)
+    return seen.digest()
 
 
 def _kinds(part: Part, found: frozenset[str], *, encrypted: bool) -> frozenset[str]:

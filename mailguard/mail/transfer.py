@@ -2,6 +2,8 @@
 
 import binascii
 import re
+import sys
+from collections.abc import Iterator
 
 import pybase64
 
@@ -15,11 +17,18 @@ _OVERLONG = re.compile(rb"[^\r\n]{999}")
 
 def decode(raw: Raw, start: int, end: int, encoding: str, limit: int) -> bytes:
     """At most `limit` decoded bytes; malformed input gives what can be read of it, an unknown encoding the bytes."""
+    return b"".join(pieces(raw, start, end, encoding, limit))[:limit]
+
+
+def pieces(raw: Raw, start: int, end: int, encoding: str, limit: int = sys.maxsize) -> Iterator[bytes]:
+    """The same a piece at a time, and somewhat more than `limit`: a large file need not be in memory twice."""
     if encoding == "base64":
-        return _base64(raw, start, end, limit)
-    if encoding == "quoted-printable":
-        return _printable(raw, start, end, limit)
-    return bytes(raw[start : min(end, start + limit)])
+        yield from _base64(raw, start, end, limit)
+    elif encoding == "quoted-printable":
+        yield from _printable(raw, start, end, limit)
+    else:
+        end = min(end, start + limit)
+        yield from (bytes(raw[at : min(end, at + _PIECE)]) for at in range(start, end, _PIECE))
 
 
 def size(raw: Raw, start: int, end: int, encoding: str) -> int:
@@ -40,20 +49,20 @@ def tail(raw: Raw, start: int, end: int, encoding: str, count: int) -> bytes:
     if encoding != "base64":
         return decode(raw, max(start, end - count), end, encoding, count)
     line = raw.find(b"\n", max(start, end - count * 4 // 3), end)
-    return _base64(raw, line + 1 if line >= 0 else start, end, 2 * count)
+    return decode(raw, line + 1 if line >= 0 else start, end, encoding, 2 * count)
 
 
-def _base64(raw: Raw, start: int, end: int, limit: int) -> bytes:
-    out, rest, got = [], b"", 0
+def _base64(raw: Raw, start: int, end: int, limit: int) -> Iterator[bytes]:
+    rest, got = b"", 0
     while start < end and got < limit:
         stop = min(end, start + min(_PIECE, (limit - got) * 4 // 3 + 1024))
         digits = rest + raw[start:stop].translate(None, _NOT_BASE64)
         start = stop
         keep = len(digits) % 4 if start < end else 0
         rest = digits[len(digits) - keep :]
-        out.append(_digits(digits[: len(digits) - keep]))
-        got += len(out[-1])
-    return b"".join(out)[:limit]
+        piece = _digits(digits[: len(digits) - keep])
+        got += len(piece)
+        yield piece
 
 
 def _digits(digits: bytes) -> bytes:
@@ -64,17 +73,17 @@ def _digits(digits: bytes) -> bytes:
         return b"".join(binascii.a2b_base64(run + b"=" * (-len(run) % 4)) for run in runs)
 
 
-def _printable(raw: Raw, start: int, end: int, limit: int) -> bytes:
-    out, got = [], 0
+def _printable(raw: Raw, start: int, end: int, limit: int) -> Iterator[bytes]:
+    got = 0
     while start < end and got < limit:
         stop = min(end, start + _PIECE)
         if stop < end:  # cut behind a line, so that no escape is torn
             line = raw.rfind(b"\n", start, stop)
             stop = line + 1 if line >= start else stop
-        out.append(binascii.a2b_qp(raw[start:stop]))
-        got += len(out[-1])
+        piece = binascii.a2b_qp(raw[start:stop])
+        got += len(piece)
         start = stop
-    return b"".join(out)[:limit]
+        yield piece
 
 
 def portable(raw: bytes | bytearray) -> bool:
