@@ -1,14 +1,15 @@
 """Carries what mailguard has to tell people: claims notices, gives each its fresh link, renders and sends them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
 from mailguard import notices, tokens
 from mailguard.clock import Clock
 from mailguard.courier.parcel import Parcel
-from mailguard.errors import ClaimLost
+from mailguard.errors import ClaimLost, TemporaryFailure
 from mailguard.log import Log
 from mailguard.mail import address, headers
 from mailguard.mail.envelope import Recipient
@@ -24,9 +25,12 @@ from mailguard.records import (
     Result,
 )
 from mailguard.store.base import Store
-from mailguard.tasks import Tasks
+from mailguard.tasks import Tasks, patiently
+
+T = TypeVar("T")
 
 LEASE = timedelta(hours=6)  # longer than two whole attempts of the courier (its Timeouts), so that nobody is told twice
+PATIENCE = (1, 5, 15, 60, 300, 300, 300, 300)  # seconds between tries while the store is away: well within the lease
 AT_ONCE = 20
 GIVE_UP = timedelta(hours=48)
 _WITHOUT_LINK = (NoticeKind.NOTIFY, NoticeKind.CODE, NoticeKind.DELEGATE, NoticeKind.ALERT, NoticeKind.HELP)
@@ -85,7 +89,8 @@ class Postman:
         try:
             outcome = self._put_off(claim) or await self._send(claim)
             # failpoint: postman.carried
-            await self._store.settle_notice(claim, self._scheduled(claim, outcome), self._clock.now())
+            scheduled = self._scheduled(claim, outcome)
+            await self._patiently(lambda: self._store.settle_notice(claim, scheduled, self._clock.now()))
             kinds = [stored.notice.kind.value for stored in claim.notices]
             self._log.noticed(kinds, claim.mails, claim.person, outcome)
         except ClaimLost:
@@ -109,12 +114,17 @@ class Postman:
         if not self._people().internal(claim.person):
             text = "a notice goes to our own domains only"
             return Outcome(Result.FAILED, Reply(550, "5.7.1", text))
-        originals = await self._originals(claim)
-        outcome = await self._carry(claim, await self._content(claim, originals))
+        originals = await self._patiently(lambda: self._originals(claim))
+        outcome = await self._carry(claim, await self._patiently(lambda: self._content(claim, originals)))
         if outcome.result is Result.FAILED and originals:
             # the mail that comes back may be just what is refused: then its sender hears of it without it
-            outcome = await self._carry(claim, await self._content(claim, {}))
+            outcome = await self._carry(claim, await self._patiently(lambda: self._content(claim, {})))
         return outcome
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """A store that is away for a moment comes back: nobody is told hours later, or twice, because of it."""
+        told = partial(self._log.failure, "postman")
+        return await patiently(work, TemporaryFailure, PATIENCE, self._clock.sleep, told)
 
     async def _carry(self, claim: NoticeClaim, content: bytes) -> Outcome:
         cut = headers.split(content)
