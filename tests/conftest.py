@@ -4,7 +4,7 @@
 `browser` a Chromium. Missing: skipped, or failed with REQUIRE_TOOLS=1. `tests/install-tools` installs them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import settings
 from tests import tools
 
 if TYPE_CHECKING:
+    from mailguard.demo.world import OutsideWorld
     from tests.postgres import Postgres
 
 # The same examples every time: a failure is there again in the next run, and on the next machine.
@@ -66,3 +67,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for program, count in sorted(_missing.items()):
         terminalreporter.section("NOT TESTED", sep="*", red=True, bold=True)
         terminalreporter.line(f"{count} tests did not run: {program} is missing (tests/install-tools)")
+
+
+@pytest.fixture
+async def sink() -> "AsyncIterator[OutsideWorld]":
+    """A next hop that remembers every arrival."""
+    from mailguard.clock import SystemClock
+    from mailguard.demo.world import OutsideWorld
+
+    world = OutsideWorld(SystemClock())
+    await world.start()
+    yield world
+    await world.stop()

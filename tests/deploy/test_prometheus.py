@@ -5,14 +5,13 @@ import json
 import re
 import subprocess
 import urllib.request
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
 from benchmarks.dashboard import load
-from mailguard.clock import SystemClock
 from mailguard.demo.world import OutsideWorld
 from mailguard.testing import eventually
 from tests.installed import install
@@ -67,14 +66,6 @@ def test_every_metric_worth_an_alert_has_one_and_every_alert_says_what_to_do() -
     }  # fmt: skip
     assert {name for name in worth if name not in dashboard + asked} == set()
     assert [rule["alert"] for rule in rules() if "action" not in rule["annotations"]] == []
-
-
-@pytest.fixture
-async def sink() -> AsyncIterator[OutsideWorld]:
-    world = OutsideWorld(SystemClock())
-    await world.start()
-    yield world
-    await world.stop()
 
 
 @pytest.mark.slow

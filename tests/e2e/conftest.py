@@ -7,17 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mailguard.clock import SystemClock
 from mailguard.demo.world import OutsideWorld
 from tests.installed import Installed, install
-
-
-@pytest.fixture
-async def sink() -> AsyncIterator[OutsideWorld]:
-    world = OutsideWorld(SystemClock())
-    await world.start()
-    yield world
-    await world.stop()
 
 
 @pytest.fixture
