@@ -84,8 +84,16 @@ SELECT c.data, m.queue_id, m.key_id, m.body_key FROM chunk c JOIN mail m ON m.id
 SELECT queue_id, key_id, body_key FROM mail WHERE id = ?;
 
 -- name: key_ids
--- The keys that mail is encrypted with, '' for none.
-SELECT key_id, count(*) AS mails FROM mail WHERE purged_at IS NULL GROUP BY key_id;
+-- The keys that mail is encrypted with, '' for none: from one to the next, however many mails there are.
+WITH RECURSIVE known (key_id) AS (
+  SELECT min(key_id) FROM mail WHERE purged_at IS NULL
+  UNION ALL
+  SELECT (SELECT min(m.key_id) FROM mail m WHERE m.purged_at IS NULL AND m.key_id > known.key_id) FROM known WHERE known.key_id IS NOT NULL)
+SELECT key_id FROM known WHERE key_id IS NOT NULL;
+
+-- name: mails_with_key
+-- How many are encrypted with one.
+SELECT count(*) FROM mail WHERE purged_at IS NULL AND key_id = ?;
 
 -- name: use_key
 -- Its key is encrypted with another one.

@@ -67,8 +67,9 @@ def refuse_unknown(db: Database) -> None:
     """Raises ConfigError when mail is there that no key at hand opens."""
     for row in db.run("key_ids").fetchall():
         if row["key_id"] not in db.keys:
+            mails = db.run("mails_with_key", (row["key_id"],)).fetchone()[0]
             raise ConfigError(
-                f"{row['mails']} stored mails are encrypted with key {row['key_id']}, which no key_file of `encryption`"
+                f"{mails} stored mails are encrypted with key {row['key_id']}, which no key_file of `encryption`"
                 " holds: name its file under encryption.old; if it is lost, restore it, for they can't be read without"
             )
 
