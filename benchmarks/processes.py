@@ -1,5 +1,6 @@
 """What a process, its children and the whole machine have used, read from /proc (proc(5))."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,16 @@ def tree_cpu(root: int) -> float:
 def resident(root: int, field: str) -> int:
     """Bytes of memory of the process and its descendants; field is VmRSS (now) or VmHWM (the most so far)."""
     return sum(_status(pid, field) for pid in tree(root))
+
+
+def proportional(root: int) -> int:
+    """Bytes of memory of the process and its descendants, each shared page counted once in all (Pss)."""
+    total = 0
+    for pid in tree(root):
+        with contextlib.suppress(OSError):
+            lines = _PROC.joinpath(str(pid), "smaps_rollup").read_text("utf-8", "replace").splitlines()
+            total += next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+    return total
 
 
 def forget_peak(root: int) -> None:

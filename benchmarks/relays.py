@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -36,19 +38,22 @@ class Mailguard:
 
     name = "mailguard"
 
-    def __init__(self, folder: Path, sink_port: int, store: Path | None = None) -> None:
-        """`store`: begin with a copy of this file."""
+    def __init__(
+        self, folder: Path, sink_port: int, store: Path | None = None, limits: Mapping[str, object] | None = None
+    ) -> None:
+        """`store`: begin with a copy of this file. `limits`: of smtp."""
         folder.mkdir()
         if store is not None:
             shutil.copyfile(store, folder / "mail.db")
         self.port, self.tls_port, self.login_port = ports.free(), ports.free(), ports.free()
+        self.metrics_port = ports.free()
         certify(folder, "bench.corp.example")
         users = {"version": 1, "users": [{"name": LOGIN, "password": hash_password(PASSWORD), "send_as": [SENDER]}]}
         folder.joinpath("users.yaml").write_text(yaml.safe_dump(users), "utf-8")
         for secret in ("users.yaml", "server.key"):
             folder.joinpath(secret).chmod(0o600)
         config = folder / "mailguard.yaml"
-        config.write_text(yaml.safe_dump(self._settings(folder, sink_port)), "utf-8")
+        config.write_text(yaml.safe_dump(self._settings(folder, sink_port, limits or {})), "utf-8")
         log = folder / "log.jsonl"
         command = [str(Path(sys.executable).parent / "mailguard"), "--config", str(config), "serve"]
         with log.open("wb") as out:
@@ -60,7 +65,7 @@ class Mailguard:
             self.stop()
             raise
 
-    def _settings(self, folder: Path, sink_port: int) -> dict[str, object]:
+    def _settings(self, folder: Path, sink_port: int, limits: Mapping[str, object]) -> dict[str, object]:
         near = {"auth": "none", "networks": ["127.0.0.0/8"]}
         listeners = [
             {"bind": f"127.0.0.1:{self.port}", "tls": "none", **near},
@@ -78,13 +83,14 @@ class Mailguard:
                 "tls": {"certificate": str(folder / "server.pem"), "key": str(folder / "server.key")},
                 "listeners": listeners,
                 "users": {"file": str(folder / "users.yaml")},
+                "limits": dict(limits),
             },
             "next_hop": {"smarthost": f"127.0.0.1:{sink_port}", "tls": "none"},
             "web": {"bind": f"127.0.0.1:{web}", "url": f"http://127.0.0.1:{web}"},
             "admin": {"socket": str(folder / "admin.sock")},
             "notices": {"sender": "mailguard@corp.example"},
             "holds": {"fallback": "postmaster@corp.example"},
-            "metrics": {"bind": f"127.0.0.1:{ports.free()}"},
+            "metrics": {"bind": f"127.0.0.1:{self.metrics_port}"},
         }
 
     def stop(self) -> None:
@@ -105,7 +111,8 @@ class Postfix:
 
     name = "postfix"
 
-    def __init__(self, folder: Path, sink_port: int) -> None:
+    def __init__(self, folder: Path, sink_port: int, more: Mapping[str, object] | None = None) -> None:
+        """`more`: settings of main.cf."""
         self._check()
         folder.mkdir()
         self._folder = folder
@@ -115,7 +122,8 @@ class Postfix:
         for own in ("queue", "data", "log"):
             folder.joinpath(own).mkdir()
         shutil.chown(folder / "data", "postfix")
-        folder.joinpath("main.cf").write_text(self._main(sink_port), "utf-8")
+        self._settings = self._own(sink_port) | dict(more or {})
+        self._write(self._settings)
         folder.joinpath("master.cf").write_text(self._master(), "utf-8")
         self._postfix("start")
         log = folder / "log" / "mail.log"
@@ -132,8 +140,8 @@ class Postfix:
         except KeyError:
             raise BenchError("the user postfix is missing: install the package postfix") from None
 
-    def _main(self, sink_port: int) -> str:
-        own = {
+    def _own(self, sink_port: int) -> dict[str, object]:
+        return {
             "queue_directory": self._folder / "queue",
             "data_directory": self._folder / "data",
             "maillog_file": self._folder / "log" / "mail.log",
@@ -151,8 +159,19 @@ class Postfix:
             "smtpd_tls_key_file": self._folder / "server.key",
             "smtpd_tls_security_level": "may",
         }
-        lines = [f"{name} = {value}" for name, value in own.items()]
-        return (STOCK / "main.cf.debian").read_text("utf-8") + "\n" + "\n".join(lines) + "\n"
+
+    def _write(self, settings: Mapping[str, object]) -> None:
+        lines = [f"{name} = {value}" for name, value in settings.items()]
+        text = (STOCK / "main.cf.debian").read_text("utf-8") + "\n" + "\n".join(lines) + "\n"
+        self._folder.joinpath("main.cf").write_text(text, "utf-8")
+
+    def flush(self) -> datetime:
+        """From now on deliver, at once what was deferred (`defer_transports`) too; the moment it was told to."""
+        self._write({name: value for name, value in self._settings.items() if name != "defer_transports"})
+        self._postfix("reload")
+        told = datetime.now(UTC)
+        self._postfix("flush")
+        return told
 
     def _master(self) -> str:
         text = (STOCK / "master.cf.dist").read_text("utf-8")
