@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import connections, due, growth, latency, letters, processes, rules
+from benchmarks import connections, due, growth, growth_shared, latency, letters, moving, processes, rules
 from benchmarks import console as pages
 from benchmarks.files import measure
 from benchmarks.latency import Waits
@@ -31,7 +31,8 @@ MAILS = {4096: (2000, 400), 102400: (600, 120), LARGE: (60, 20)}
 TIMEOUT = 90.0
 # what --only asks for with a store and relays of its own: shows what it found, and returns what it missed
 ALONE: Mapping[str, Callable[..., list[str]]] = {
-    "console": pages.main, "growth": growth.main, "due": due.main, "connections": connections.main,
+    "console": pages.main, "growth": growth.main, "growth-shared": growth_shared.main, "due": due.main,
+    "connections": connections.main, "moving": moving.main,
 }  # fmt: skip
 
 console = Console(stderr=True, highlight=False)

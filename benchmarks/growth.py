@@ -111,15 +111,15 @@ def _of_the_store(db: Connection, size: int) -> Iterator[tuple[str, tuple[float,
         "health": lambda: looking.counts(db, now),
     }
     for what, look in looks.items():
-        yield what, _share(list(_timed([look] * LOOKS)), 0.5)
+        yield what, share(list(_timed([look] * LOOKS)), 0.5)
     put = [lambda n=n: _put(db, 10 * size + n, now) for n in range(TIMES)]
-    yield "intake", _share(list(_timed(put)), 0.5)
+    yield "intake", share(list(_timed(put)), 0.5)
     late = now + 2 * waiting.WAITS
     while _in_one(db, lambda: chain.seal(db, now)):  # of what was filled: in life that is done every five minutes
         pass
-    yield "purge", _share(list(_purged(db, late)), 1.0)
+    yield "purge", share(list(_purged(db, late)), 1.0)
     take = [lambda: _in_one(db, lambda: _claim(db, late))] * TIMES
-    yield "claim", _share(list(_timed(take)), 0.99)
+    yield "claim", share(list(_timed(take)), 0.99)
 
 
 def _timed(works: Sequence[Work]) -> Iterator[tuple[float, float]]:
@@ -129,9 +129,9 @@ def _timed(works: Sequence[Work]) -> Iterator[tuple[float, float]]:
         yield time.perf_counter() - clock, time.process_time() - cpu
 
 
-def _share(times: Sequence[tuple[float, float]], share: float) -> tuple[float, float]:
-    """So many of them were quicker; clock and CPU each by itself."""
-    place = min(len(times) - 1, math.floor(share * len(times)))
+def share(times: Sequence[tuple[float, float]], part: float) -> tuple[float, float]:
+    """This part of them was quicker; clock and CPU each by itself."""
+    place = min(len(times) - 1, math.floor(part * len(times)))
     return sorted(clock for clock, _ in times)[place], sorted(cpu for _, cpu in times)[place]
 
 
@@ -192,9 +192,12 @@ def _of_target(one: Figure, figures: Sequence[Figure]) -> float:
     return one.clock / TARGETS[one.what]
 
 
-def show(screen: Console, figures: Sequence[Figure], sizes: Sequence[int]) -> None:
+def show(
+    screen: Console, figures: Sequence[Figure], sizes: Sequence[int], works: Sequence[str] = tuple(TARGETS)
+) -> None:
     table = Table("", *(f"{size:,}" for size in sizes), "target", title="mails waiting")
-    for what, target in TARGETS.items():
+    for what in works:
+        target = TARGETS[what]
         row = [_cell(one, _first(figures, what)) for one in figures if one.what == what]
         table.add_row(what, *row, f"≤ {target:g} ×" if what == FEWEST else f"≤ {_shown(what, target)}")
     screen.print(table)

@@ -18,7 +18,7 @@ WAITS = timedelta(days=30)
 DESTINATIONS, SENDERS = 200, 500
 APPROVER = "boss@corp.example"
 # what a copy's numbers are moved by: by mails, or by 65536 of them
-_SHIFTED = {
+SHIFTED = {
     "thread": ("id",),
     "thread_member": ("thread",),
     "thread_message": ("thread", "mail"),
@@ -68,7 +68,7 @@ def mail(number: int, at: datetime) -> NewMail:
     hold = Hold(rule, "1 recipient outside", approvers=(APPROVER,), expires_at=at + WAITS)
     state, due = (State.HELD, None) if held else (State.QUEUED, at + WAITS)
     return NewMail(
-        f"{number:08X}", Envelope(sender, (to,)), Identity(sender, Proof.LOGIN, sender.partition("@")[0]), raw,
+        f"{number:08X}", Envelope(sender, (to,)), Identity(sender, Proof.NETWORK), raw,
         hashlib.sha256(raw).digest(), at, (),
         (Delivery(to, f"mx:client{number % DESTINATIONS}.example", state, due_at=due, external=True),),
         Verdict(action, holds=(hold,) if held else (), hits=(hit,), rules_hash="h1"),
@@ -92,7 +92,7 @@ def grow(db: Connection, size: int) -> None:
 
 def _copy(db: Connection, size: int, by: int) -> None:
     later = by * (STEP // timedelta(microseconds=1))
-    for table, shifted in _SHIFTED.items():
+    for table, shifted in SHIFTED.items():
         changed = {name: f"{name} + {by}" for name in shifted}
         if table == "event":
             most = db.execute("SELECT max(id) FROM event").fetchone()[0]

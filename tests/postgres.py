@@ -49,6 +49,12 @@ class Postgres:
                 raise TimeoutError((self.folder / "log").read_text())
             time.sleep(0.05)
 
+    @property
+    def pid(self) -> int:
+        """Of the process that all others of it descend from."""
+        assert self._process
+        return self._process.pid
+
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT: at once and in order; SIGQUIT: as a crash."""
         if self._process is not None:
