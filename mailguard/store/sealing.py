@@ -73,6 +73,7 @@ class Keyring:
     def __init__(self, current: str = "", old: Iterable[str] = ()) -> None:
         keys = [_read(text) for text in (current, *old) if text]
         self._keys = {_name(key): _aes(key) for key in keys}
+        self.missed: set[str] = set()  # what was asked for and is not here: another node has it
         self.current = _name(_read(current)) if current else ""
 
     def __bool__(self) -> bool:
@@ -102,6 +103,7 @@ class Keyring:
 
     def _unwrap(self, queue_id: str, key_id: str, wrap: str) -> bytes:
         if key_id not in self._keys:
+            self.missed.add(key_id)
             raise TemporaryFailure(f"a mail is encrypted with key {key_id}, which `encryption` does not name")
         data = _bytes(wrap)
         key = _opened(self._keys[key_id], data[:_NONCE], data[_NONCE:], _owner(queue_id))

@@ -262,15 +262,19 @@ async def test_moved_to_postgresql_they_stay_encrypted(tmp_path: Path, postgres:
         assert (found.hits, found.edits) == ((HIT,), EDITS)
 
 
-async def test_a_node_without_a_new_key_claims_nothing_it_cannot_read(postgres: Postgres, tmp_path: Path) -> None:
+async def test_a_node_without_a_new_key_leaves_its_mail_to_who_has_it(postgres: Postgres, tmp_path: Path) -> None:
     site = Site(tmp_path, postgres)
     async with site.open(Keyring(A)) as old, site.open(Keyring(B, [A])) as new:
         await new.put(letter("Q1"), NOW)
+        await old.put(letter("Q2"), NOW)
         with pytest.raises(TemporaryFailure, match="does not name"):
-            await claim(old)
+            await claim(old)  # says so, and has taken nothing
         found = await new.get("Q1")
         assert found
         assert {d.state for d in found.deliveries} == {State.QUEUED}
+        assert [one.mail.queue_id for one in await claim(old)] == ["Q2"]
+        assert await claim(old) == []
+        assert [one.mail.queue_id for one in await claim(new)] == ["Q1"]
 
 
 @pytest.mark.parametrize("text", ["short", base64.b64encode(bytes(31)).decode(), "é" * 44])

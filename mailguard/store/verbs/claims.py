@@ -44,7 +44,7 @@ def claim(
 def claim_interrupted(db: Database, worker: str, now: datetime, lease: timedelta) -> list[Claim]:
     """As `Store.claim_interrupted`."""
     rows = db.run("interrupted", (micros(now),)).fetchall()
-    return _take(db, worker, now, lease, [(row["mail"], row["destination"]) for row in rows])
+    return _take(db, worker, now, lease, [(row[0], row[1]) for row in rows if bodies.readable(db, row[0])])
 
 
 def _take(db: Database, worker: str, now: datetime, lease: timedelta, picked: Sequence[tuple[int, str]]) -> list[Claim]:
@@ -85,7 +85,8 @@ def _pick(db: Database, at: int, limit: int, per_destination: int, skip: Mapping
 
 def _due(db: Database, place: str, at: int) -> Generator[tuple[int, str, int], None, None]:
     for row in db.each("due_at_destination", (place, at)):
-        yield row[0], row[1], row[2]
+        if bodies.readable(db, row[2]):
+            yield row[0], row[1], row[2]
 
 
 def _claims(db: Database, taken: Sequence[tuple[int, str, int, dict[int, int]]], until: int) -> list[Claim]:
