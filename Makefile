@@ -75,6 +75,11 @@ pictures: $(INSTALLED)  ## docs/images anew: every page narrow, wide and in the 
 	@tests/install-tools
 	@$(BIN)/python -m tests.web.screenshots
 
+.PHONY: fidelity
+fidelity: $(INSTALLED)  ## signed, encrypted and special mail times all that is done to mail, verified; the table of docs/fidelity.md
+	@tests/install-tools
+	@$(BIN)/python -m tests.fidelity --write
+
 SITE := build/site-venv
 
 $(SITE)/.installed: constraints-site.txt $(INSTALLED)

@@ -1,0 +1,135 @@
+"""Every kind through a whole mailguard, once for each thing that is done to mail; and the table of what arrived."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mailguard.mail import fields, headers
+from tests.fidelity.kinds import KIM, MO, Kind, kinds
+from tests.fidelity.proofs import bench, dns_over
+from tests.flow.house import LEE, lived_in
+from tests.unit.courier.dns_server import DnsServer
+from tests.unit.courier.peer import Arrived, Peer
+
+_TRACE = re.compile(rb"\AReceived: from .*?; [^\n]*\r\n", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Action:
+    """A column: `then` is what one rule does to every mail; `config` is laid over mailguard.yaml."""
+
+    name: str
+    then: str
+    touches: frozenset[str] = frozenset()  # the header fields that may be others
+    breaks: bool = False  # and says that a signature is no reason not to
+    gets: frozenset[str] = frozenset({KIM, MO})
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def rules(self) -> str:
+        when = "{to: {any: {domain: rival.example}}}"
+        return f"version: 1\nrules:\n  - {{id: column, when: {when}, then: {self.then}}}\n"
+
+
+_BODY = frozenset({"mime-version", "content-type", "content-transfer-encoding"})  # what a text that grows may need
+ACTIONS = (
+    Action("pass", "[{tag: [seen]}]"),
+    Action("delay", "[{delay: 5m}]"),
+    Action("drop", "[{drop: true}]", frozenset({"to"}), gets=frozenset({KIM})),
+    Action("Cc added", f"[{{cc: {{add: {LEE}}}}}]", frozenset({"cc"}), gets=frozenset({KIM, MO, LEE})),
+    Action(
+        "subject, header", "[{subject: {prefix: '[EXT]'}}, {add_header: {name: X-Class, value: outside}}]",
+        frozenset({"subject", "x-class"}),
+    ),
+    Action("disclaimer", "[{disclaimer: 'Corp Example, Warsaw'}]", _BODY),
+    Action(
+        "subject, disclaimer, `edit_signed`",
+        "[{subject: {prefix: '[EXT]', edit_signed: true}}, {disclaimer: {text: Corp Example, edit_signed: true}}]",
+        _BODY | {"subject"}, breaks=True,
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What arrived of one kind: other bytes in the header or the body, and what its verifier says."""
+
+    action: Action
+    head: bool
+    body: bool
+    whole: bool
+
+    def __str__(self) -> str:
+        if self.body:
+            said = "text edited"
+        elif self.head:
+            said = "header edited"
+        else:
+            said = "left alone" if self.action.touches else "same bytes"
+        return said if self.whole else f"**{said}, broken**"
+
+
+Column = dict[str, Cell]
+
+
+@asynccontextmanager
+async def outside() -> AsyncIterator[list[Kind]]:
+    """One mail of each kind, with the name server that their proofs ask."""
+    server = await DnsServer().start()
+    try:
+        with bench() as made:
+            server.zone["client._domainkey.corp.example", "TXT"] = [made.dkim_record]
+            yield kinds(made, dns_over(server.port))
+    finally:
+        await server.stop()
+
+
+async def play(action: Action, every: Sequence[Kind], folder: Path) -> Column:
+    """Through real sockets: what the next hop was handed of each kind."""
+    peer = await Peer("8BITMIME", "SIZE 100000000", "DSN").start()
+    here = {"smarthost": f"127.0.0.1:{peer.port}", "tls": "none"}
+    hop = {"next_hop": {**here, "routes": {"*.example": here}}}
+    try:
+        async with lived_in(folder, rules=action.rules, config={**action.config, **hop}) as house:
+            for kind in every:
+                mail = [*kind.mail, *([] if kind.raw.isascii() else ["BODY=8BITMIME"])]
+                answer = await house.submit(kind.raw, [KIM, MO], sender=kind.sender, mail=mail, rcpt=kind.rcpt)
+                assert answer.code == 250, f"{kind.name}: {answer}"
+            await house.wait(minutes=6)
+        return {kind.name: await _cell(action, kind, peer.arrived) for kind in every}
+    finally:
+        await peer.stop()
+
+
+async def _cell(action: Action, kind: Kind, arrived: Sequence[Arrived]) -> Cell:
+    mine = [each for each in arrived if b"Message-ID: " + kind.message_id in each.data and _TRACE.match(each.data)]
+    got = {who for each in mine for line in each.rcpts for who in re.findall(r"<([^>]+)>", line)}
+    assert got == action.gets, f"{kind.name}, {action.name}: {sorted(got)}"
+    (left,) = {_TRACE.sub(b"", each.data) for each in mine}
+    for_kim = next(each for each in mine if any(f"<{KIM}>" in line for line in each.rcpts))
+    at, sent = headers.split(left), headers.split(kind.raw)
+    assert _others(left[:at], action) == _others(kind.raw[:sent], action), f"{kind.name}, {action.name}"
+    return Cell(
+        action, head=left[:at] != kind.raw[:sent], body=left[at:] != kind.raw[sent:],
+        whole=await asyncio.to_thread(kind.proof, for_kim, left),
+    )  # fmt: skip
+
+
+def _others(head: bytes, action: Action) -> list[bytes]:
+    """The fields that the action has nothing to do with, byte for byte."""
+    found = fields.fields(head, 0, fields.head(head)[0])
+    return [head[each.start : each.end] for each in found if each.name not in action.touches]
+
+
+def table(every: Sequence[Kind], columns: Sequence[Column]) -> str:
+    """As it stands in docs/fidelity.md."""
+    names = [action.name for action in ACTIONS]
+    lines = [f"| | verified by | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
+    for kind in every:
+        cells = " | ".join(str(column[kind.name]) for column in columns)
+        lines.append(f"| {kind.name} | {kind.verified} | {cells} |")
+    return "\n".join(lines)
