@@ -305,6 +305,10 @@ class Log:
             error="" if outcome.result == "sent" else outcome.reply.text,
         )  # fmt: skip
 
+    def signature_removed(self, queue_id: str, domain: str, selector: str) -> None:
+        """A DKIM signature of a domain of ours, which our edits had made invalid."""
+        self._log.info("signature.removed", queue_id=queue_id, domain=domain, selector=selector)
+
     def damaged(self, queue_id: str, error: str) -> None:
         self._log.error("message.damaged", queue_id=queue_id, error=error)
 
