@@ -188,21 +188,13 @@ def _signing(settings: Settings) -> Iterator[Remark]:
 def _unsigned(settings: Settings) -> Iterator[Remark]:
     """Strangers' servers judge mail by its domain's signature; only a smarthost may be left to make it."""
     signed = {named.domain for named in settings.dkim}
-    bare = [
-        one
-        for one in map(_base, settings.organization.domains)
-        if not any(f".{one}".endswith(f".{name}") for name in signed)
-    ]
+    own = dict.fromkeys(a_label(name.removeprefix("*.")) for name in settings.organization.domains)
+    bare = [one for one in own if not any(f".{one}".endswith(f".{name}") for name in signed)]
+    words = f"mail from {', '.join(bare)} would reach strangers without a DKIM signature"
     for loc, hop in _hops(settings):
         if hop.mx and bare and not hop.unsigned:
             how = f"mailguard dkim new-key {bare[0]} SELECTOR makes a key for dkim: […]; or say unsigned: true"
-            yield _error(
-                (*loc, "mx"), f"mail from {', '.join(bare)} would reach strangers without a DKIM signature", how
-            )
-
-
-def _base(pattern: str) -> str:
-    return a_label(pattern.removeprefix("*."))
+            yield _error((*loc, "mx"), words, how)
 
 
 def _hops(settings: Settings) -> Iterator[tuple[Loc, Hop]]:

@@ -11,9 +11,9 @@ from tests.fidelity.page import put
 
 async def _played() -> str:
     with tempfile.TemporaryDirectory() as folder:
-        async with outside() as every:
-            columns = [await play(action, every, Path(folder) / str(at)) for at, action in enumerate(ACTIONS)]
-            return table(every, columns)
+        async with outside() as world:
+            columns = [await play(action, world, Path(folder) / str(at)) for at, action in enumerate(ACTIONS)]
+            return table(world.kinds, columns)
 
 
 def main() -> None:

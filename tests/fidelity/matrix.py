@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,12 +11,13 @@ from typing import Any
 
 from mailguard.mail import fields, headers
 from tests.fidelity.kinds import KIM, MO, Kind, kinds
-from tests.fidelity.proofs import bench, dns_over
+from tests.fidelity.proofs import bench, dns_over, zone_text
 from tests.flow.house import LEE, lived_in
 from tests.unit.courier.dns_server import DnsServer
 from tests.unit.courier.peer import Arrived, Peer
+from tests.unit.dkim.verifier import ED25519, OF_CORP, RSA, Lookup, verdicts
 
-_TRACE = re.compile(rb"\AReceived: from .*?; [^\n]*\r\n", re.DOTALL)
+_TRACE = re.compile(rb"\A(?:DKIM-Signature:(?:[^\n]*\n(?=[ \t]))*[^\n]*\n)*Received: from .*?; [^\n]*\r\n", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Action:
     breaks: bool = False  # and says that a signature is no reason not to
     gets: frozenset[str] = frozenset({KIM, MO})
     config: Mapping[str, Any] = field(default_factory=dict)
+    signs: bool = False  # as it leaves, by two keys of corp.example
 
     @property
     def rules(self) -> str:
@@ -50,6 +53,13 @@ ACTIONS = (
         "subject, disclaimer, `edit_signed`",
         "[{subject: {prefix: '[EXT]', edit_signed: true}}, {disclaimer: {text: Corp Example, edit_signed: true}}]",
         _BODY | {"subject"}, breaks=True,
+    ),
+    Action("signed here", "[{tag: [seen]}]", signs=True),
+    Action(
+        "Cc, subject, disclaimer, `edit_signed`, signed here",
+        f"[{{cc: {{add: {LEE}}}}}, {{subject: {{prefix: '[EXT]', edit_signed: true}}}}, "
+        "{disclaimer: {text: Corp Example, edit_signed: true}}]",
+        _BODY | {"cc", "subject", "dkim-signature"}, gets=frozenset({KIM, MO, LEE}), signs=True,
     ),
 )  # fmt: skip
 
@@ -76,36 +86,51 @@ class Cell:
 Column = dict[str, Cell]
 
 
+@dataclass(frozen=True)
+class Outside:
+    """One mail of each kind, the name server that verifiers ask, and the keys that we sign with, as settings."""
+
+    kinds: Sequence[Kind]
+    dns: Lookup
+    keys: Sequence[Mapping[str, str]]
+
+
 @asynccontextmanager
-async def outside() -> AsyncIterator[list[Kind]]:
-    """One mail of each kind, with the name server that their proofs ask."""
+async def outside() -> AsyncIterator[Outside]:
     server = await DnsServer().start()
     try:
-        with bench() as made:
-            server.zone["client._domainkey.corp.example", "TXT"] = [made.dkim_record]
-            yield kinds(made, dns_over(server.port))
+        with bench() as made, tempfile.TemporaryDirectory() as folder:
+            server.zone["client._domainkey.corp.example", "TXT"] = [zone_text(made.dkim_record)]
+            keys = []
+            for key, pem in zip(OF_CORP, (RSA, ED25519), strict=True):
+                server.zone[key.place, "TXT"] = [zone_text(key.record)]
+                (path := Path(folder) / key.selector).write_bytes(pem)
+                keys.append({"domain": key.domain, "selector": key.selector, "key_file": str(path)})
+            dns = dns_over(server.port)
+            yield Outside(kinds(made, dns), dns, keys)
     finally:
         await server.stop()
 
 
-async def play(action: Action, every: Sequence[Kind], folder: Path) -> Column:
+async def play(action: Action, world: Outside, folder: Path) -> Column:
     """Through real sockets: what the next hop was handed of each kind."""
     peer = await Peer("8BITMIME", "SIZE 100000000", "DSN").start()
     here = {"smarthost": f"127.0.0.1:{peer.port}", "tls": "none"}
     hop = {"next_hop": {**here, "routes": {"*.example": here}}}
     try:
-        async with lived_in(folder, rules=action.rules, config={**action.config, **hop}) as house:
-            for kind in every:
+        config = {**action.config, **hop, "dkim": world.keys if action.signs else []}
+        async with lived_in(folder, rules=action.rules, config=config) as house:
+            for kind in world.kinds:
                 mail = [*kind.mail, *([] if kind.raw.isascii() else ["BODY=8BITMIME"])]
                 answer = await house.submit(kind.raw, [KIM, MO], sender=kind.sender, mail=mail, rcpt=kind.rcpt)
                 assert answer.code == 250, f"{kind.name}: {answer}"
             await house.wait(minutes=6)
-        return {kind.name: await _cell(action, kind, peer.arrived) for kind in every}
+        return {kind.name: await _cell(action, kind, peer.arrived, world.dns) for kind in world.kinds}
     finally:
         await peer.stop()
 
 
-async def _cell(action: Action, kind: Kind, arrived: Sequence[Arrived]) -> Cell:
+async def _cell(action: Action, kind: Kind, arrived: Sequence[Arrived], dns: Lookup) -> Cell:
     mine = [each for each in arrived if b"Message-ID: " + kind.message_id in each.data and _TRACE.match(each.data)]
     got = {who for each in mine for line in each.rcpts for who in re.findall(r"<([^>]+)>", line)}
     assert got == action.gets, f"{kind.name}, {action.name}: {sorted(got)}"
@@ -113,10 +138,10 @@ async def _cell(action: Action, kind: Kind, arrived: Sequence[Arrived]) -> Cell:
     for_kim = next(each for each in mine if any(f"<{KIM}>" in line for line in each.rcpts))
     at, sent = headers.split(left), headers.split(kind.raw)
     assert _others(left[:at], action) == _others(kind.raw[:sent], action), f"{kind.name}, {action.name}"
-    return Cell(
-        action, head=left[:at] != kind.raw[:sent], body=left[at:] != kind.raw[sent:],
-        whole=await asyncio.to_thread(kind.proof, for_kim, left),
-    )  # fmt: skip
+    ours = await asyncio.to_thread(verdicts, for_kim.data, dns) if action.signs else []
+    assert len(ours) >= len(OF_CORP) * action.signs
+    whole = await asyncio.to_thread(kind.proof, for_kim, for_kim.data if action.signs else left)
+    return Cell(action, left[:at] != kind.raw[:sent], left[at:] != kind.raw[sent:], whole and all(ours))
 
 
 def _others(head: bytes, action: Action) -> list[bytes]:

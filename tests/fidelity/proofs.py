@@ -101,7 +101,7 @@ class Bench:
         der = self._dkim.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        return zone_text(f"v=DKIM1; k=rsa; p={base64.b64encode(der).decode()}")
+        return f"v=DKIM1; k=rsa; p={base64.b64encode(der).decode()}"
 
     # --- TNEF ---
     def tnef_files(self, packed: bytes) -> dict[str, bytes]:
