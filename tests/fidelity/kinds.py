@@ -66,11 +66,23 @@ def _smime(bench: Bench) -> list[Kind]:
     def decrypts(_: Arrived, left: bytes) -> bool:
         return bench.smime_decrypts(left, ENTITY)
 
+    def passed_on(_: Arrived, left: bytes) -> bool:
+        _note, mail = _between(left, b"forward")
+        return bench.smime_verifies(mail.partition(b"\r\n\r\n")[2], ENTITY)
+
     detached, opaque, secret = "S/MIME signed, detached", "S/MIME signed, opaque", "S/MIME encrypted"
+    inside = b"Content-Type: message/rfc822\r\n\r\n" + _mail("Inside", bench.smime_signed(ENTITY))
+    forward = "Signed mail as an attachment"
     return [
         Kind(detached, "openssl smime -verify", _mail(detached, bench.smime_signed(ENTITY)), verifies),
         Kind(opaque, "openssl smime -verify", _mail(opaque, bench.smime_signed(ENTITY, "-nodetach")), verifies),
         Kind(secret, "openssl smime -decrypt", _mail(secret, bench.smime_encrypted(ENTITY)), decrypts),
+        Kind(
+            forward,
+            "openssl smime -verify",
+            _mail(forward, _multipart(b"mixed", b"forward", ASCII, inside)),
+            passed_on,
+        ),
     ]
 
 
@@ -83,7 +95,11 @@ def _pgp(bench: Bench) -> list[Kind]:
         _version, secret = _between(left, b"pgp-border")
         return bench.pgp_decrypts(secret.partition(b"\r\n\r\n")[2], ENTITY)
 
-    signed, encrypted = "PGP/MIME signed", "PGP/MIME encrypted"
+    def clear(_: Arrived, left: bytes) -> bool:
+        return bench.pgp_clear(left.partition(b"\r\n\r\n")[2])
+
+    signed, encrypted, inline = "PGP/MIME signed", "PGP/MIME encrypted", "PGP signed, in the text"
+    text = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
     signature = b"Content-Type: application/pgp-signature\r\n\r\n" + crlf(bench.pgp_signature(ENTITY))
     version = b"Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n"
     secret = b"Content-Type: application/octet-stream\r\n\r\n" + crlf(bench.pgp_encrypted(ENTITY))
@@ -91,6 +107,7 @@ def _pgp(bench: Bench) -> list[Kind]:
     of_secret = b'encrypted; protocol="application/pgp-encrypted"'
     return [
         Kind(signed, "gpg --verify", _mail(signed, _multipart(of_signed, b"pgp-border", ENTITY, signature)), verifies),
+        Kind(inline, "gpg --verify", _mail(inline, text + crlf(bench.pgp_clearsigned(TEXT))), clear),
         Kind(
             encrypted, "gpg --decrypt", _mail(encrypted, _multipart(of_secret, b"pgp-border", version, secret)),
             decrypts,

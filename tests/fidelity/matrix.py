@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from mailguard.mail import fields, headers
+from mailguard.records import Actor
 from tests.fidelity.kinds import KIM, MO, Kind, kinds
 from tests.fidelity.proofs import bench, dns_over, zone_text
-from tests.flow.house import LEE, lived_in
+from tests.flow.house import ANN, LEE, lived_in
 from tests.unit.courier.dns_server import DnsServer
 from tests.unit.courier.peer import Arrived, Peer
 from tests.unit.dkim.verifier import ED25519, OF_CORP, RSA, Lookup, verdicts
@@ -31,6 +32,7 @@ class Action:
     gets: frozenset[str] = frozenset({KIM, MO})
     config: Mapping[str, Any] = field(default_factory=dict)
     signs: bool = False  # as it leaves, by two keys of corp.example
+    dropped: str = ""  # whom a person takes off while it waits
 
     @property
     def rules(self) -> str:
@@ -42,7 +44,8 @@ _BODY = frozenset({"mime-version", "content-type", "content-transfer-encoding"})
 ACTIONS = (
     Action("pass", "[{tag: [seen]}]"),
     Action("delay", "[{delay: 5m}]"),
-    Action("drop", "[{drop: true}]", frozenset({"to"}), gets=frozenset({KIM})),
+    Action("drop by a rule", "[{drop: true}]", frozenset({"to"}), gets=frozenset({KIM})),
+    Action("drop by a person", "[{delay: 5m}]", frozenset({"to"}), gets=frozenset({KIM}), dropped=MO),
     Action("Cc added", f"[{{cc: {{add: {LEE}}}}}]", frozenset({"cc"}), gets=frozenset({KIM, MO, LEE})),
     Action(
         "subject, header", "[{subject: {prefix: '[EXT]'}}, {add_header: {name: X-Class, value: outside}}]",
@@ -121,9 +124,12 @@ async def play(action: Action, world: Outside, folder: Path) -> Column:
         config = {**action.config, **hop, "dkim": world.keys if action.signs else []}
         async with lived_in(folder, rules=action.rules, config=config) as house:
             for kind in world.kinds:
-                mail = [*kind.mail, *([] if kind.raw.isascii() else ["BODY=8BITMIME"])]
-                answer = await house.submit(kind.raw, [KIM, MO], sender=kind.sender, mail=mail, rcpt=kind.rcpt)
+                said = [*kind.mail, *([] if kind.raw.isascii() else ["BODY=8BITMIME"])]
+                answer = await house.submit(kind.raw, [KIM, MO], sender=kind.sender, mail=said, rcpt=kind.rcpt)
                 assert answer.code == 250, f"{kind.name}: {answer}"
+                if action.dropped:
+                    mail = await house.mail(answer.queue_id)
+                    await house.service.desk.take_out(mail, {action.dropped}, Actor(ANN, "page"))
             await house.wait(minutes=6)
         return {kind.name: await _cell(action, kind, peer.arrived, world.dns) for kind in world.kinds}
     finally:

@@ -63,6 +63,17 @@ class Bench:
     def pgp_signature(self, entity: bytes) -> bytes:
         return self._gpg("--digest-algo", "SHA512", "--armor", "--detach-sign", said=entity)
 
+    def pgp_clearsigned(self, text: bytes) -> bytes:
+        return self._gpg("--clearsign", said=text)
+
+    def pgp_clear(self, text: bytes) -> bool:
+        """Whether a text verifies that holds its signature."""
+        try:
+            self._gpg("--verify", said=text)
+        except subprocess.CalledProcessError:
+            return False
+        return True
+
     def pgp_encrypted(self, entity: bytes) -> bytes:
         return self._gpg("--armor", "--trust-model", "always", "--recipient", ANN, "--encrypt", said=entity)
 
