@@ -166,6 +166,7 @@ def _ways(settings: Settings) -> Iterator[Remark]:
 
 def _signing(settings: Settings) -> Iterator[Remark]:
     places: dict[tuple[str, str], int] = {}
+    algorithms: dict[str, dict[str, Loc]] = {}
     for number, named in enumerate(settings.dkim):
         loc: Loc = ("dkim", number)
         if find_spec("cryptography") is None:
@@ -179,9 +180,13 @@ def _signing(settings: Settings) -> Iterator[Remark]:
             how = f"add {named.domain} to organization.domains, if it is ours"
             yield _warn((*loc, "domain"), f"{named.domain} is outside organization.domains: who may send from it?", how)
         try:
-            key_of(named)
+            algorithms.setdefault(named.domain, {})[key_of(named).algorithm] = loc
         except Unusable as error:
             yield Remark(Finding((*loc, "key_file"), "MG402", str(error), error.how))
+    for domain, known in algorithms.items():
+        if list(known) == ["ed25519-sha256"]:
+            how = f"mailguard dkim new-key {domain} SELECTOR makes an RSA key to stand beside it"
+            yield _warn(known["ed25519-sha256"], f"{domain} signs by Ed25519 alone, which many do not verify", how)
     yield from _unsigned(settings)
 
 

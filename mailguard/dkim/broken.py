@@ -9,6 +9,7 @@ from mailguard.dkim.signer import Signer
 from mailguard.mail import fields
 
 _BLANKS = re.compile(r"\s+")
+_NAME = 253  # characters of a name in DNS: what a mail says ends in the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ def broken(before: bytes, after: bytes, signer: Signer, *, other_body: bool) -> 
         tags = _tags(after[each.value : each.end])
         domain = tags.get("d", "").lower()
         if signer.domain(domain) and (other_body or _differs(tags, before, was, after, now)):
-            found.append(Broken(each, domain, tags.get("s", "")))
+            found.append(Broken(each, domain[:_NAME], tags.get("s", "")[:_NAME]))
     return found
 
 

@@ -9,12 +9,8 @@ _BLOCK = 1 << 15  # line ends that are hashed at once
 
 def relaxed(head: bytes, field: Field) -> bytes:
     """A header field in the relaxed form, with its line end."""
-    return (
-        field.name.encode()
-        + b":"
-        + _squeezed(head[field.value : field.end].replace(b"\r\n", b"")).strip(b" ")
-        + b"\r\n"
-    )
+    value = _squeezed(head[field.value : field.end].replace(b"\r\n", b""))
+    return b"%s:%s\r\n" % (field.name.encode(), value.strip(b" "))
 
 
 def simple(head: bytes, field: Field) -> bytes:

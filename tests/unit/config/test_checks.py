@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mailguard import config
-from tests.unit.dkim.verifier import RSA
+from tests.unit.dkim.verifier import ED25519, RSA
 
 from .conftest import Folder
 
@@ -230,12 +230,21 @@ def test_mx_wants_a_key_for_each_domain_that_mail_is_from(
     listed = ", ".join(f"{{domain: {name}, selector: s, key_file: rsa}}" for name in keys)
     said = {"organization": f"{{domains: {domains}}}", "next_hop": "{mx: true}", "dkim": f"[{listed}]"}
     if not bare:
-        assert len(folder.load(**said).dkim) == len(keys)
+        assert len(folder.load("", None, **said).dkim) == len(keys)
         return
-    (problem,) = folder.wrong(**said)
+    (problem,) = folder.wrong("", None, **said)
     assert problem.message == f"mail from {bare} would reach strangers without a DKIM signature"
     assert f"mailguard dkim new-key {bare} SELECTOR" in problem.help
-    assert folder.load(**{**said, "next_hop": "{mx: true, unsigned: true}"}).next_hop.unsigned
+    assert folder.load("", None, **{**said, "next_hop": "{mx: true, unsigned: true}"}).next_hop.unsigned
+
+
+def test_ed25519_alone_is_remarked(folder: Folder) -> None:
+    folder.write("ed", ED25519.decode())
+    folder.write("rsa", RSA.decode())
+    loaded = folder.load("", None, dkim=DKIM + "key_file: ed}]")
+    assert ["signs by Ed25519 alone" in one.message for one in loaded.warnings] == [True]
+    both = DKIM + "key_file: ed}, {domain: corp.example, selector: r, key_file: rsa}]"
+    assert folder.load("", None, dkim=both).warnings == ()
 
 
 def test_a_key_that_others_can_read_and_a_foreign_domain_are_remarked(folder: Folder) -> None:
