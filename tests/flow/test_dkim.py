@@ -12,6 +12,8 @@ import pytest
 from mailguard.dkim.keys import fresh, read
 from mailguard.errors import ConfigError, TemporaryFailure
 from mailguard.records import State
+from mailguard.testing import eventually
+from tests import postfix
 from tests.fidelity.proofs import dns_over, zone_text
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, BOB, DELAY, HOLD, KIM, LEE, MO, House, letter, routes
@@ -71,6 +73,22 @@ async def test_a_mail_is_signed_as_it_leaves_after_cc_and_drop(
         assert mail.startswith(b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=corp.example;\r\n s=rsa1;")
         assert await asyncio.to_thread(verdicts, mail, dns_over(names.port)) == [True, True]
     assert names.asked["rsa1._domainkey.corp.example", "TXT"]
+
+
+@pytest.mark.clients("postfix")
+async def test_a_real_postfix_behind_us_keeps_the_signatures_valid(
+    open_house: OpenHouse, keys: dict[str, Any], peer: Peer
+) -> None:
+    with postfix.next_hop(peer.port) as port:
+        hop = {"smarthost": f"127.0.0.1:{port}", "tls": "none"}
+        house = await open_house(rules=DELAY, config={**keys, "next_hop": {**hop, "routes": {"*.example": hop}}})
+        raw = letter(cc=LEE, body="Zażółć  \r\n.\r\n..dots\t\r\nFrom here\r\n" + "x" * 980 + "\r\n\r\n\r\n")
+        await house.submit(raw, [KIM, LEE], mail=["BODY=8BITMIME"])
+        await house.wait(minutes=5)
+        await eventually(lambda: any(KIM in line for each in peer.arrived for line in each.rcpts), within=30)
+    (mail,) = (each.data for each in peer.arrived if any(KIM in line for line in each.rcpts), within=30)
+    assert b"(Postfix)" in mail
+    assert verdicts(mail) == [True, True]
 
 
 @pytest.mark.parametrize("size", [1 << 20, 7 << 20])
