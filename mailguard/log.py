@@ -47,7 +47,7 @@ _COLUMNS = [
 ]
 # What may be shown to whoever helps from afar: plain, or as a mark (cli/masked.py). What is missing here is not shown.
 EVENT_FIELDS: Mapping[str, Literal["plain", "mark"]] = {
-    **dict.fromkeys(_COLUMNS, "mark"),
+    **dict.fromkeys([*_COLUMNS, "domain", "selector"], "mark"),
     **dict.fromkeys(
         ["ts", "level", "event", "queue_id", "session_id", "rcpt_count", "size", "action", "due", "state", "attempt",
          "smtp_code", "enhanced_code", "duration_ms", "rules_hash", "where", "kinds", "again_in", "worker", "code",
