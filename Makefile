@@ -75,6 +75,11 @@ pictures: $(INSTALLED)  ## docs/images anew: every page narrow, wide and in the 
 	@tests/install-tools
 	@$(BIN)/python -m tests.web.screenshots
 
+.PHONY: fidelity
+fidelity: $(INSTALLED)  ## signed, encrypted and special mail times all that is done to mail, verified; the table of docs/fidelity.md
+	@tests/install-tools
+	@$(BIN)/python -m tests.fidelity --write
+
 SITE := build/site-venv
 
 $(SITE)/.installed: constraints-site.txt $(INSTALLED)
@@ -101,7 +106,7 @@ fuzz: $(INSTALLED)  ## every parser and a live dialogue under a coverage-guided 
 lock: $(INSTALLED)  ## choose versions anew; writes the four constraints files
 	@$(BIN)/python -m pip install --quiet pip-tools
 	@$(LOCK) --upgrade --all-extras --build-deps-for editable --output-file constraints.txt pyproject.toml
-	@$(LOCK) --constraint constraints.txt --extra encryption --extra ldap --extra oidc --extra postgres \
+	@$(LOCK) --constraint constraints.txt --extra dkim --extra encryption --extra ldap --extra oidc --extra postgres \
 		--output-file constraints-runtime.txt pyproject.toml
 	@$(LOCK) --constraint constraints.txt --only-build-deps --build-deps-for wheel \
 		--output-file constraints-build.txt pyproject.toml

@@ -47,7 +47,7 @@ _COLUMNS = [
 ]
 # What may be shown to whoever helps from afar: plain, or as a mark (cli/masked.py). What is missing here is not shown.
 EVENT_FIELDS: Mapping[str, Literal["plain", "mark"]] = {
-    **dict.fromkeys(_COLUMNS, "mark"),
+    **dict.fromkeys([*_COLUMNS, "domain", "selector"], "mark"),
     **dict.fromkeys(
         ["ts", "level", "event", "queue_id", "session_id", "rcpt_count", "size", "action", "due", "state", "attempt",
          "smtp_code", "enhanced_code", "duration_ms", "rules_hash", "where", "kinds", "again_in", "worker", "code",
@@ -304,6 +304,10 @@ class Log:
             enhanced_code=outcome.reply.enhanced, duration_ms=round(seconds * 1000, 1), due=_iso(outcome.due_at),
             error="" if outcome.result == "sent" else outcome.reply.text,
         )  # fmt: skip
+
+    def signature_removed(self, queue_id: str, domain: str, selector: str) -> None:
+        """A DKIM signature of a domain of ours, which our edits had made invalid."""
+        self._log.info("signature.removed", queue_id=queue_id, domain=domain, selector=selector)
 
     def damaged(self, queue_id: str, error: str) -> None:
         self._log.error("message.damaged", queue_id=queue_id, error=error)

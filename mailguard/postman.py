@@ -9,6 +9,8 @@ from typing import Protocol, TypeVar
 from mailguard import notices, tokens
 from mailguard.clock import Clock
 from mailguard.courier.parcel import Parcel
+from mailguard.courier.signing import signed
+from mailguard.dkim.signer import Signer
 from mailguard.errors import ClaimLost, TemporaryFailure
 from mailguard.log import Log
 from mailguard.mail import address, headers
@@ -61,10 +63,11 @@ class Postman:
         hostname: str,
         new_id: Callable[[], str],
         wake: Callable[[], None],
+        signer: Callable[[], Signer] = Signer,
     ) -> None:
         self._store, self._courier, self._clock, self._log = store, courier, clock, log
         self._settings, self._url, self._people = settings, url.rstrip("/"), people
-        self._hostname, self._new_id, self._wake = hostname, new_id, wake
+        self._hostname, self._new_id, self._wake, self._signer = hostname, new_id, wake, signer
         self._tasks = Tasks()
 
     async def post(self) -> int:
@@ -134,7 +137,7 @@ class Postman:
             body=memoryview(content)[cut:], size=len(content), smtputf8=not claim.person.isascii(),
             eightbit=not content.isascii(), ret=None, envid=None,
         )  # fmt: skip
-        (outcome,) = await self._courier.carry(parcel)
+        (outcome,) = await self._courier.carry(await signed(parcel, self._signer(), self._clock.now()))
         return outcome
 
     async def _content(self, claim: NoticeClaim, originals: Mapping[str, bytes]) -> bytes:

@@ -17,7 +17,7 @@ from mailguard.admin.history import HistoryVerbs
 from mailguard.admin.server import AdminServer
 from mailguard.answers import Answers
 from mailguard.clock import Clock, SystemClock
-from mailguard.config import Config
+from mailguard.config import Config, signing
 from mailguard.config import load as load_config
 from mailguard.config.live import Live
 from mailguard.courier.courier import Courier
@@ -67,7 +67,7 @@ class Service:
         self.log = Log(config.log, stream)
         self.metrics = Metrics()
         self.live = Live(config, self.clock, self.log, self.metrics)
-        self.access = config.access
+        self.access, self.signer = config.access, signing.signer(config)
         self.alerts = Alerts(config.holds.fallback, lambda: self.access, lambda: self.people)
         self.reload_failed = ""
         self._hashes: dict[str, str] = {}
@@ -84,10 +84,13 @@ class Service:
         self.postman = Postman(
             self.store, self.courier, self.clock, self.log, config.notices, url=config.web.url,
             people=lambda: self.people, hostname=hostname, new_id=self._new_id, wake=lambda: self.scheduler.wake(),
+            signer=lambda: self.signer,
         )  # fmt: skip
         self.herald = Herald(self.store, config.webhooks, self.clock, self.log, lambda: self.scheduler.wake())
         reports = Reports(hostname, config.notices.sender, config.retry, self._new_id, self.courier.destination)
-        attempts = Attempts(self.store, self.courier, self.clock, self.log, self.metrics, config.retry, reports)
+        attempts = Attempts(
+            self.store, self.courier, self.clock, self.log, self.metrics, config.retry, reports, lambda: self.signer
+        )
         self.scheduler = Scheduler(
             self.store, attempts, self.clock, self.log, self.metrics, worker=hostname, retention=config.retention.keep,
             post_notices=self._tell, broken=self._broken,
@@ -303,7 +306,7 @@ class Service:
 
     # reload
     async def reload(self, actor: str) -> str:
-        """All or nothing: rules, people, users and certificates; the new rule set's hash. Raises ConfigError.
+        """All or nothing: rules, people, users, certificates, DKIM keys; the new rule set's hash. Raises ConfigError.
 
         Whatever shares the store with us reads its own files as well, once ours are live.
         """
@@ -323,6 +326,7 @@ class Service:
         try:
             config = await asyncio.to_thread(load_config, self.config.path, os.environ)
             policy = await self.live.read(config, answer)
+            signer = await asyncio.to_thread(signing.signer, config)
             await self.smtp.reload(config.smtp)
         except ConfigError as error:
             self.metrics.reload_ok.set(0)
@@ -330,7 +334,7 @@ class Service:
             self.log.reload_failed(self.reload_failed, actor)
             raise
         self.live.take(policy)
-        self.access, self.reload_failed = config.access, ""
+        self.access, self.signer, self.reload_failed = config.access, signer, ""
         await self._note(Actor(actor, "reload"))
         await self.curbs.people_changed()
         await self.smtp.look_at_users()

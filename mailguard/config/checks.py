@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from mailguard.config.files import Loc, inline_secrets, open_to_others
+from mailguard.config.files import Loc, Unusable, inline_secrets, open_to_others
 from mailguard.config.settings import Settings
+from mailguard.config.signing import key as key_of
 from mailguard.courier.settings import Hop
 from mailguard.courier.settings import Tls as HopTls
 from mailguard.document.units import host_port, short
 from mailguard.document.wording import Finding
 from mailguard.intake.resends import LASTS as RESENDS_LAST
-from mailguard.mail.address import key
+from mailguard.mail.address import a_label, key
 from mailguard.people.hours import OFFICE
 from mailguard.smtpd.settings import Auth
 from mailguard.store.settings import is_postgres
@@ -38,7 +39,7 @@ class Remark:
 def check(settings: Settings, path: Path) -> Iterator[Remark]:
     """Everything about settings whose paths are absolute already; `path` is their file."""
     parts: tuple[Callable[[Settings], Iterator[Remark]], ...] = (
-        _addresses, _listeners, _ports, _web, _sign_in, _ways, _directory, _store, _files, _rules, _limits,
+        _addresses, _listeners, _ports, _web, _sign_in, _ways, _signing, _directory, _store, _files, _rules, _limits,
     )  # fmt: skip
     for part in parts:
         yield from part(settings)
@@ -163,6 +164,44 @@ def _ways(settings: Settings) -> Iterator[Remark]:
             yield _warn((*loc, "tls"), f"mail to {hop.smarthost} crosses the network in cleartext", how)
 
 
+def _signing(settings: Settings) -> Iterator[Remark]:
+    places: dict[tuple[str, str], int] = {}
+    algorithms: dict[str, dict[str, Loc]] = {}
+    for number, named in enumerate(settings.dkim):
+        loc: Loc = ("dkim", number)
+        if find_spec("cryptography") is None:
+            how = "pip install 'mailguard[dkim]', in the environment that mailguard runs in"
+            yield Remark(Finding(loc, "MG407", "signing needs a library that is not installed", how, key=True))
+            return
+        if places.setdefault((named.domain, named.selector), number) != number:
+            how = "give each key a selector of its own"
+            yield _error(loc, f"two keys are {named.selector} of {named.domain}", how)
+        if not settings.organization.owns(f"postmaster@{named.domain}"):
+            how = f"add {named.domain} to organization.domains, if it is ours"
+            yield _warn((*loc, "domain"), f"{named.domain} is outside organization.domains: who may send from it?", how)
+        try:
+            algorithms.setdefault(named.domain, {})[key_of(named).algorithm] = loc
+        except Unusable as error:
+            yield Remark(Finding((*loc, "key_file"), "MG402", str(error), error.how))
+    for domain, known in algorithms.items():
+        if list(known) == ["ed25519-sha256"]:
+            how = f"mailguard dkim new-key {domain} SELECTOR makes an RSA key to stand beside it"
+            yield _warn(known["ed25519-sha256"], f"{domain} signs by Ed25519 alone, which many do not verify", how)
+    yield from _unsigned(settings)
+
+
+def _unsigned(settings: Settings) -> Iterator[Remark]:
+    """Strangers' servers judge mail by its domain's signature; only a smarthost may be left to make it."""
+    signed = {named.domain for named in settings.dkim}
+    own = dict.fromkeys(a_label(name.removeprefix("*.")) for name in settings.organization.domains)
+    bare = [one for one in own if not any(f".{one}".endswith(f".{name}") for name in signed)]
+    words = f"mail from {', '.join(bare)} would reach strangers without a DKIM signature"
+    for loc, hop in _hops(settings):
+        if hop.mx and bare and not hop.unsigned:
+            how = f"mailguard dkim new-key {bare[0]} SELECTOR makes a key for dkim: […]; or say unsigned: true"
+            yield _error((*loc, "mx"), words, how)
+
+
 def _hops(settings: Settings) -> Iterator[tuple[Loc, Hop]]:
     yield ("next_hop",), settings.next_hop
     for name, hop in settings.next_hop.routes.items():
@@ -204,6 +243,7 @@ def _files(settings: Settings) -> Iterator[Remark]:
             yield Remark(Finding(loc, "MG405", message, "check the path, and who may read it"))
     secrets = [((*loc, "password_file"), hop.password_file) for loc, hop in _hops(settings)]
     secrets += [(("smtp", "tls", "key"), tls.key)] if tls is not None else []
+    secrets += [(("dkim", at, "key_file"), named.key_file) for at, named in enumerate(settings.dkim)]
     secrets += [(("directory", "ldap", "password_file"), ldap.password_file)] if ldap is not None else []
     secrets += [(("web", "oidc", "client_secret_file"), oidc.client_secret_file)] if oidc is not None else []
     secrets += [(("webhooks", at, "secret_file"), hook.secret_file) for at, hook in enumerate(settings.webhooks)]

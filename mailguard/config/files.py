@@ -88,12 +88,12 @@ def _secret(path: Path, given: SecretStr | None, findings: list[Finding], loc: L
         return given
     try:
         return SecretStr(_line(path))
-    except _Unusable as error:
+    except Unusable as error:
         findings.append(Finding(loc, "MG402", str(error), error.how))
         return None
 
 
-class _Unusable(Exception):
+class Unusable(Exception):
     """Why a file is no secret, and what to do."""
 
     def __init__(self, why: str, how: str = "write the secret alone into it, in one line") -> None:
@@ -102,23 +102,26 @@ class _Unusable(Exception):
 
 
 def _line(path: Path) -> str:
-    """The secret in this file; raises _Unusable."""
-    data = _content(path)
+    """The secret in this file; raises Unusable."""
+    data = content(path)
     if len(data) > MAX_SECRET:
-        raise _Unusable(f"{path} is longer than {MAX_SECRET >> 10} KB, which no secret is")
+        raise Unusable(f"{path} is longer than {MAX_SECRET >> 10} KB, which no secret is")
     try:
         secret = data.decode().rstrip("\r\n")
     except UnicodeDecodeError:
-        raise _Unusable(
+        raise Unusable(
             f"{path} cannot be used: not UTF-8 text", "save it as plain UTF-8 text, the secret alone in it"
         ) from None
     if not secret or "\n" in secret:
-        raise _Unusable(f"{path} is empty" if not secret else f"{path} holds more than one line")
+        raise Unusable(f"{path} is empty" if not secret else f"{path} holds more than one line")
     return secret
 
 
-def _content(path: Path) -> bytes:
-    """No more of it than tells that it is too long; of a pipe nothing, whose writer would be waited for for ever."""
+def content(path: Path) -> bytes:
+    """What is in this file; raises Unusable.
+
+    No more of it than tells that it is too long; of a pipe nothing, whose writer would be waited for for ever.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         try:
@@ -129,15 +132,15 @@ def _content(path: Path) -> bytes:
             os.close(descriptor)
     except PermissionError:
         how = f"let the user of the service read it, like chgrp mailguard {path} && chmod g+r {path}"
-        raise _Unusable(f"{path} cannot be used: permission denied", how) from None
+        raise Unusable(f"{path} cannot be used: permission denied", how) from None
     except OSError as error:
         why = _NO_FILE if error.errno == errno.ENXIO else (error.strerror or str(error)).lower()
-        raise _Unusable(f"{path} cannot be used: {why}", "name the file in which the secret stands alone") from None
+        raise Unusable(f"{path} cannot be used: {why}", "name the file in which the secret stands alone") from None
 
 
 def _check_kind(path: Path, mode: int) -> None:
     if stat.S_ISDIR(mode):
-        raise _Unusable(f"{path} cannot be used: is a directory", "name the file in it that holds the secret")
+        raise Unusable(f"{path} cannot be used: is a directory", "name the file in it that holds the secret")
     if not stat.S_ISREG(mode):
         how = "write the secret into an ordinary file that only the service can read, and name that"
-        raise _Unusable(f"{path} cannot be used: {_NO_FILE}", how)
+        raise Unusable(f"{path} cannot be used: {_NO_FILE}", how)

@@ -8,6 +8,7 @@ from pydantic import Field
 from mailguard.admin.settings import AdminSettings
 from mailguard.courier.settings import NextHop
 from mailguard.directory.settings import DirectorySettings
+from mailguard.dkim.settings import DkimKey
 from mailguard.document.units import Section
 from mailguard.extract.settings import AttachmentSettings
 from mailguard.history.settings import HistorySettings
@@ -47,6 +48,8 @@ class Settings(Section):
     """What reading attached files may cost."""
     next_hop: NextHop = Field(examples=['{smarthost: "smtp.corp.example:587"}'])
     """Where mail goes next."""
+    dkim: tuple[DkimKey, ...] = ()
+    """What mail is signed with as it leaves."""
     web: WebSettings = WebSettings()
     """The pages behind the links."""
     access: Access = Access()

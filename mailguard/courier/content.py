@@ -1,6 +1,7 @@
 """A message on its way into a DATA command: cut into pieces, dots doubled (RFC 5321 §4.5.2)."""
 
 from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 
 from mailguard.courier.parcel import Body, Parcel
 
@@ -41,6 +42,13 @@ async def pieces(parcel: Parcel) -> AsyncGenerator[bytes, None]:
     """The message, not stuffed, in pieces of at most `PIECE` bytes."""
     for piece in _cut(parcel.head):
         yield piece
+    async with aclosing(body_pieces(parcel)) as rest:
+        async for piece in rest:
+            yield piece
+
+
+async def body_pieces(parcel: Parcel) -> AsyncGenerator[bytes, None]:
+    """The same without the header."""
     if callable(parcel.body):
         async for chunk in parcel.body():
             for piece in _cut(chunk):

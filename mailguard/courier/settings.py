@@ -27,6 +27,8 @@ class Hop(Section):
     """Host and port of the server that takes all mail, like smtp.corp.example:587."""
     mx: bool = False
     """Deliver directly to the mail servers of each recipient's domain."""
+    unsigned: bool = False
+    """With mx: mail of own domains may leave without a DKIM signature."""
     tls: Tls | None = None
     """none, starttls (required, certificate checked) or implicit. Default to a smarthost: starttls; with mx:
     TLS where the server offers it, certificate not checked, as is usual between strangers (RFC 7435)."""
@@ -53,6 +55,8 @@ class Hop(Section):
     def _one_way(self) -> Self:
         if (self.smarthost is None) is not self.mx:
             raise ValueError('say either smarthost: "HOST:PORT" or mx: true')
+        if self.unsigned and not self.mx:
+            raise ValueError("unsigned speaks of mx: true only: a smarthost signs, or gets what `dkim` has signed")
         if self.mx and self.tls is Tls.IMPLICIT:
             raise ValueError("mx servers do not speak implicit TLS: use tls: starttls, or leave tls out")
         return self

@@ -173,6 +173,12 @@ def without_splices(edits: Sequence[Edit]) -> list[Edit]:
     return [edit for edit in edits if not isinstance(edit, Splice | Replace)]
 
 
+def without(head: bytes, gone: Sequence[fields.Field]) -> bytes:
+    """The head without these fields of it, which come in its order."""
+    starts, ends = [found.start for found in gone], [found.end for found in gone]
+    return b"".join(head[start:end] for start, end in zip([0, *ends], [*starts, len(head)], strict=True))
+
+
 def _edited(head: bytes, edit: Edit) -> bytes:
     match edit:
         case Prepend(name, value):
@@ -180,9 +186,9 @@ def _edited(head: bytes, edit: Edit) -> bytes:
         case Add(name, value):
             return _on_top(head, _line(name, encoded(name, value)))
         case Remove(name):
-            return _without(head, [found for found in _fields(head) if found.name == name.lower()])
+            return without(head, [found for found in _fields(head) if found.name == name.lower()])
         case RemoveLike(prefix):
-            return _without(head, [found for found in _fields(head) if found.name.startswith(prefix.lower())])
+            return without(head, [found for found in _fields(head) if found.name.startswith(prefix.lower())])
         case AddCc(address):
             return _add_cc(head, address)
         case Swap(address, right):
@@ -239,7 +245,7 @@ def _drop(head: bytes, unwanted: Set[str]) -> bytes:
         for start, end in reversed(runs):
             value = value[:start] + value[end:]
         if runs and not value.strip(b" \t\r\n,;"):
-            head = _without(head, [found])
+            head = without(head, [found])
         elif runs:
             head = head[: found.value] + value + head[found.end :]
     return head
@@ -324,11 +330,6 @@ def _key(address: str) -> str:
 
 def _fields(head: bytes) -> list[fields.Field]:
     return list(fields.fields(head, fields.first(head), fields.head(head)[0]))
-
-
-def _without(head: bytes, gone: Sequence[fields.Field]) -> bytes:
-    starts, ends = [found.start for found in gone], [found.end for found in gone]
-    return b"".join(head[start:end] for start, end in zip([0, *ends], [*starts, len(head)], strict=True))
 
 
 def _after(head: bytes, end: int, line: bytes) -> bytes:

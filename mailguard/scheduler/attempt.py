@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -12,6 +12,10 @@ from mailguard import retry
 from mailguard.clock import Clock
 from mailguard.courier.parcel import Parcel
 from mailguard.courier.pool import Shares
+from mailguard.courier.reply import outcome, own
+from mailguard.courier.signing import signed
+from mailguard.dkim.broken import broken
+from mailguard.dkim.signer import Signer
 from mailguard.errors import TemporaryFailure
 from mailguard.locale import N_, saying
 from mailguard.locale.sayings import counted
@@ -50,10 +54,10 @@ class Attempts:
 
     def __init__(
         self, store: Store, courier: Carrier, clock: Clock, log: Log, metrics: Metrics, settings: RetrySettings,
-        reports: Reports,
+        reports: Reports, signer: Callable[[], Signer] = Signer,
     ) -> None:  # fmt: skip
         self._store, self._courier, self._clock = store, courier, clock
-        self._log, self._metrics = log, metrics
+        self._log, self._metrics, self._signer = log, metrics, signer
         self._retry, self._reports = settings, reports
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._shares = Shares(LARGE_AT_ONCE // 4)  # a destination that hangs leaves room for the others' large mails
@@ -74,7 +78,7 @@ class Attempts:
             return
         started = self._clock.monotonic()
         self._note_lag(claim)
-        results = await self._courier.carry(await self._parcel(claim, content))
+        results = await self._carried(claim, content)
         # failpoint: scheduler.carried
         now = self._clock.now()
         outcomes = {
@@ -86,6 +90,13 @@ class Attempts:
         seconds = self._clock.monotonic() - started
         for delivery in claim.deliveries:
             self._note(claim, delivery, outcomes[delivery.id], seconds)
+
+    async def _carried(self, claim: Claim, content: _Content) -> tuple[Outcome, ...]:
+        try:
+            parcel = await signed(await self._parcel(claim, content), self._signer(), self._clock.now())
+        except TemporaryFailure as error:  # the store's, while a large mail was read
+            return (outcome(own(error)),) * len(claim.deliveries)
+        return await self._courier.carry(parcel)
 
     async def _settle(
         self, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail]
@@ -115,7 +126,7 @@ class Attempts:
     async def _parcel(self, claim: Claim, content: _Content) -> Parcel:
         mail, envelope, cut = claim.mail, claim.mail.envelope, headers.split(content.raw)
         head = bytes(content.raw[:cut])
-        head = await in_thread(headers.apply, head, mail.edits) if cut > LONG_HEAD else headers.apply(head, mail.edits)
+        head = await in_thread(self._head, head, mail) if cut > LONG_HEAD else self._head(head, mail)
         body = _body(content.raw, mail, cut) if content.whole else _rest(self._store, mail, cut)
         return Parcel(
             destination=claim.destination, sender=envelope.sender,
@@ -123,6 +134,14 @@ class Attempts:
             size=mail.size - cut + len(head) + splice.growth(mail.edits), smtputf8=envelope.smtputf8,
             eightbit=envelope.eightbit, ret=envelope.ret, envid=envelope.envid,
         )  # fmt: skip
+
+    def _head(self, received: bytes, mail: Mail) -> bytes:
+        """As it leaves, without what our edits made of our own signatures."""
+        head = headers.apply(received, mail.edits)
+        gone = broken(received, head, self._signer(), other_body=any(_splices(mail)))
+        for each in gone:
+            self._log.signature_removed(mail.queue_id, each.domain, each.selector)
+        return headers.without(head, [each.field for each in gone])
 
     def _scheduled(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Outcome:
         """A deferred outcome with its next attempt, or failed when there is none."""
@@ -151,13 +170,17 @@ class Attempts:
         self._log.attempted(claim.mail, delivery, outcome, outcome.reply.remote or claim.destination, seconds)
 
 
+def _splices(mail: Mail) -> Iterator[bool]:
+    return (isinstance(edit, headers.Splice) for edit in mail.edits)
+
+
 def _news(outcomes: Iterable[Outcome]) -> bool:
     return any(outcome.result is not Result.SENT or outcome.relayed_without_dsn for outcome in outcomes)
 
 
 def _body(raw: bytes | bytearray, mail: Mail, cut: int) -> bytes | memoryview:
     rest = memoryview(raw)[cut:]
-    if not any(isinstance(edit, headers.Splice) for edit in mail.edits):
+    if not any(_splices(mail)):
         return rest
     splicer = Splicer(mail.edits, cut)
     return b"".join([*splicer.feed(rest), splicer.end()])

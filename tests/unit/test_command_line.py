@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 
 from mailguard.cli import VERBS, cli, common, mails
 from mailguard.cli.common import Context, Exit
+from mailguard.dkim import keys
+from mailguard.errors import ConfigError
 
 ZONE = ZoneInfo("Europe/Warsaw")
 NOW = datetime(2026, 3, 4, 9, 0, tzinfo=UTC)
@@ -97,3 +99,46 @@ def test_check_names_a_role_that_nobody_has(tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert "warning[MG309]: nobody is in the group audit" in done.output
     assert "auditor: [{group: audit}]" in done.output
+
+
+def test_a_new_dkim_key_is_written_once_for_its_reader_alone_with_the_record_it_needs(tmp_path: Path) -> None:
+    path = tmp_path / "dkim.pem"
+    made = run("dkim", "new-key", "Corp.Example", "mg1", "--type", "ed25519", "--out", str(path))
+    assert made.exit_code == 0
+    key = keys.read("corp.example", "mg1", path.read_bytes())
+    assert made.stdout == f"{key.zone_line}\n"
+    assert f"dkim: [{{domain: corp.example, selector: mg1, key_file: {path}}}]" in made.stderr
+    assert path.stat().st_mode & 0o777 == 0o600
+    before = path.read_bytes()
+    again = run("dkim", "new-key", "corp.example", "mg1", "--out", str(path))
+    assert (again.exit_code, path.read_bytes()) == (Exit.FAILED, before)
+    assert "nothing was written" in again.stderr
+    assert "BEGIN" not in made.output + again.output
+
+
+@pytest.mark.parametrize(("domain", "selector"), [("corp", "mg1"), ("corp.example", "a b"), ("-x.example", "mg1")])
+def test_what_is_no_domain_or_selector_gets_no_key(domain: str, selector: str, tmp_path: Path) -> None:
+    done = run("dkim", "new-key", "--out", str(tmp_path / "k"), "--", domain, selector)
+    assert done.exit_code == Exit.USAGE
+    assert "write " in done.output
+    assert not (tmp_path / "k").exists()
+
+
+def test_the_records_of_all_keys_are_printed_and_a_key_that_is_none_is_named(tmp_path: Path) -> None:
+    assert run("init", str(tmp_path)).exit_code == 0
+    path, configured = tmp_path / "dkim.pem", ("--config", str(tmp_path / "mailguard.yaml"))
+    assert "no keys" in run(*configured, "dkim", "records").output
+    made = run("dkim", "new-key", "corp.example", "mg1", "--out", str(path))
+    with (tmp_path / "mailguard.yaml").open("a") as file:
+        file.write("dkim: [{domain: corp.example, selector: mg1, key_file: dkim.pem}]\n")
+    assert run(*configured, "check", "--strict").exit_code == 0
+    assert run(*configured, "dkim", "records").stdout == made.stdout
+    path.write_text("no key")
+    assert isinstance(run(*configured, "dkim", "records").exception, ConfigError)  # which `main` shows as `check` does
+
+
+def test_without_the_library_dkim_says_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailguard.cli.dkim.find_spec", lambda _: None)
+    done = run("dkim", "new-key", "corp.example", "mg1")
+    assert done.exit_code == Exit.FAILED
+    assert "pip install 'mailguard[dkim]'" in done.stderr

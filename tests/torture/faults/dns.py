@@ -66,9 +66,8 @@ async def _run(trial: Trial, zone: Zone, expected: State, *, loops: bool = True,
     await hop.start()
     await hop.refuse()  # only its port is wanted already
     dns: dict[str, Any] = {"resolver": names.resolver(0.5), "mx_port": hop.port, "loops_allowed": loops}
-    async with scene(
-        trial, hop, next_hop={"mx": True, "tls": "none"}, config={"smtp": {"hostname": _MYSELF}}, **dns
-    ) as at:
+    way = {"mx": True, "unsigned": True, "tls": "none"}
+    async with scene(trial, hop, next_hop=way, config={"smtp": {"hostname": _MYSELF}}, **dns) as at:
         await at.send()
         await at.house.quiet()
         assert set(await at.states()) == {expected}, zone

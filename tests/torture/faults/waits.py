@@ -65,10 +65,10 @@ async def one_slow_destination(trial: Trial) -> None:
     names.zone["client.example", "MX"], names.zone["good.example", "MX"] = ["1 slow.example."], ["1 mx.good.example."]
     names.zone["slow.example", "A"], names.zone["mx.good.example", "A"] = ["127.0.0.1"], ["127.0.0.2"]
     by_mx = bool(trial.number % 2)
-    way = {"mx": True} if by_mx else {"smarthost": f"127.0.0.2:{good.port}"}
+    way = {"mx": True, "unsigned": True} if by_mx else {"smarthost": f"127.0.0.2:{good.port}"}
     others_way = {"good.example": {**way, "tls": "none"}}
     dns: dict[str, Any] = {"resolver": names.resolver(), "mx_port": good.port, "loops_allowed": True}
-    slow_way = {"mx": True, "tls": "none"} if by_mx else None
+    slow_way = {"mx": True, "unsigned": True, "tls": "none"} if by_mx else None
     try:
         async with scene(trial, hop, timeouts=Timeouts(), others=others_way, next_hop=slow_way, **dns) as at:
             alone = await _seconds(at, good, others)

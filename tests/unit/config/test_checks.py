@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mailguard import config
+from tests.unit.dkim.verifier import ED25519, RSA
 
 from .conftest import Folder
 
@@ -16,6 +17,8 @@ OPEN = "{bind: '0.0.0.0:25', tls: none, auth: none"
 LDAP = "{ldap: {url: 'ldaps://ldap.corp.example', base: 'dc=corp', "
 OIDC, ISSUER = "{oidc: {client_id: mailguard, ", "issuer: 'https://sso.corp.example', "
 CALENDAR = "{domains: [corp.example], calendar: {hours: 'Mon-Fri 08:00-18:00', "
+DKIM = "[{domain: corp.example, selector: s, "
+MX = "{mx: true, unsigned: true, routes: {"
 HOP = '{smarthost: "a.example:587", username: u, '
 
 
@@ -47,7 +50,16 @@ ERRORS = [
     ({"next_hop": HOP + "password: x, tls: none}"}, "MG106", "in cleartext"),
     ({"next_hop": '{smarthost: "127.0.0.1:2525", tls: none}'}, "MG404", "is mailguard itself"),
     ({"next_hop": '{smarthost: "localhost:2525", tls: none}'}, "MG404", "is mailguard itself"),
-    ({"next_hop": '{mx: true, routes: {a.example: {smarthost: "127.0.0.1:2525"}}}'}, "MG404", "in circles"),
+    ({"next_hop": MX + 'a.example: {smarthost: "127.0.0.1:2525"}}}'}, "MG404", "in circles"),
+    ({"next_hop": "{mx: true}"}, "MG404", "mail from corp.example would reach strangers without a DKIM signature"),
+    ({"next_hop": HOP + "password: x, routes: {a.example: {mx: true}}}"}, "MG404", "without a DKIM signature"),
+    ({"next_hop": '{smarthost: "a.example:587", unsigned: true}'}, "MG106", "unsigned speaks of mx: true only"),
+    ({"dkim": "[{domain: corp, selector: s, key_file: rsa}]"}, "MG106", "'corp' is not a domain"),
+    ({"dkim": "[{domain: corp.example, selector: s s, key_file: rsa}]"}, "MG106", "'s s' is not a selector"),
+    ({"dkim": DKIM + "key_file: none}]"}, "MG402", "no such file"),
+    ({"dkim": DKIM + "key_file: good}]"}, "MG402", "there is no private key in PEM in it"),
+    ({"dkim": DKIM + "key_file: pipe}]"}, "MG402", "is a pipe, a socket or a device, and no file"),
+    ({"dkim": DKIM + "key_file: rsa}, {domain: Corp.Example, selector: S, key_file: rsa}]"}, "MG404", "two keys are s"),
     ({"web": "{bind: '127.0.0.1:2525'}"}, "MG404", "web.bind and smtp.listeners.bind both listen on 127.0.0.1:2525"),
     ({"web": "{codes: false}"}, "MG106", "nobody could sign in"),
     ({"web": "{session: 1m}"}, "MG106", "session is between 5m and 30d"),
@@ -80,7 +92,7 @@ ERRORS = [
     ({"next_hop": HOP + "password_file: socket}"}, "MG402", "is a pipe, a socket or a device, and no file"),
     ({"next_hop": HOP + "password_file: /dev/zero}"}, "MG402", "is a pipe, a socket or a device, and no file"),
     ({"next_hop": HOP + "password_file: good, password: x}"}, "MG402", "both password and password_file are given"),
-    ({"next_hop": '{mx: true, routes: {a.example: ' + HOP + "password_file: none}}}"}, "MG402", "cannot be used"),
+    ({"next_hop": MX + "a.example: " + HOP + "password_file: none}}}"}, "MG402", "cannot be used"),
 ]  # fmt: skip
 
 
@@ -91,6 +103,7 @@ def test_what_cannot_work_is_an_error_at_its_place(
     folder.write("empty", "\n")
     folder.write("lines", "a\nb\n")
     folder.write("good", "a\n")
+    folder.write("rsa", RSA.decode())
     folder.write("long", "x" * (65 << 10))
     (folder.path / "latin").write_bytes(b"\xb3\n")
     os.mkfifo(folder.path / "pipe")
@@ -195,14 +208,58 @@ def test_only_the_secrets_own_line_break_is_cut(folder: Folder) -> None:
 
 def test_the_secret_of_a_route_is_read_too(folder: Folder) -> None:
     folder.write("relay", "x\n")
-    loaded = folder.load(next_hop="{mx: true, routes: {b.example: " + HOP + "password_file: relay}}}")
+    loaded = folder.load(next_hop="{mx: true, unsigned: true, routes: {b.example: " + HOP + "password_file: relay}}}")
     password = loaded.next_hop.routes["b.example"].password
     assert password is not None
     assert password.get_secret_value() == "x"
 
 
 @pytest.mark.parametrize(
-    ("section", "said", "extra"), [("directory", LDAP + "}}", "ldap"), ("web", OIDC + ISSUER + "}}", "oidc")]
+    ("domains", "keys", "bare"),
+    [
+        ("[corp.example, corp-old.example]", ["corp.example"], "corp-old.example"),
+        ('[corp.example, "*.corp.example", lab.corp.example]', ["corp.example"], ""),
+        ('[corp.example, "*.corp.example"]', ["lab.corp.example"], "corp.example"),
+        ("[corp.example, notcorp.example]", ["corp.example", "notcorp.example"], ""),
+    ],
+)
+def test_mx_wants_a_key_for_each_domain_that_mail_is_from(
+    folder: Folder, domains: str, keys: list[str], bare: str
+) -> None:
+    folder.write("rsa", RSA.decode())
+    listed = ", ".join(f"{{domain: {name}, selector: s, key_file: rsa}}" for name in keys)
+    said = {"organization": f"{{domains: {domains}}}", "next_hop": "{mx: true}", "dkim": f"[{listed}]"}
+    if not bare:
+        assert len(folder.load("", None, **said).dkim) == len(keys)
+        return
+    (problem,) = folder.wrong("", None, **said)
+    assert problem.message == f"mail from {bare} would reach strangers without a DKIM signature"
+    assert f"mailguard dkim new-key {bare} SELECTOR" in problem.help
+    assert folder.load("", None, **{**said, "next_hop": "{mx: true, unsigned: true}"}).next_hop.unsigned
+
+
+def test_ed25519_alone_is_remarked(folder: Folder) -> None:
+    folder.write("ed", ED25519.decode())
+    folder.write("rsa", RSA.decode())
+    loaded = folder.load("", None, dkim=DKIM + "key_file: ed}]")
+    assert ["signs by Ed25519 alone" in one.message for one in loaded.warnings] == [True]
+    both = DKIM + "key_file: ed}, {domain: corp.example, selector: r, key_file: rsa}]"
+    assert folder.load("", None, dkim=both).warnings == ()
+
+
+def test_a_key_that_others_can_read_and_a_foreign_domain_are_remarked(folder: Folder) -> None:
+    folder.write("rsa", RSA.decode(), mode=0o644)
+    loaded = folder.load(dkim="[{domain: else.example, selector: s, key_file: rsa}]")
+    assert {(one.code, one.severity) for one in loaded.warnings} == {("MG403", "warning"), ("MG406", "warning")}
+
+
+@pytest.mark.parametrize(
+    ("section", "said", "extra"),
+    [
+        ("directory", LDAP + "}}", "ldap"),
+        ("web", OIDC + ISSUER + "}}", "oidc"),
+        ("dkim", DKIM + "key_file: rsa}]", "dkim"),
+    ],
 )
 def test_what_needs_a_library_that_is_not_there_names_the_line_that_installs_it(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, section: str, said: str, extra: str

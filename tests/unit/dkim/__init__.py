@@ -1,0 +1,1 @@
+"""DKIM: what is signed, and that others find it in order."""
