@@ -45,7 +45,7 @@ CONFINED = {
     "aiosmtpd": ("smtpd/", "demo/"),
     "aiosmtplib": ("courier/smtp.py",),
     "babel": ("locale/",),
-    "dns": ("courier/route.py",),
+    "dns": ("courier/lookup.py",),
     "yaml": ("document/",),
     "sqlite3": ("store/",),
     "asyncpg": ("store/",),

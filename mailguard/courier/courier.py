@@ -13,7 +13,8 @@ from mailguard.courier.parcel import Parcel
 from mailguard.courier.pool import Budget, Paces, Pool, Shares
 from mailguard.courier.reach import Reaches
 from mailguard.courier.reply import crowded, outcome, own
-from mailguard.courier.route import Host, Resolver, Route
+from mailguard.courier.lookup import Resolver
+from mailguard.courier.route import Host, Route
 from mailguard.courier.settings import Hop, NextHop, Tls
 from mailguard.courier.smtp import LoginRefused, Manner, Session, Unreachable, dial
 from mailguard.courier.transaction import Stale, transact
