@@ -9,11 +9,12 @@ from dataclasses import replace
 from mailguard.clock import Clock
 from mailguard.courier.content import PIECE
 from mailguard.courier.logins import try_login, upstream_hop
+from mailguard.courier.lookup import Lookup, Resolver
 from mailguard.courier.parcel import Parcel
 from mailguard.courier.pool import Budget, Paces, Pool, Shares
 from mailguard.courier.reach import Reaches
+from mailguard.courier.rehearsal import Rehearsal, rehearse
 from mailguard.courier.reply import crowded, outcome, own
-from mailguard.courier.lookup import Resolver
 from mailguard.courier.route import Host, Route
 from mailguard.courier.settings import Hop, NextHop, Tls
 from mailguard.courier.smtp import LoginRefused, Manner, Session, Unreachable, dial
@@ -37,7 +38,7 @@ class Courier:
         settings: NextHop,
         clock: Clock,
         hostname: str,
-        resolver: Resolver | None = None,
+        resolver: Resolver | Lookup | None = None,
         *,
         timeouts: Timeouts | None = None,
         mx_port: int = 25,
@@ -89,6 +90,13 @@ class Courier:
         if manner is None:
             manner = self._upstreams[server] = self._manner(upstream_hop(server, self._ca_file))
         return await try_login(self._route, manner, server, name, password)
+
+    async def rehearse(self, destination: str, senders: Collection[str], recipient: str) -> Rehearsal:
+        """How far a mail would get there; nothing is sent. Errors: SmtpError of any kind."""
+        hop = self._ways.hop(destination)
+        if hop is None:
+            raise PermanentFailure(N_("no host for {host}"), enhanced="5.4.4", host=destination)
+        return await rehearse(await self._open(destination, hop), senders, recipient)
 
     async def close(self) -> None:
         """Take leave of the servers."""
