@@ -3,6 +3,8 @@
 import asyncio
 import ipaddress
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -10,7 +12,7 @@ import click
 from mailguard.cli.common import Context, Exit, configured, emit, table, verb
 from mailguard.clock import SystemClock
 from mailguard.courier.lookup import Lookup, resolver_at
-from mailguard.doctor.finding import Status
+from mailguard.doctor.finding import Finding, Status
 from mailguard.doctor.run import Outside, examine
 from mailguard.document.units import host_port
 
@@ -80,13 +82,17 @@ def command(
     outside = Outside(Lookup(resolver), egress, recipient, tuple(keys), patience=timeout)
     found = asyncio.run(examine(config, outside, SystemClock(), only))
     if as_json:
-        emit({"check": one.check, "status": one.status, "found": one.found, "fix": one.fix} for one in found)
+        emit(asdict(one) for one in found)
     else:
-        rows = [(one.status, one.check, (one.found, f"→ {one.fix}") if one.fix else one.found) for one in found]
-        table(("STATUS", "CHECK", "FOUND"), rows)
-        counts = ", ".join(f"{sum(one.status is kind for one in found)} {kind}" for kind in Status)
-        click.echo(f"\n{counts}")
+        show(found)
     if any(one.status is Status.FAIL for one in found):
         sys.exit(Exit.FAILED)
     if strict and any(one.status is not Status.OK for one in found):
         sys.exit(Exit.FINDINGS)
+
+
+def show(found: Sequence[Finding]) -> None:
+    """The findings as a table, and how many of each kind."""
+    rows = [(one.status, one.check, (one.found, f"→ {one.fix}") if one.fix else one.found) for one in found]
+    table(("STATUS", "CHECK", "FOUND"), rows)
+    click.echo("\n" + ", ".join(f"{sum(one.status is kind for one in found)} {kind}" for kind in Status))

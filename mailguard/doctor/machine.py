@@ -75,18 +75,18 @@ def disk(folder: Path, mounts: str) -> Iterator[Finding]:
     yield room("disk space", words, how) if free < _LITTLE else ok("disk space", words)
     kind = file_system(folder, mounts)
     if kind in _REMOTE:
-        how = "a local disk: SQLite's locks and fsync can't be relied on over a network"
+        how = "put the store on a local disk: SQLite's locks and fsync can't be relied on over a network"
         yield fail("disk kind", f"{folder} is on {kind}", how)
     elif kind in _FLEETING:
-        yield fail("disk kind", f"{folder} is on {kind}: all mail is gone after a restart", "a disk")
+        yield fail("disk kind", f"{folder} is on {kind}: all mail is gone after a restart", "put the store on a disk")
     elif kind == "overlay":
-        how = "mount a volume there"
+        how = f"mount a volume at {folder}"
         yield warn("disk kind", f"{folder} is inside a container: mail goes when the container does", how)
     else:
         yield ok("disk kind", kind or "not known")
     each = _fsync_seconds(folder)
     if each < _TOO_FAST:
-        how = "a disk that writes what fsync promises: switch off the volatile write cache, or unsafe caching of the VM"
+        how = "switch off the volatile write cache, or unsafe caching of the VM, so that fsync means what it says"
         yield warn("disk fsync", f"{each * 1e6:.0f} µs each: faster than any disk can be", how)
     else:
         yield ok("disk fsync", f"{each * 1e3:.2f} ms each")

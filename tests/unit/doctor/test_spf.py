@@ -59,11 +59,11 @@ def zone(data: dict[str, Any]) -> dict[tuple[str, str], list[str] | str]:
             written = f"{value[0]} {value[1] or ''}." if kind == "MX" else f"{value}"
             written += "." if kind == "PTR" else ""
             records.setdefault(kind, []).append(written.rstrip(".") if kind == "CNAME" else written)
-        name = escaped(str(name))
-        found |= {(name, kind): values for kind, values in records.items()}
+        known = escaped(str(name))
+        found |= {(known, kind): values for kind, values in records.items()}
         if "TIMEOUT" in entries:
             for kind in ("TXT", "A", "AAAA", "MX", "PTR"):
-                found.setdefault((name, kind), SERVFAIL)
+                found.setdefault((known, kind), SERVFAIL)
     return found
 
 
