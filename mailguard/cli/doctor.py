@@ -71,9 +71,10 @@ def command(
     context: Context, as_json: bool, strict: bool, only: str, egress: tuple[str, ...], recipient: str | None,
     keys: list[tuple[str, str, Path | None]], dns: str | None, timeout: float,
 ) -> None:  # fmt: skip
-    """Look at everything around mailguard, and say what to do about it.
+    """Look at everything around mailguard.
 
-    DNS of our domains, TLS, next hops, listeners, ways around, clock, disk and rights. Nothing is sent or changed.
+    DNS of our domains, TLS, next hops, listeners, ways around, clock, disk and rights, each with what to do about it.
+    Nothing is sent or changed.
     Exit code 1 if a check failed.
     """
     config = configured(context)

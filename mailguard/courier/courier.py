@@ -5,9 +5,11 @@ import ssl
 from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
 from dataclasses import replace
+from pathlib import Path
 
 from mailguard.clock import Clock
 from mailguard.courier.content import PIECE
+from mailguard.courier.guard import Guard
 from mailguard.courier.logins import try_login, upstream_hop
 from mailguard.courier.lookup import Lookup, Resolver
 from mailguard.courier.parcel import Parcel
@@ -18,12 +20,14 @@ from mailguard.courier.reply import crowded, outcome, own
 from mailguard.courier.route import Host, Route
 from mailguard.courier.settings import Hop, NextHop, Tls
 from mailguard.courier.smtp import LoginRefused, Manner, Session, Unreachable, dial
+from mailguard.courier.sts import Policies
 from mailguard.courier.transaction import Stale, transact
 from mailguard.courier.ways import Ways
 from mailguard.courier.wire import Timeouts
 from mailguard.document.units import host_port
 from mailguard.errors import ConfigError, PermanentFailure, SmtpError
 from mailguard.locale import N_
+from mailguard.log import Log
 from mailguard.records import Outcome, Reach, Result
 
 IN_FLIGHT = 64 << 20  # bytes of messages being written at once
@@ -44,14 +48,24 @@ class Courier:
         mx_port: int = 25,
         loops_allowed: bool = False,
         in_flight: int = IN_FLIGHT,
+        policies: Policies | None = None,
+        log: Log | None = None,
+        policies_file: Path | None = None,
         nodes: Callable[[], int] = lambda: 1,
     ) -> None:
-        """`nodes`: how many processes connect to the same servers: a hop's connections are divided among them."""
+        """`nodes`: how many processes connect to the same servers: a hop's connections are divided among them.
+
+        `policies_file` keeps what other domains demand of our TLS; `policies` is for tests.
+        """
         self._ways = Ways(settings)
         self._clock = clock
         self._hostname = hostname
         self._timeouts = timeouts or Timeouts()
-        self._route = Route(hostname, resolver, port=mx_port, loops_allowed=loops_allowed)
+        lookup = resolver if isinstance(resolver, Lookup) else Lookup(resolver, settings.dnssec_resolver)
+        self._route = Route(hostname, lookup, port=mx_port, loops_allowed=loops_allowed)
+        if policies is None and settings.mta_sts:
+            policies = Policies(lookup, clock, log, policies_file)
+        self._guard = Guard(lookup, policies, log)
         self._reaches = Reaches(self._route, self._ways.routed, clock)
         self._loops_allowed = loops_allowed
         self._pool, self._paces = Pool(clock), Paces(clock)
@@ -61,7 +75,7 @@ class Courier:
         self._locked_out: dict[str, tuple[float, LoginRefused]] = {}
         self._ca_file = settings.ca_file
         self._upstreams: dict[str, Manner] = {}
-        self._manners = [(hop, self._manner(hop)) for hop in self._ways.hops]
+        self._manners = [(hop, self._manner(hop), self._strict(hop)) for hop in self._ways.hops]
 
     def destination(self, address: str) -> str:
         """'host:port' of the smarthost for this recipient, or 'mx:domain'. Asks nobody."""
@@ -166,13 +180,18 @@ class Courier:
     async def _open(self, destination: str, hop: Hop) -> Session:
         """A fresh session with the first host that has one; else the last one's reason."""
         self._check_login(destination)
-        manner = next(manner for known, manner in self._manners if known is hop)
+        manner, strict = next((usual, strict) for known, usual, strict in self._manners if known is hop)
         failure: SmtpError | None = None
+        domain, policy = destination.removeprefix("mx:"), None
         try:
             async with asyncio.timeout(manner.timeouts.opening), aclosing(self._hosts(destination, hop)) as hosts:
+                if strict is not None:
+                    policy = await self._guard.policy(domain)
                 async for host in hosts:
                     try:
-                        return await dial(host, manner)
+                        if strict is None:
+                            return await dial(host, manner)
+                        return await self._guard.open(host, domain, manner, strict, policy)
                     except Unreachable as error:
                         failure = error
         except LoginRefused as error:
@@ -207,6 +226,12 @@ class Courier:
         async with aclosing(self._route.exchangers(domain)) as hosts:
             async for host in hosts:
                 yield host
+
+    def _strict(self, hop: Hop) -> Manner | None:
+        """How a stranger's server is spoken to that must be the right one; None: nothing of the kind is ever asked."""
+        if not hop.mx or hop.tls is Tls.NONE:
+            return None
+        return self._manner(hop.model_copy(update={"tls": Tls.STARTTLS}))
 
     def _manner(self, hop: Hop) -> Manner:
         """How this hop is spoken to; certificates are read here, once."""

@@ -92,6 +92,8 @@ class _Doctor:
         self._domains = [name for name in config.organization.domains if not name.startswith("*.")]
         self._ways = Ways(config.next_hop)
         self._recipient = outside.recipient or config.holds.fallback
+        signing = getattr(config, "dkim", ())  # keys of our own
+        self._keys = (*((one.selector, one.domain, one.key_file) for one in signing), *outside.keys)
         self._direct = any(hop.mx for hop in self._ways.hops)
 
     def checks(self) -> Iterator[Check]:
@@ -100,7 +102,7 @@ class _Doctor:
             yield Check(f"mx {domain}", partial(self._mx, domain))
             yield Check(f"spf {domain}", partial(self._spf, domain))
             yield Check(f"dmarc {domain}", partial(self._dmarc, domain))
-        for selector, domain, file in self._outside.keys:
+        for selector, domain, file in self._keys:
             yield Check(f"dkim {selector} {domain}", partial(self._dkim, selector, domain, file))
         yield Check("dmarc of notices", self._notices)
         if self._direct:
@@ -151,7 +153,7 @@ class _Doctor:
 
     async def _notices(self) -> Findings:
         domain = addresses.domain(self._config.notices.sender)
-        signed = any(addresses.a_label(one) == domain for _, one, _ in self._outside.keys)
+        signed = any(addresses.a_label(one) == domain for _, one, _ in self._keys)
         yield await domains.notices(self._lookup, domain, self._hostname, await self._egress(), signed=signed)
 
     async def _reverse(self) -> Findings:
@@ -220,7 +222,7 @@ class _Doctor:
 
     async def _rights(self) -> Findings:
         config = self._config
-        paths = [config.path, *machine.secrets(config), *(file for _, _, file in self._outside.keys if file)]
+        paths = [config.path, *machine.secrets(config), *(file for _, _, file in self._keys if file)]
         paths += [config.users_path] if config.users_path else []
         if not is_postgres(config.store):
             paths += sorted(config.store_path.parent.glob(f"{glob.escape(config.store_path.name)}*"))

@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import re
 import sys
 import tempfile
 from contextlib import redirect_stdout
@@ -31,7 +30,8 @@ def main() -> None:
         output = asyncio.run(said(good=name == "good"))
         print(output)
         block = f"<!-- {name} -->\n```text\n{output.rstrip()}\n```\n<!-- /{name} -->"
-        text = re.sub(rf"<!-- {name} -->.*?<!-- /{name} -->", lambda _, made=block: made, text, flags=re.DOTALL)
+        before, _, rest = text.partition(f"<!-- {name} -->")
+        text = before + block + rest.partition(f"<!-- /{name} -->")[2]
     if "--write" in sys.argv:
         PAGE.write_text(text, "utf-8")
 

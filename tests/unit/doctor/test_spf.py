@@ -25,8 +25,8 @@ def test_the_suite_is_whole() -> None:
 
 
 def quoted(value: object) -> str:
-    parts = value if isinstance(value, list) else [value]
-    parts = ("".join(f"\\{b:03d}" for b in str(part).encode()) for part in parts)
+    strings = value if isinstance(value, list) else [value]
+    parts = ["".join(f"\\{b:03d}" for b in str(part).encode()) for part in strings]
     return " ".join(f'"{part}"' for part in parts) or '""'  # no strings at all can't be put into a record
 
 
