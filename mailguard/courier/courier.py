@@ -16,10 +16,10 @@ from mailguard.courier.parcel import Parcel
 from mailguard.courier.pool import Budget, Paces, Pool, Shares
 from mailguard.courier.reach import Reaches
 from mailguard.courier.rehearsal import Rehearsal, rehearse
-from mailguard.courier.reply import crowded, outcome, own
+from mailguard.courier.reply import NO_REQUIRE_TLS, NO_TLS, crowded, outcome, own
 from mailguard.courier.route import Host, Route
 from mailguard.courier.settings import Hop, NextHop, Tls
-from mailguard.courier.smtp import LoginRefused, Manner, Session, Unreachable, dial
+from mailguard.courier.smtp import LoginRefused, Manner, Session, TlsFailed, Unreachable, dial
 from mailguard.courier.sts import Policies
 from mailguard.courier.transaction import Stale, transact
 from mailguard.courier.ways import Ways
@@ -164,24 +164,28 @@ class Courier:
     async def _transaction(self, parcel: Parcel, hop: Hop) -> tuple[Outcome, ...]:
         if hop.rate is not None:
             await self._paces.turn(parcel.destination, hop.rate / self._nodes())
-        kept = self._pool.take(parcel.destination)
+        kept = self._pool.take(_shelf(parcel))
         if kept is not None:
             try:
                 return await self._use(kept, parcel)
             except Stale:
                 pass  # nothing happened yet: once more, with a fresh connection
-        return await self._use(await self._open(parcel.destination, hop), parcel)
+        return await self._use(await self._open(parcel.destination, hop, require=parcel.require_tls), parcel)
 
     async def _use(self, session: Session, parcel: Parcel) -> tuple[Outcome, ...]:
         outcomes = await transact(session, parcel)
-        self._pool.give(parcel.destination, session)
+        self._pool.give(_shelf(parcel), session)
         return outcomes
 
-    async def _open(self, destination: str, hop: Hop) -> Session:
-        """A fresh session with the first host that has one; else the last one's reason."""
+    async def _open(self, destination: str, hop: Hop, *, require: bool = False) -> Session:
+        """A fresh session with the first host that has one; else the last one's reason.
+
+        `require`: as REQUIRETLS asks; if no host can, and none was out of reach, it is over (RFC 8689 §4.2.1).
+        """
         self._check_login(destination)
         manner, strict = next((usual, strict) for known, usual, strict in self._manners if known is hop)
         failure: SmtpError | None = None
+        unmet: PermanentFailure | None = None
         domain, policy = destination.removeprefix("mx:"), None
         try:
             async with asyncio.timeout(manner.timeouts.opening), aclosing(self._hosts(destination, hop)) as hosts:
@@ -189,9 +193,21 @@ class Courier:
                     policy = await self._guard.policy(domain)
                 async for host in hosts:
                     try:
-                        if strict is None:
-                            return await dial(host, manner)
-                        return await self._guard.open(host, domain, manner, strict, policy)
+                        session = await (
+                            self._guard.open(host, domain, manner, strict, policy, require=require)
+                            if strict is not None
+                            else dial(host, manner)
+                        )
+                        if not require:
+                            return session
+                        return _as_required(session, host)
+                    except Unprotected as error:
+                        unmet = error
+                    except TlsFailed as error:
+                        if require:
+                            unmet = Unprotected(error.message, code=None, enhanced=None, **error.values)
+                        else:
+                            failure = error
                     except Unreachable as error:
                         failure = error
         except LoginRefused as error:
@@ -205,7 +221,7 @@ class Courier:
                 seconds=f"{manner.timeouts.opening:g}",
             )  # fmt: skip
             raise failure or late from None
-        raise failure or Unreachable(N_("no host for {host}"), enhanced="4.4.1", host=str(destination))
+        raise failure or unmet or Unreachable(N_("no host for {host}"), enhanced="4.4.1", host=str(destination))
 
     def _check_login(self, destination: str) -> None:
         """A thousand waiting mails must not try a refused login a thousand times: that locks accounts."""
@@ -244,6 +260,28 @@ class Courier:
             raise ConfigError(f"next_hop ({name}): {error}") from error
         refuse_myself = hop.mx and not self._loops_allowed
         return Manner(self._hostname, tls, context, login, refuse_myself, self._timeouts)
+
+
+class Unprotected(PermanentFailure):
+    """REQUIRETLS can't be kept with this host: nothing was sent, and nothing may be."""
+
+    enhanced = NO_TLS
+
+
+def _as_required(session: Session, host: Host) -> Session:
+    """The session, if it is fit for REQUIRETLS. Unprotected: it is over."""
+    if session.verified and "requiretls" in session.offers:
+        return session
+    session.wire.quit()
+    if not session.verified:
+        raise Unprotected(N_("REQUIRETLS: no verified TLS with {host}"), host=str(host))
+    words = N_("REQUIRETLS: {host} does not promise to keep it on the rest of the way")
+    raise Unprotected(words, enhanced=NO_REQUIRE_TLS, host=str(host))
+
+
+def _shelf(parcel: Parcel) -> str:
+    """Where the pool keeps sessions for mail like this: what is good enough for one may not be for another."""
+    return f"{parcel.destination} REQUIRETLS" if parcel.require_tls else parcel.destination
 
 
 def _context(hop: Hop, *, checked: bool) -> ssl.SSLContext:

@@ -12,6 +12,7 @@ from mailguard import retry
 from mailguard.clock import Clock
 from mailguard.courier.parcel import Parcel
 from mailguard.courier.pool import Shares
+from mailguard.courier.reply import unprotected
 from mailguard.errors import TemporaryFailure
 from mailguard.locale import N_, saying
 from mailguard.locale.sayings import counted
@@ -74,7 +75,12 @@ class Attempts:
             return
         started = self._clock.monotonic()
         self._note_lag(claim)
-        results = await self._courier.carry(await self._parcel(claim, content))
+        parcel = await self._parcel(claim, content)
+        results = await self._courier.carry(parcel)
+        if not parcel.sender and all(
+            map(unprotected, results)
+        ):  # better a report that others may read than none (RFC 8689 §5)
+            results = await self._courier.carry(replace(parcel, require_tls=False))
         # failpoint: scheduler.carried
         now = self._clock.now()
         outcomes = {
@@ -122,6 +128,7 @@ class Attempts:
             recipients=tuple(delivery.recipient for delivery in claim.deliveries), head=head, body=body,
             size=mail.size - cut + len(head) + splice.growth(mail.edits), smtputf8=envelope.smtputf8,
             eightbit=envelope.eightbit, ret=envelope.ret, envid=envelope.envid,
+            require_tls=envelope.require_tls,
         )  # fmt: skip
 
     def _scheduled(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Outcome:
