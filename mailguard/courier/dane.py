@@ -48,7 +48,7 @@ def context(trusted: list[bytes]) -> ssl.SSLContext:
 def _matches(record: Tlsa, der: bytes) -> bool:
     try:
         part = der if record.selector == _WHOLE else public_key(der)
-    except ValueError:  # no certificate that we could read
+    except (ValueError, TypeError, KeyError):  # no certificate that asn1crypto could read
         return False
     made = _HOW[record.matching]
     return hmac.compare_digest(made(part).digest() if made else part, record.data)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import IO, Any
 
 from pydantic import BaseModel
 
@@ -84,12 +84,12 @@ def disk(folder: Path, mounts: str) -> Iterator[Finding]:
         yield warn("disk kind", f"{folder} is inside a container: mail goes when the container does", how)
     else:
         yield ok("disk kind", kind or "not known")
-    each = _fsync_seconds(folder)
-    if each < _TOO_FAST:
+    fastest = _fsync_seconds(folder)
+    if fastest < _TOO_FAST:
         how = "switch off the volatile write cache, or unsafe caching of the VM, so that fsync means what it says"
-        yield warn("disk fsync", f"{each * 1e6:.0f} µs each: faster than any disk can be", how)
+        yield warn("disk fsync", f"{fastest * 1e6:.0f} µs: faster than any disk can be", how)
     else:
-        yield ok("disk fsync", f"{each * 1e3:.2f} ms each")
+        yield ok("disk fsync", f"{fastest * 1e3:.2f} ms at its fastest")
 
 
 def file_system(folder: Path, mounts: str) -> str:
@@ -106,13 +106,17 @@ def file_system(folder: Path, mounts: str) -> str:
 
 
 def _fsync_seconds(folder: Path) -> float:
+    """The fastest of some: other work on the machine makes it slower, and nothing makes it faster than it is."""
     with tempfile.TemporaryFile(dir=folder) as file:
-        begun = perf_counter()
-        for _ in range(_FSYNCS):
-            file.write(b"x" * 4096)
-            file.flush()
-            os.fsync(file.fileno())
-        return (perf_counter() - begun) / _FSYNCS
+        return min(_fsync(file) for _ in range(_FSYNCS))
+
+
+def _fsync(file: IO[bytes]) -> float:
+    begun = perf_counter()
+    file.write(b"x" * 4096)
+    file.flush()
+    os.fsync(file.fileno())
+    return perf_counter() - begun
 
 
 def secrets(section: BaseModel) -> Iterator[Path]:

@@ -44,6 +44,7 @@ class Outside:
     recipient: str | None = None
     keys: tuple[tuple[str, str, Path | None], ...] = ()  # selector, domain and key file of each DKIM signature
     mx_port: int = 25
+    loops_allowed: bool = False  # for tests: mail servers on this machine
     patience: float = 30.0  # seconds for each check
     timeouts: Timeouts = field(default_factory=lambda: _QUICK)
 
@@ -122,9 +123,10 @@ class _Doctor:
         yield Check("file rights", self._rights)
 
     def _destinations(self) -> list[str]:
-        """Each smarthost, and where the recipient's domain is served directly."""
-        found = [hop.smarthost or self._ways.destination(self._recipient) for hop in self._ways.hops]
-        return list(dict.fromkeys(found))
+        """Each smarthost, and where the named recipient's domain is served directly, or `mx` if nobody was named."""
+        named = self._ways.destination(self._outside.recipient) if self._outside.recipient else ""
+        direct = named if named.startswith("mx:") else "mx"
+        return list(dict.fromkeys(hop.smarthost or direct for hop in self._ways.hops))
 
     async def _egress(self) -> tuple[str, ...]:
         """Where our mail comes from for the world: as said, or our own name's addresses if nobody is between."""
@@ -161,17 +163,14 @@ class _Doctor:
             yield await domains.reverse(self._lookup, address, self._hostname)
 
     async def _next_hop(self, destination: str) -> Findings:
-        hop = self._ways.hop(destination)
-        outside = self._outside
+        hop, outside = self._ways.hop(destination), self._outside
         if hop is None:
-            raise ConfigError(f"no way leads to {destination}")
-        if hop.mx and outside.recipient is None:
             how = "name somebody outside, who is asked about and gets nothing: mailguard doctor --recipient ADDRESS"
             yield unknown(f"next hop {destination}", "direct delivery: there is nobody to try", how)
             return
         courier = Courier(
             self._config.next_hop, self._clock, self._hostname, self._lookup, timeouts=outside.timeouts,
-            mx_port=outside.mx_port,
+            mx_port=outside.mx_port, loops_allowed=outside.loops_allowed,
         )  # fmt: skip
         senders = [f"postmaster@{domain}" for domain in self._domains]
         try:

@@ -23,7 +23,10 @@ _HTTPS = 443
 
 def judge_time(check: str, certificates: Sequence[bytes], now: datetime, said: str, renew: str) -> Finding:
     """`said`, with the days that are left to the first certificate of the chain that ends."""
-    ends = min((expires(one) for one in certificates), default=None)
+    try:
+        ends = min((expires(one) for one in certificates), default=None)
+    except (ValueError, TypeError, KeyError):  # what asn1crypto makes of nonsense
+        ends = None
     if ends is None:
         return unknown(check, f"{said}; the certificate can't be read", "look at it with openssl s_client")
     days = (ends - now).days

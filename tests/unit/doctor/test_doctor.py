@@ -1,19 +1,26 @@
 """`mailguard doctor` on a good set-up and on a bad one: what it says, that it ends, and that it sends nothing."""
 
+import asyncio
+import json
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
+from mailguard.cli import cli
+from mailguard.cli.common import Context
 from mailguard.clock import SystemClock
+from mailguard.courier.settings import NextHop
 from mailguard.doctor.finding import Finding, Status
 from mailguard.doctor.run import examine
 from tests.unit.courier.dns_server import SERVFAIL, SILENT
 from tests.unit.courier.peer import SILENT as MUTE
-from tests.unit.doctor.setup import SetUp, set_up
+from tests.unit.doctor.setup import EGRESS, SetUp, set_up
 
 OK, WARN, FAIL, UNKNOWN = Status.OK, Status.WARN, Status.FAIL, Status.UNKNOWN
 
@@ -190,3 +197,72 @@ async def test_dkim_records_that_are_no_use(good: SetUp, record: str | None, sta
     one = (await look(good, "dkim"))["dkim 2026 corp.example"]
     assert (one.status, words in one.found) == (status, True), one
     assert "v=DKIM1; k=rsa; p=MIIB" in one.fix, "what to publish"
+
+
+async def test_keys_of_the_configuration_are_looked_at_as_well(good: SetUp) -> None:
+    ((selector, domain, file),) = good.outside.keys
+    good.outside = replace(good.outside, keys=())
+    key = SimpleNamespace(selector=selector, domain=domain, key_file=file)
+    object.__setattr__(good.config, "dkim", (key,))
+    found = await look(good, "d")
+    assert found["dkim 2026 corp.example"].found == "matches the key (rsa 2048 bits)"
+    assert found["dmarc of notices (corp.example)"].found == "signed with DKIM for corp.example"
+
+
+def direct(at: SetUp) -> None:
+    """Straight to the recipients' servers, from the address of mail.corp.example."""
+    hop = NextHop.model_validate({"mx": True, "ca_file": str(at.config.path.parent / "ca.pem")})
+    at.config = at.config.model_copy(update={"next_hop": hop})
+    at.outside = replace(at.outside, egress=(), loops_allowed=True, mx_port=at.peers["hop"].port)
+    at.names.zone["mail.corp.example", "A"] = [EGRESS]
+    at.names.zone["10.2.0.192.in-addr.arpa", "PTR"] = ["mail.corp.example."]
+    at.names.zone["client.example", "MX"] = ["10 mx.client.example."]
+    at.names.zone["mx.client.example", "A"] = ["127.0.0.1"]
+
+
+async def test_direct_delivery_comes_from_our_own_name_s_address(good: SetUp) -> None:
+    direct(good)
+    found = await look(good)
+    assert found["spf corp.example"].found == "covers 192.0.2.10 (1 of 10 DNS look-ups)"
+    assert found["reverse 192.0.2.10"].status is OK
+    assert (found["next hop mx"].status, "--recipient" in found["next hop mx"].fix) == (UNKNOWN, True)
+    assert found["way around corp.example"].status is UNKNOWN
+    good.names.zone["10.2.0.192.in-addr.arpa", "PTR"] = ["host10.provider.example."]
+    assert (await look(good, "reverse"))["reverse 192.0.2.10"].status is WARN
+    del good.names.zone["10.2.0.192.in-addr.arpa", "PTR"]
+    assert (await look(good, "reverse"))["reverse 192.0.2.10"].status is FAIL
+
+
+async def test_direct_delivery_is_tried_with_somebody_outside(good: SetUp) -> None:
+    direct(good)
+    good.outside = replace(good.outside, recipient="kim@client.example")
+    found = await look(good, "next hop")
+    assert "TLS, certificate not checked (mx)" in found["next hop mx:client.example"].found
+    assert found["send-as postmaster@corp.example at mx:client.example"].status is OK
+    assert "RCPT TO:<kim@client.example>" in good.peers["hop"].commands
+    nothing_was_sent(good)
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "statuses"),
+    [
+        (("--only", "spf", "--egress", "192.0.2.10", "--strict"), 0, {"ok"}),
+        (("--only", "spf", "--egress", "192.0.2.11"), 1, {"fail"}),
+        (("--only", "spf", "--strict"), 3, {"unknown"}),
+        (("--only", "spf"), 0, {"unknown"}),
+        (("--only", "dkim", "--dkim", "2026._domainkey.corp.example"), 0, {"ok"}),
+    ],
+)
+async def test_the_command(good: SetUp, more: tuple[str, ...], code: int, statuses: set[str]) -> None:
+    args = ["--config", str(good.config.path), "doctor", "--dns", f"127.0.0.1:{good.names.port}", "--json", *more]
+    result = await asyncio.to_thread(CliRunner().invoke, cli, args, obj=Context())
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (result.exit_code, {row["status"] for row in rows}) == (code, statuses), result.output
+    assert set(rows[0]) == {"check", "status", "found", "fix"}
+
+
+@pytest.mark.parametrize("option", [("--egress", "here"), ("--dns", "resolver"), ("--dkim", "selector")])
+def test_an_option_that_is_not_understood_is_said(tmp_path: Path, option: tuple[str, str]) -> None:
+    result = CliRunner().invoke(cli, ["doctor", *option], obj=Context())
+    assert result.exit_code == 2
+    assert option[1] in result.output
