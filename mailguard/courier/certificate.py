@@ -6,6 +6,8 @@ from typing import Any
 
 from asn1crypto import x509
 
+_DER = 2  # _ssl.ENCODING_DER
+
 
 def chain(connection: ssl.SSLObject | ssl.SSLSocket | None) -> list[bytes]:
     """What the server sent, its own certificate first, each as DER; nothing of it is verified here."""
@@ -15,9 +17,6 @@ def chain(connection: ssl.SSLObject | ssl.SSLSocket | None) -> list[bytes]:
         return list(connection.get_unverified_chain() or ())
     inner: Any = connection._sslobj  # type: ignore[union-attr] # there, but not public, from 3.10 on
     return [one.public_bytes(_DER) for one in inner.get_unverified_chain() or ()]
-
-
-_DER = 2  # _ssl.ENCODING_DER
 
 
 def expires(der: bytes) -> datetime:

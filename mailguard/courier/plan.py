@@ -57,7 +57,8 @@ async def _mail_parameters(parcel: Parcel, offers: Mapping[str, str]) -> str:
         raise _needs_smtputf8(saying("the sender's address or the header"))
     words += ["REQUIRETLS"] if parcel.require_tls else []
     if "dsn" in offers:
-        words += [f"RET={parcel.ret}"] if parcel.ret else []
+        ret = "HDRS" if parcel.ret and parcel.require_tls else parcel.ret  # RFC 8689 §5
+        words += [f"RET={ret}"] if ret else []
         words += [f"ENVID={_checked(parcel.envid)}"] if parcel.envid else []
     return "".join(f" {word}" for word in words)
 

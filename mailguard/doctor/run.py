@@ -189,7 +189,8 @@ class _Doctor:
         route, own = Route(self._hostname), set()
         for hop in self._ways.hops:
             if hop.smarthost:
-                own |= {host.address for host in await route.smarthost(*host_port(hop.smarthost))}
+                with contextlib.suppress(SmtpError):  # a next hop that has no address is another check's finding
+                    own |= {host.address for host in await route.smarthost(*host_port(hop.smarthost))}
         yield await hops.way_around(self._lookup, domain, own, self._outside.mx_port, _CONNECT)
 
     async def _tls(self, listener: Listener) -> Findings:

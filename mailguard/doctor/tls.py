@@ -72,7 +72,11 @@ async def of_web(url: str, now: datetime, seconds: float) -> Finding:
             _, writer = await asyncio.open_connection(host, parts.port or _HTTPS, ssl=context)
     except ssl.SSLError as error:
         why = getattr(error, "verify_message", "") or error.reason or str(error)
-        return fail(check, f"the certificate of {host} can't be trusted: {why}", "give the proxy the whole chain")
+        return fail(
+            check,
+            f"the certificate of {host} can't be trusted: {why}",
+            "give the proxy the whole chain; signed by an authority of your own: look with SSL_CERT_FILE=ITS.pem",
+        )
     except TimeoutError:
         return unknown(check, f"{host} did not answer within {seconds:g} s", "from here, or is the proxy down?")
     except OSError as error:
