@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import dns.dnssec
+import dns.dnssectypes
 import dns.exception
 import dns.message
 import dns.query
@@ -51,7 +52,7 @@ def signed(name: str, records: str) -> tuple[str, str]:
     """The zone as a file, and its trust anchor."""
     zone = dns.zone.from_text(_HEAD + records, name, relativize=False)
     private = ec.generate_private_key(ec.SECP256R1())
-    key = dns.dnssec.make_dnskey(private.public_key(), dns.dnssec.Algorithm.ECDSAP256SHA256, flags=257)
+    key = dns.dnssec.make_dnskey(private.public_key(), dns.dnssectypes.Algorithm.ECDSAP256SHA256, flags=257)
     with zone.writer() as writer:
         dns.dnssec.sign_zone(zone, writer, keys=[(private, key)], lifetime=int(timedelta(days=1).total_seconds()))
     return zone.to_text(relativize=False), f"{name}. IN DNSKEY {key}"

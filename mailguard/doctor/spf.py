@@ -17,6 +17,7 @@ _MOST_VOID = 2  # answers without records
 _MOST_NAMES = 10  # of one mx or ptr
 _LONGEST_NAME = 253
 _LONGEST_LABEL = 63
+_LONGEST_TERM = 512  # characters: no name is as long, and longer ones keep regular expressions busy
 _FOUR = 4  # IP version
 
 _MACRO = re.compile(r"%(?:\{([slodiphcrtv])(\d*)(r?)([.\-+,/_=]*)\}|([%_-]))", re.IGNORECASE)
@@ -273,6 +274,8 @@ def _parse(text: str, domain: str) -> tuple[list[_Term], str | None]:
     for word in text.split(" ")[1:]:
         if not word:
             continue
+        if len(word) > _LONGEST_TERM:
+            raise _Wrong(f"a term in the record of {domain} is longer than {_LONGEST_TERM} characters")
         modifier = _MODIFIER.fullmatch(word)
         if modifier is None:
             terms.append(_term(word, domain))
