@@ -45,8 +45,8 @@ def demands(data: bytes) -> None:
     "spf",
     "an SPF record is understood or refused with the word that is wrong",
     [b"v=spf1 ", b"include:", b"a", b"a:", b"mx", b"mx:", b"ptr", b"ip4:", b"192.0.2.1", b"ip6:", b"2001:db8::1",
-     b"exists:", b"redirect=", b"exp=", b"all", b"-", b"~", b"?", b"+", b" ", b"/24", b"//64", b"%{i}", b"%{d2r}", b"%%",
-     b"%", b".", b"client.example", b"=", b"x" * 64, b"\xff"],
+     b"exists:", b"redirect=", b"exp=", b"all", b"-", b"~", b"?", b"+", b" ", b"/24", b"//64", b"%{i}", b"%{d2r}",
+     b"%%", b"%", b".", b"client.example", b"=", b"x" * 64, b"\xff"],
 )  # fmt: skip
 def spf_record(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
