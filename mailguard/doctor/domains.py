@@ -1,6 +1,6 @@
 """What the world is told in DNS about our domains: where their mail goes, who may send for them, who signs it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import dataclass
 
 from mailguard.courier.lookup import Lookup
@@ -130,15 +130,20 @@ async def dmarc(lookup: Lookup, domain: str) -> Finding:
     return ok(check, f"p={found.wanted}" + (f", strict {strict}" if strict else ""))
 
 
-async def notices(lookup: Lookup, domain: str, helo: str, egress: tuple[str, ...], *, signed: bool) -> Finding:
-    """Whether our own mails pass the DMARC policy of their From: they have the null sender, so SPF judges the HELO."""
+async def notices(lookup: Lookup, domain: str, helo: str, egress: tuple[str, ...], signers: Collection[str]) -> Finding:
+    """Whether our own mails pass the DMARC policy of their From: they have the null sender, so SPF judges the HELO.
+
+    `signers` are domains whose mail is signed, that of their sub-domains too.
+    """
     check = f"dmarc of notices ({domain})"
     try:
         found = await policy(lookup, domain)
     except ValueError:
         found = None
-    if signed:
-        return ok(check, f"signed with DKIM for {domain}")
+    exact = found is not None and found.tags.get("adkim", "r").lower() == "s"
+    signer = next((one for one in signers if domain == one or (not exact and domain.endswith(f".{one}"))), None)
+    if signer is not None:
+        return ok(check, f"signed with DKIM for {signer}")
     if found is None or found.wanted in ("", "none"):
         return ok(check, "no policy that would refuse them")
     how = f"sign mail of {domain} with DKIM, here or at the next hop"

@@ -155,8 +155,8 @@ class _Doctor:
 
     async def _notices(self) -> Findings:
         domain = addresses.domain(self._config.notices.sender)
-        signed = any(addresses.a_label(one) == domain for _, one, _ in self._keys)
-        yield await domains.notices(self._lookup, domain, self._hostname, await self._egress(), signed=signed)
+        signers = [addresses.a_label(one) for _, one, _ in self._keys]
+        yield await domains.notices(self._lookup, domain, self._hostname, await self._egress(), signers)
 
     async def _reverse(self) -> Findings:
         for address in await self._egress():

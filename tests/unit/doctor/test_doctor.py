@@ -16,6 +16,7 @@ from mailguard.cli import cli
 from mailguard.cli.common import Context
 from mailguard.clock import SystemClock
 from mailguard.courier.settings import NextHop
+from mailguard.doctor.domains import notices
 from mailguard.doctor.finding import Finding, Status
 from mailguard.doctor.run import examine
 from tests.unit.courier.dns_server import SERVFAIL, SILENT
@@ -116,6 +117,16 @@ async def test_notices_have_the_null_sender_so_the_helo_name_must_align(
     good.names.zone["_dmarc.corp.example", "TXT"] = [f'"{policy}"']
     good.outside = good.outside if signed else replace(good.outside, keys=())
     assert (await look(good, "dmarc of notices"))["dmarc of notices (corp.example)"].status is status
+
+
+@pytest.mark.parametrize(("adkim", "status"), [("r", OK), ("s", FAIL)])
+async def test_a_key_of_the_domain_above_signs_unless_alignment_is_strict(
+    good: SetUp, adkim: str, status: Status
+) -> None:
+    good.names.zone["_dmarc.news.corp.example", "TXT"] = [f'"v=DMARC1; p=reject; aspf=s; adkim={adkim}"']
+    lookup, domain = good.outside.lookup, "news.corp.example"
+    found = await notices(lookup, domain, "mail.corp.example", (EGRESS,), ["corp.example"])
+    assert found.status is status
 
 
 @pytest.mark.parametrize(
