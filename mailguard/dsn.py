@@ -33,6 +33,8 @@ _ADVICE = (  # the first prefix of the status that fits
     ("5.4.6", f"The mail would go round in circles: {_SHOW}"),
     ("5.4", "The server could not be reached: check the domain for typing errors, or send again later."),
     ("5.6", "That server can't take some of the characters in the mail or the address: send them as a file."),
+    ("5.7.10", "The sender asked for TLS on every hop: send it without that, or reach the recipient in another way."),
+    ("5.7.30", "The sender asked for TLS on every hop: send it without that, or reach the recipient in another way."),
     ("5.7", f"That server refuses the mail by its rules: ask the recipient in another way, or {_SHOW}"),
     ("5", f"If the reason does not help, {_SHOW}"),
 )
@@ -178,8 +180,9 @@ def _machine(status: str) -> bytes:
 
 
 def _original(mail: Mail, head: bytes, body: bytes | None, action: str) -> bytes:
-    """The mail itself when a failure is told, RET allows it and it is not large; else its header."""
+    """The mail itself when a failure is told, RET and REQUIRETLS allow it and it is not large; else its header."""
     whole = action == "failed" and body is not None and mail.envelope.ret != "HDRS"
+    whole = whole and not mail.envelope.require_tls  # as if RET=HDRS was asked for (RFC 8689 §5)
     international = mail.envelope.smtputf8 and not head.isascii()
     if whole and body is not None and len(head) + len(body) <= LARGEST_RETURNED:
         data = head + body

@@ -51,7 +51,7 @@ EVENT_FIELDS: Mapping[str, Literal["plain", "mark"]] = {
     **dict.fromkeys(
         ["ts", "level", "event", "queue_id", "session_id", "rcpt_count", "size", "action", "due", "state", "attempt",
          "smtp_code", "enhanced_code", "duration_ms", "rules_hash", "where", "kinds", "again_in", "worker", "code",
-         "seal", "last", "held", "mails", "people", "groups", "lists", "since"], "plain"),
+         "seal", "last", "held", "mails", "people", "groups", "lists", "since", "mode", "until"], "plain"),
 }  # fmt: skip
 _ECS = {
     "ts": "@timestamp", "level": "log.level", "event": "event.action", "message_id": "email.message_id",
@@ -327,6 +327,19 @@ class Log:
             "webhook.given_up" if over else "webhook.deferred", queue_id=claim.event.queue_id,
             remote=urlsplit(claim.url).netloc, attempt=claim.attempts, error=answer,
         )  # fmt: skip
+
+    # what other domains demand of our TLS
+    def policy_learnt(self, domain: str, mode: str, until: datetime) -> None:
+        """An MTA-STS policy is new, or has changed."""
+        self._log.info("mta_sts.learnt", rcpt_domains=[domain], mode=mode, until=until.isoformat())
+
+    def policy_unread(self, domain: str, why: str, *, kept: bool) -> None:
+        """`kept`: one that was known before stays in force."""
+        self._log.warning("mta_sts.unread", rcpt_domains=[domain], mode="kept" if kept else "none", error=why)
+
+    def policy_unmet(self, domain: str, host: str, why: str) -> None:
+        """The policy is only tested: the mail leaves all the same."""
+        self._log.warning("mta_sts.unmet", rcpt_domains=[domain], remote=host, mode="testing", error=why)
 
     # shapes
     def address(self, value: str) -> str:

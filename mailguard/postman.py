@@ -118,9 +118,10 @@ class Postman:
             text = "a notice goes to our own domains only"
             return Outcome(Result.FAILED, Reply(550, "5.7.1", text))
         originals = await self._patiently(lambda: self._originals(claim))
-        outcome = await self._carry(claim, await self._patiently(lambda: self._content(claim, originals)))
+        require = any(claim.mails[queue_id].envelope.require_tls for queue_id in originals)
+        outcome = await self._carry(claim, await self._patiently(lambda: self._content(claim, originals)), require)
         if outcome.result is Result.FAILED and originals:
-            # the mail that comes back may be just what is refused: then its sender hears of it without it
+            # the mail that comes back may be just what is refused (or what REQUIRETLS forbids): then without it
             outcome = await self._carry(claim, await self._patiently(lambda: self._content(claim, {})))
         return outcome
 
@@ -129,13 +130,14 @@ class Postman:
         told = partial(self._log.failure, "postman")
         return await patiently(work, TemporaryFailure, PATIENCE, self._clock.sleep, told)
 
-    async def _carry(self, claim: NoticeClaim, content: bytes) -> Outcome:
+    async def _carry(self, claim: NoticeClaim, content: bytes, require_tls: bool = False) -> Outcome:
         cut = headers.split(content)
         parcel = Parcel(
             destination=self._courier.destination(claim.person), sender="",
             recipients=(Recipient(claim.person, notify=("NEVER",)),), head=content[:cut],
             body=memoryview(content)[cut:], size=len(content), smtputf8=not claim.person.isascii(),
             eightbit=not content.isascii(), ret=None, envid=None,
+            require_tls=require_tls,
         )  # fmt: skip
         (outcome,) = await self._courier.carry(await signed(parcel, self._signer(), self._clock.now()))
         return outcome

@@ -80,7 +80,10 @@ class Service:
         hostname, shared, self._first = config.smtp.hostname, worker > 0, worker <= 1
         self._shared, self._measuring = shared, Tasks()
         self.store = place(config.store_url, config.encryption).store(self._broken)
-        self.courier = Courier(config.next_hop, self.clock, hostname, nodes=lambda: self.store.at_work)
+        self.courier = Courier(
+            config.next_hop, self.clock, hostname, log=self.log, policies_file=config.policies_path,
+            nodes=lambda: self.store.at_work,
+        )  # fmt: skip
         self.postman = Postman(
             self.store, self.courier, self.clock, self.log, config.notices, url=config.web.url,
             people=lambda: self.people, hostname=hostname, new_id=self._new_id, wake=lambda: self.scheduler.wake(),

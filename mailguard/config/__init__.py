@@ -65,6 +65,11 @@ class Config(Settings):
         return self.store_path.with_name(f"{self.store_path.name}.directory")
 
     @property
+    def policies_path(self) -> Path:
+        """Where it is kept what other domains demand of our TLS."""
+        return self.store_path.with_name(f"{self.store_path.name}.mta-sts")
+
+    @property
     def socket_path(self) -> Path:
         return self.admin.socket
 

@@ -42,7 +42,7 @@ def with_secrets(section: M, findings: list[Finding], loc: Loc = ()) -> M:
 
 
 def inline_secrets(section: BaseModel, loc: Loc = ()) -> Iterator[Loc]:
-    """Where a secret stands in the configuration itself."""
+    """Where a secret stands in the configuration itself, and not in a file of its own."""
     for name in type(section).model_fields:
         value = getattr(section, name)
         nested: Iterable[tuple[Any, Any]] = [(None, value)]
@@ -52,7 +52,7 @@ def inline_secrets(section: BaseModel, loc: Loc = ()) -> Iterator[Loc]:
             here = (*loc, name) if key is None else (*loc, name, key)
             if isinstance(item, BaseModel):
                 yield from inline_secrets(item, here)
-            elif isinstance(item, SecretStr):
+            elif isinstance(item, SecretStr) and getattr(section, f"{name}_file", None) is None:
                 yield here
 
 

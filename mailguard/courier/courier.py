@@ -5,23 +5,29 @@ import ssl
 from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
 from dataclasses import replace
+from pathlib import Path
 
 from mailguard.clock import Clock
 from mailguard.courier.content import PIECE
+from mailguard.courier.guard import Guard
 from mailguard.courier.logins import try_login, upstream_hop
+from mailguard.courier.lookup import Lookup, Resolver
 from mailguard.courier.parcel import Parcel
 from mailguard.courier.pool import Budget, Paces, Pool, Shares
 from mailguard.courier.reach import Reaches
-from mailguard.courier.reply import crowded, outcome, own
-from mailguard.courier.route import Host, Resolver, Route
+from mailguard.courier.rehearsal import Rehearsal, rehearse
+from mailguard.courier.reply import NO_REQUIRE_TLS, NO_TLS, crowded, outcome, own
+from mailguard.courier.route import Host, Route
 from mailguard.courier.settings import Hop, NextHop, Tls
-from mailguard.courier.smtp import LoginRefused, Manner, Session, Unreachable, dial
+from mailguard.courier.smtp import LoginRefused, Manner, Session, TlsFailed, Unreachable, dial
+from mailguard.courier.sts import Policies
 from mailguard.courier.transaction import Stale, transact
 from mailguard.courier.ways import Ways
 from mailguard.courier.wire import Timeouts
 from mailguard.document.units import host_port
 from mailguard.errors import ConfigError, PermanentFailure, SmtpError
 from mailguard.locale import N_
+from mailguard.log import Log
 from mailguard.records import Outcome, Reach, Result
 
 IN_FLIGHT = 64 << 20  # bytes of messages being written at once
@@ -36,20 +42,30 @@ class Courier:
         settings: NextHop,
         clock: Clock,
         hostname: str,
-        resolver: Resolver | None = None,
+        resolver: Resolver | Lookup | None = None,
         *,
         timeouts: Timeouts | None = None,
         mx_port: int = 25,
         loops_allowed: bool = False,
         in_flight: int = IN_FLIGHT,
+        policies: Policies | None = None,
+        log: Log | None = None,
+        policies_file: Path | None = None,
         nodes: Callable[[], int] = lambda: 1,
     ) -> None:
-        """`nodes`: how many processes connect to the same servers: a hop's connections are divided among them."""
+        """`nodes`: how many processes connect to the same servers: a hop's connections are divided among them.
+
+        `policies_file` keeps what other domains demand of our TLS; `policies` is for tests.
+        """
         self._ways = Ways(settings)
         self._clock = clock
         self._hostname = hostname
         self._timeouts = timeouts or Timeouts()
-        self._route = Route(hostname, resolver, port=mx_port, loops_allowed=loops_allowed)
+        lookup = resolver if isinstance(resolver, Lookup) else Lookup(resolver, settings.dnssec_resolver)
+        self._route = Route(hostname, lookup, port=mx_port, loops_allowed=loops_allowed)
+        if policies is None and settings.mta_sts:
+            policies = Policies(lookup, clock, log, policies_file)
+        self._guard = Guard(lookup, policies, log)
         self._reaches = Reaches(self._route, self._ways.routed, clock)
         self._loops_allowed = loops_allowed
         self._pool, self._paces = Pool(clock), Paces(clock)
@@ -59,7 +75,7 @@ class Courier:
         self._locked_out: dict[str, tuple[float, LoginRefused]] = {}
         self._ca_file = settings.ca_file
         self._upstreams: dict[str, Manner] = {}
-        self._manners = [(hop, self._manner(hop)) for hop in self._ways.hops]
+        self._manners = [(hop, self._manner(hop), self._strict(hop)) for hop in self._ways.hops]
 
     def destination(self, address: str) -> str:
         """'host:port' of the smarthost for this recipient, or 'mx:domain'. Asks nobody."""
@@ -88,6 +104,13 @@ class Courier:
         if manner is None:
             manner = self._upstreams[server] = self._manner(upstream_hop(server, self._ca_file))
         return await try_login(self._route, manner, server, name, password)
+
+    async def rehearse(self, destination: str, senders: Collection[str], recipient: str) -> Rehearsal:
+        """How far a mail would get there; nothing is sent. Errors: SmtpError of any kind."""
+        hop = self._ways.hop(destination)
+        if hop is None:
+            raise PermanentFailure(N_("no host for {host}"), enhanced="5.4.4", host=destination)
+        return await rehearse(await self._open(destination, hop), senders, recipient)
 
     async def close(self) -> None:
         """Take leave of the servers."""
@@ -141,29 +164,50 @@ class Courier:
     async def _transaction(self, parcel: Parcel, hop: Hop) -> tuple[Outcome, ...]:
         if hop.rate is not None:
             await self._paces.turn(parcel.destination, hop.rate / self._nodes())
-        kept = self._pool.take(parcel.destination)
+        kept = self._pool.take(_shelf(parcel))
         if kept is not None:
             try:
                 return await self._use(kept, parcel)
             except Stale:
                 pass  # nothing happened yet: once more, with a fresh connection
-        return await self._use(await self._open(parcel.destination, hop), parcel)
+        return await self._use(await self._open(parcel.destination, hop, require=parcel.require_tls), parcel)
 
     async def _use(self, session: Session, parcel: Parcel) -> tuple[Outcome, ...]:
         outcomes = await transact(session, parcel)
-        self._pool.give(parcel.destination, session)
+        self._pool.give(_shelf(parcel), session)
         return outcomes
 
-    async def _open(self, destination: str, hop: Hop) -> Session:
-        """A fresh session with the first host that has one; else the last one's reason."""
+    async def _open(self, destination: str, hop: Hop, *, require: bool = False) -> Session:
+        """A fresh session with the first host that has one; else the last one's reason.
+
+        `require`: as REQUIRETLS asks; if no host can, and none was out of reach, it is over (RFC 8689 §4.2.1).
+        """
         self._check_login(destination)
-        manner = next(manner for known, manner in self._manners if known is hop)
+        manner, strict = next((usual, strict) for known, usual, strict in self._manners if known is hop)
         failure: SmtpError | None = None
+        unmet: PermanentFailure | None = None
+        domain, policy = destination.removeprefix("mx:"), None
         try:
             async with asyncio.timeout(manner.timeouts.opening), aclosing(self._hosts(destination, hop)) as hosts:
+                if strict is not None:
+                    policy = await self._guard.policy(domain)
                 async for host in hosts:
                     try:
-                        return await dial(host, manner)
+                        session = await (
+                            self._guard.open(host, domain, manner, strict, policy, require=require)
+                            if strict is not None
+                            else dial(host, manner)
+                        )
+                        if not require:
+                            return session
+                        return _as_required(session, host)
+                    except Unprotected as error:
+                        unmet = error
+                    except TlsFailed as error:
+                        if require:
+                            unmet = Unprotected(error.message, code=None, enhanced=None, **error.values)
+                        else:
+                            failure = error
                     except Unreachable as error:
                         failure = error
         except LoginRefused as error:
@@ -177,7 +221,7 @@ class Courier:
                 seconds=f"{manner.timeouts.opening:g}",
             )  # fmt: skip
             raise failure or late from None
-        raise failure or Unreachable(N_("no host for {host}"), enhanced="4.4.1", host=str(destination))
+        raise failure or unmet or Unreachable(N_("no host for {host}"), enhanced="4.4.1", host=str(destination))
 
     def _check_login(self, destination: str) -> None:
         """A thousand waiting mails must not try a refused login a thousand times: that locks accounts."""
@@ -199,6 +243,12 @@ class Courier:
             async for host in hosts:
                 yield host
 
+    def _strict(self, hop: Hop) -> Manner | None:
+        """How a stranger's server is spoken to that must be the right one; None: nothing of the kind is ever asked."""
+        if not hop.mx or hop.tls is Tls.NONE:
+            return None
+        return self._manner(hop.model_copy(update={"tls": Tls.STARTTLS}))
+
     def _manner(self, hop: Hop) -> Manner:
         """How this hop is spoken to; certificates are read here, once."""
         tls = hop.tls if hop.mx else hop.secured
@@ -210,6 +260,28 @@ class Courier:
             raise ConfigError(f"next_hop ({name}): {error}") from error
         refuse_myself = hop.mx and not self._loops_allowed
         return Manner(self._hostname, tls, context, login, refuse_myself, self._timeouts)
+
+
+class Unprotected(PermanentFailure):
+    """REQUIRETLS can't be kept with this host: nothing was sent, and nothing may be."""
+
+    enhanced = NO_TLS
+
+
+def _as_required(session: Session, host: Host) -> Session:
+    """The session, if it is fit for REQUIRETLS. Unprotected: it is over."""
+    if session.verified and "requiretls" in session.offers:
+        return session
+    session.wire.quit()
+    if not session.verified:
+        raise Unprotected(N_("REQUIRETLS: no verified TLS with {host}"), host=str(host))
+    words = N_("REQUIRETLS: {host} does not promise to keep it on the rest of the way")
+    raise Unprotected(words, enhanced=NO_REQUIRE_TLS, host=str(host))
+
+
+def _shelf(parcel: Parcel) -> str:
+    """Where the pool keeps sessions for mail like this: what is good enough for one may not be for another."""
+    return f"{parcel.destination} REQUIRETLS" if parcel.require_tls else parcel.destination
 
 
 def _context(hop: Hop, *, checked: bool) -> ssl.SSLContext:

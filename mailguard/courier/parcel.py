@@ -25,6 +25,7 @@ class Parcel:
     eightbit: bool  # what the client declared: a hint, the bytes decide
     ret: str | None = None
     envid: str | None = None
+    require_tls: bool = False
 
     @property
     def octets(self) -> int:

@@ -55,8 +55,10 @@ async def _mail_parameters(parcel: Parcel, offers: Mapping[str, str]) -> str:
             words.append("SMTPUTF8")
     elif not parcel.sender.isascii() or (parcel.smtputf8 and not parcel.head.isascii()):
         raise _needs_smtputf8(saying("the sender's address or the header"))
+    words += ["REQUIRETLS"] if parcel.require_tls else []
     if "dsn" in offers:
-        words += [f"RET={parcel.ret}"] if parcel.ret else []
+        ret = "HDRS" if parcel.ret and parcel.require_tls else parcel.ret  # RFC 8689 §5
+        words += [f"RET={ret}"] if ret else []
         words += [f"ENVID={_checked(parcel.envid)}"] if parcel.envid else []
     return "".join(f" {word}" for word in words)
 

@@ -15,6 +15,7 @@ _BROKEN = re.compile(r"[\ud800-\udfff]")  # how aiosmtplib hands on bytes that a
 
 TOO_BIG = 552  # RFC 5321 §4.5.3.1.10: on RCPT it means too many recipients, like 452
 CLOSING = 421
+NO_REQUIRE_TLS, NO_TLS = "5.7.30", "5.7.10"  # RFC 8689 §4.2.1: the server does not offer it; no TLS that is verified
 
 
 def heard(code: int, text: str, remote: str) -> Reply:
@@ -59,6 +60,12 @@ def rcpt_outcome(reply: Reply) -> Outcome:
     """As `outcome`, for an answer to RCPT; SENT means accepted so far."""
     judged = outcome(reply)
     return replace(judged, result=Result.DEFERRED) if reply.code == TOO_BIG else judged
+
+
+def unprotected(result: Outcome) -> bool:
+    """Failed here because REQUIRETLS could not be kept, before anything was sent."""
+    reply = result.reply
+    return result.result is Result.FAILED and reply.remote == "" and reply.enhanced in (NO_REQUIRE_TLS, NO_TLS)
 
 
 def crowded(result: Outcome) -> bool:

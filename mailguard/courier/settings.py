@@ -2,12 +2,13 @@
 
 import re
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from mailguard.document.units import HostPort, Rate, Section
+from mailguard.document.units import HostPort, Rate, Section, host_port
 
 _ROUTE = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 
@@ -97,6 +98,23 @@ class NextHop(Hop):
 
     routes: dict[str, Hop] = Field(default_factory=dict)
     """Other ways by recipient domain: corp.example, or *.corp.example for its sub-domains only."""
+    mta_sts: bool = True
+    """With mx: do what the recipients' domains demand of TLS by MTA-STS (RFC 8461); it asks their web servers."""
+    dnssec_resolver: HostPort | None = None
+    """With mx: a resolver on this machine that validates DNSSEC, like 127.0.0.1:53. It answers all questions then, and
+    mail servers with TLSA records are held to them (DANE, RFC 7672). Without: no DANE."""
+
+    @field_validator("dnssec_resolver")
+    @classmethod
+    def _near(cls, value: str | None) -> str | None:
+        """What a resolver has validated is one bit in its answer, which anybody on the way could set."""
+        try:
+            here = value is None or ip_address(host_port(value)[0]).is_loopback
+        except ValueError:
+            here = False
+        if not here:
+            raise ValueError(f"{value} is not on this machine, so its word could be changed on the way: run one here")
+        return value
 
     @field_validator("routes")
     @classmethod

@@ -76,6 +76,7 @@ class Session:
     wire: Wire
     offers: Mapping[str, str]  # EHLO keywords, lower case, with their parameters
     timeouts: Timeouts
+    verified: bool = False  # TLS with a certificate that was checked, or that DNSSEC vouches for
     used: int = 0  # transactions begun
     clean: bool = True  # False: not fit for another transaction
 
@@ -128,7 +129,8 @@ async def _dial(host: Host, manner: Manner) -> Session:
     except BaseException:
         client.close()
         raise
-    return Session(wire, dict(client.esmtp_extensions), manner.timeouts)
+    verified = wire.tls is not None and manner.context is not None and manner.context.verify_mode == ssl.CERT_REQUIRED
+    return Session(wire, dict(client.esmtp_extensions), manner.timeouts, verified)
 
 
 def _take_over(client: aiosmtplib.SMTP, host: Host) -> Wire:

@@ -6,6 +6,7 @@ replaces aiosmtplib's own, which waits for every reply before the next command a
 
 import asyncio
 import re
+import ssl
 from collections import deque
 from dataclasses import dataclass
 
@@ -128,6 +129,12 @@ class Wire(asyncio.Protocol):
     def spoken(self) -> bool:
         """A reply is there, or the end: nothing more needs to be written."""
         return bool(self._replies) or self._error is not None
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """The connection's TLS, if it has any."""
+        found: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
+        return found
 
     def limit(self, seconds: float | None) -> None:
         """All that follows must be over within `seconds`; None: each step has only its own time."""

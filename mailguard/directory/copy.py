@@ -1,9 +1,7 @@
 """The last answer of a directory on disk, beside the store: what is known while the directory is silent."""
 
-import contextlib
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +11,7 @@ from mailguard.directory.settings import LdapSettings
 from mailguard.document.problem import Problem
 from mailguard.errors import MailguardError
 from mailguard.people import Assistant, Directory, Found, Person
+from mailguard.process import whole
 
 _FORMAT = 1
 
@@ -43,20 +42,7 @@ def write(path: Path, known: Known, settings: LdapSettings) -> None:
         "places": found.places,
         "warnings": [asdict(problem) for problem in found.warnings],
     }
-    fresh = path.with_name(f"{path.name}.new")
-    with contextlib.suppress(FileNotFoundError):
-        fresh.unlink()
-    file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(file, "w", encoding="utf-8") as out:
-        json.dump(said, out, ensure_ascii=False, separators=(",", ":"))
-        out.flush()
-        os.fsync(out.fileno())
-    fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    whole(path, json.dumps(said, ensure_ascii=False, separators=(",", ":")))
 
 
 def read(path: Path, settings: LdapSettings) -> Known | None:

@@ -46,6 +46,7 @@ class Envelope:
     ret: str | None = None  # FULL | HDRS
     envid: str | None = None
     hold_until: datetime | None = None  # FUTURERELEASE (RFC 4865), an aware UTC instant
+    require_tls: bool = False  # REQUIRETLS (RFC 8689): verified TLS on every hop, or not at all
 
     @property
     def addresses(self) -> tuple[str, ...]:

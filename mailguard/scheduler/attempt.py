@@ -12,7 +12,7 @@ from mailguard import retry
 from mailguard.clock import Clock
 from mailguard.courier.parcel import Parcel
 from mailguard.courier.pool import Shares
-from mailguard.courier.reply import outcome, own
+from mailguard.courier.reply import outcome, own, unprotected
 from mailguard.courier.signing import signed
 from mailguard.dkim.broken import broken
 from mailguard.dkim.signer import Signer
@@ -96,7 +96,11 @@ class Attempts:
             parcel = await signed(await self._parcel(claim, content), self._signer(), self._clock.now())
         except TemporaryFailure as error:  # the store's, while a large mail was read
             return (outcome(own(error)),) * len(claim.deliveries)
-        return await self._courier.carry(parcel)
+        results = await self._courier.carry(parcel)
+        if not parcel.sender and all(map(unprotected, results)):
+            # better a report that others may read than none (RFC 8689 §5)
+            return await self._courier.carry(replace(parcel, require_tls=False))
+        return results
 
     async def _settle(
         self, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail]
@@ -133,6 +137,7 @@ class Attempts:
             recipients=tuple(delivery.recipient for delivery in claim.deliveries), head=head, body=body,
             size=mail.size - cut + len(head) + splice.growth(mail.edits), smtputf8=envelope.smtputf8,
             eightbit=envelope.eightbit, ret=envelope.ret, envid=envelope.envid,
+            require_tls=envelope.require_tls,
         )  # fmt: skip
 
     def _head(self, received: bytes, mail: Mail) -> bytes:

@@ -65,14 +65,16 @@ class Reports:
             reporting_mta=self.hostname, sender=self.sender, message_id=f"<{queue_id}@{self.hostname}>", now=now,
             action=action, retry_until=min(released) + self.retry.give_up if released else None,
         )  # fmt: skip
-        return _own_mail(queue_id, mail.envelope.sender, content, now, self.destination(mail.envelope.sender))
+        return _own_mail(queue_id, mail.envelope, content, now, self.destination(mail.envelope.sender))
 
 
-def _own_mail(queue_id: str, to: str, content: bytes, now: datetime, destination: str) -> NewMail:
-    """Null sender, never evaluated, never bounced."""
+def _own_mail(queue_id: str, about: Envelope, content: bytes, now: datetime, destination: str) -> NewMail:
+    """Null sender, never evaluated, never bounced. What it is about demands of TLS, it demands (RFC 8689 §5)."""
+    to = about.sender
     recipient = Recipient(to, notify=("NEVER",))
     return NewMail(
-        queue_id=queue_id, envelope=Envelope("", (recipient,), smtputf8=not to.isascii()),
+        queue_id=queue_id,
+        envelope=Envelope("", (recipient,), smtputf8=not to.isascii(), require_tls=about.require_tls),
         identity=Identity("", Proof.INTERNAL), raw=content, digest=hashlib.sha256(content).digest(), received_at=now,
         edits=(), deliveries=(Delivery(recipient, destination, State.QUEUED, due_at=now),),
         verdict=Verdict(Action.PASS), kind=Kind.DSN, automatic=True,

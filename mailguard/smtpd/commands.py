@@ -30,6 +30,7 @@ class MailParameters:
     ret: str | None = None
     envid: str | None = None
     hold_until: datetime | None = None
+    require_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +44,20 @@ class RcptParameters:
 _NO_MAIL, _NO_RCPT = MailParameters(), RcptParameters()
 
 
-def mail_parameters(text: str, now: Callable[[], datetime], longest: timedelta) -> MailParameters:
+def mail_parameters(
+    text: str, now: Callable[[], datetime], longest: timedelta, *, secure: bool = False
+) -> MailParameters:
     """PermanentFailure: 501 5.5.4 for a bad value, 555 5.5.4 for what is not offered.
 
-    `longest` is how far ahead FUTURERELEASE may ask; zero: it is not offered.
+    `longest` is how far ahead FUTURERELEASE may ask; zero: it is not offered. REQUIRETLS is if the session is `secure`.
     """
     if not text:
         return _NO_MAIL
-    given = _split(text, {"SIZE", "BODY", "SMTPUTF8", "RET", "ENVID", "AUTH", "HOLDFOR", "HOLDUNTIL"})
-    if (given.get("SMTPUTF8") or "") != "":
-        raise _bad("SMTPUTF8 takes no value")
+    known = {"SIZE", "BODY", "SMTPUTF8", "RET", "ENVID", "AUTH", "HOLDFOR", "HOLDUNTIL"}
+    given = _split(text, known | ({"REQUIRETLS"} if secure else set()))
+    for flag in ("SMTPUTF8", "REQUIRETLS"):
+        if given.get(flag):
+            raise _bad(f"{flag} takes no value")
     if "AUTH" in given:
         _mailbox_xtext(given["AUTH"])
     return MailParameters(
@@ -62,6 +67,7 @@ def mail_parameters(text: str, now: Callable[[], datetime], longest: timedelta) 
         ret=_one_of("RET", given["RET"], ("FULL", "HDRS")) if "RET" in given else None,
         envid=_envid(given["ENVID"]) if "ENVID" in given else None,
         hold_until=_hold_until(given, now, longest),
+        require_tls="REQUIRETLS" in given,
     )
 
 

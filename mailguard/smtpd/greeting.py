@@ -50,6 +50,8 @@ class Greeting(Connection):
             # A login is required or the network is trusted on every listener: MAIL refuses everybody else.
             until = floor.clock.now() + floor.limits.future_release
             words.append(f"FUTURERELEASE {longest} {until:%Y-%m-%dT%H:%M:%SZ}")
+        if self.secure:
+            words.append("REQUIRETLS")
         if floor.listener.tls is Tls.STARTTLS and not self.secure:
             words.append("STARTTLS")
         elif floor.listener.auth is Auth.REQUIRED and self.user is None:

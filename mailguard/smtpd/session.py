@@ -53,7 +53,7 @@ class SmtpSession(Greeting):
             raise order("there is a mail in progress: RSET first")
         floor = self.floor
         self.sender, rest = address.parse_path(path_argument(argument, "FROM:"), smtputf8=True)
-        given = mail_parameters(rest, floor.clock.now, floor.limits.future_release)
+        given = mail_parameters(rest, floor.clock.now, floor.limits.future_release, secure=self.secure)
         if not given.smtputf8 and not self.sender.isascii():
             address.check(self.sender)  # says 553 5.6.7
         if given.size > floor.limits.size:

@@ -37,7 +37,7 @@ class Transaction:
         given = self.parameters
         return Envelope(
             self.sender, tuple(self.recipients), given.smtputf8, given.eightbit, given.ret, given.envid,
-            given.hold_until,
+            given.hold_until, given.require_tls,
         )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ async def test_everything_that_was_put_is_read_back(store: Store) -> None:
     recipient = Recipient("bob@client.example", ("FAILURE", "DELAY"), "rfc822;Bob+40@client.example")
     new = replace(
         new,
-        envelope=Envelope("ann@corp.example", (recipient,), True, True, "HDRS", "QQ+3D1", later(5)),
+        envelope=Envelope("ann@corp.example", (recipient,), True, True, "HDRS", "QQ+3D1", later(5), True),
         deliveries=(replace(new.deliveries[0], recipient=recipient, flagged="a client", external=True),),
         verdict=replace(new.verdict, hits=(hit,), tags=("legal",)),
     )

@@ -76,3 +76,11 @@ async def test_whoever_was_first_wins(store: Store) -> None:
     assert await swap(store, late) is Ending.TOO_LATE
     assert await swap(store, replace(late, queue_id="Q3")) is Ending.UNKNOWN
     assert BOSS not in await states(store, "Q2")
+
+
+async def test_what_was_demanded_of_tls_stays_demanded(store: Store) -> None:
+    first = mail("Q1", to=[LEE, WARD], delay=5)
+    await store.put(replace(first, envelope=replace(first.envelope, require_tls=True)), NOW)
+    assert await swap(store, judged()) is Ending.DONE
+    (one,) = await claim(store, later(5))
+    assert one.mail.envelope.require_tls

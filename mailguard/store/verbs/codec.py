@@ -158,6 +158,7 @@ def _envelope(row: Row) -> Envelope:
         ret=row["ret"],
         envid=row["envid"],
         hold_until=maybe_instant(row["hold_until"]),
+        require_tls=bool(row["require_tls"]),
     )
 
 

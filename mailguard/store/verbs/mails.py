@@ -208,7 +208,7 @@ def _add_chunks(db: Database, number: int, raw: bytes | bytearray, seal: Seal) -
 def add_envelope(db: Database, number: int, mail: NewMail) -> None:
     e = mail.envelope
     recipients = codec.dump_recipients(e.recipients)
-    asked = (e.smtputf8, e.eightbit, e.ret, e.envid, maybe_micros(e.hold_until))
+    asked = (e.smtputf8, e.eightbit, e.ret, e.envid, maybe_micros(e.hold_until), e.require_tls)
     db.run("add_envelope", (number, mail.session_id, micros(mail.received_at), e.sender, recipients, *asked))
 
 

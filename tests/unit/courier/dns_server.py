@@ -20,6 +20,7 @@ class DnsServer(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self.zone: dict[tuple[str, str], list[str] | str] = {}
+        self.secure = False  # whether answers say that they were validated (the AD bit), to who asks for that
         self.asked: Counter[tuple[str, str]] = Counter()
         self.port = 0
         self._udp: asyncio.DatagramTransport | None = None
@@ -67,6 +68,8 @@ class DnsServer(asyncio.DatagramProtocol):
         self.asked[name, kind] += 1
         answer = dns.message.make_response(query, recursion_available=True)
         self._fill(answer, name, kind, udp)
+        if self.secure and query.flags & dns.flags.AD:
+            answer.flags |= dns.flags.AD
         silent = self.zone.get((name, kind)) == SILENT
         return b"" if silent else answer.to_wire()
 

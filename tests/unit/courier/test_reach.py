@@ -6,8 +6,8 @@ from time import monotonic
 import pytest
 
 from mailguard.courier.courier import Courier
+from mailguard.courier.lookup import Resolver
 from mailguard.courier.reach import GOOD, QUIET
-from mailguard.courier.route import Resolver
 from mailguard.courier.settings import NextHop
 from mailguard.records import Reach
 from mailguard.testing import FakeClock

@@ -319,7 +319,7 @@ async def test_a_connection_to_an_address_of_this_machine_is_a_loop(
 def test_only_strangers_servers_are_asked_whether_they_are_ourselves(make_courier: MakeCourier) -> None:
     """A smarthost on this machine is a lawful set-up, an MX on it a loop."""
     courier = make_courier(mx=True, routes={"corp.example": {"smarthost": "127.0.0.1:25", "tls": "none"}})
-    assert [manner.refuse_myself for _, manner in courier._manners] == [True, False]
+    assert [manner.refuse_myself for _, manner, _ in courier._manners] == [True, False]
 
 
 async def test_strangers_are_spoken_to_in_tls_whoever_signed_their_certificate(

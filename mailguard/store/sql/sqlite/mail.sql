@@ -5,8 +5,10 @@
 SELECT id FROM mail WHERE queue_id = ?;
 
 -- name: mails
--- Mails by number (a JSON list), each with its first envelope and the version that leaves.
+-- Mails by number (a JSON list), each with its first envelope and the version that leaves. What one envelope of a mail
+-- demands of TLS, the mail demands.
 SELECT m.*, e.sender AS envelope_sender, e.recipients, e.smtputf8, e.eightbit, e.ret, e.envid, e.hold_until,
+       (SELECT max(f.require_tls) FROM envelope f WHERE f.mail = m.id) AS require_tls,
        v.edits, v.hits, v.evidence, v.tags, v.rules_hash
   FROM json_each(:mails) asked
   JOIN mail m ON m.id = asked.value
