@@ -24,6 +24,7 @@ from mailguard.intake.own_wait import lengthened
 from mailguard.locale.sayings import joined, saying, told
 from mailguard.log import Log
 from mailguard.mail import address
+from mailguard.mail.envelope import Proof
 from mailguard.mail.kind import is_confidential
 from mailguard.mail.message import LONG_HEAD
 from mailguard.mail.sketch import Sketch
@@ -232,7 +233,7 @@ class Judge:
             mail, kept=self._kept(facts), confidential=is_confidential(letter.message),
             remembered=self._remembered(letter, facts),
             sketch=_sketch(letter) if rules.sketches and not facts.automatic else None,
-            files=tuple(letter.files),
+            files=tuple(letter.files), inside=_inside(letter, people),
         )  # fmt: skip
 
     def _remembered(self, letter: Letter, facts: Facts) -> Remembered | None:
@@ -297,6 +298,15 @@ class Judge:
             subject=message.subject, references=message.references, parent=message.parent, attachments=files,
             automatic=automatic, notices=arranged.notices, session_id=letter.session.id, answers=answers,
         )  # fmt: skip
+
+
+def _inside(letter: Letter, people: People) -> tuple[str, ...]:
+    """Own addresses that the header names and the envelope does not: the connector delivers to them itself."""
+    if letter.session.identity.proof is not Proof.CONNECTOR:
+        return ()
+    passing = set(letter.addresses)
+    named = {address.key(box.address): box.address for box in letter.message.mailboxes("to", "cc")}
+    return tuple(one for key, one in named.items() if key not in passing and not people.external(one))
 
 
 async def _within(work: Awaitable[Any], seconds: float) -> Any:
