@@ -13,11 +13,10 @@ from mailguard.intake.letter import Letter
 from mailguard.mail.address import key
 from mailguard.mail.envelope import Proof
 from mailguard.mail.likeness import likeness
-from mailguard.records import Action, Decision, Ending, Hit, Hold, Mail, NewMail, NoticeKind, State, Verdict
+from mailguard.records import LATE_FORK, Action, Decision, Ending, Hit, Hold, Mail, NewMail, NoticeKind, State, Verdict
 from mailguard.store.base import Store
 from mailguard.tasks import in_thread
 
-TAG = "late-fork"
 TRIES = 20  # to join a mail that others change at the same time
 
 
@@ -68,7 +67,7 @@ class Forks:
         both = replace(_together(letter, first), queue_id=letter.queue_id, now=letter.now, edits=())
         mail = _as_answered(await self._judged(both), first)
         there = {key(d.address) for d in first.deliveries}
-        verdict = replace(mail.verdict, tags=(*mail.verdict.tags, TAG))
+        verdict = replace(mail.verdict, tags=(*mail.verdict.tags, LATE_FORK))
         deliveries = tuple(d for d in mail.deliveries if key(d.address) not in there)
         return replace(
             mail, envelope=letter.envelope, deliveries=deliveries, verdict=verdict, fork_of=first.queue_id

@@ -45,6 +45,7 @@ from mailguard.records.people import (
 from mailguard.records.tally import Fate, RuleHit, RuleHold, RuleTally
 from mailguard.records.thread import Heard, Thread, Waiting
 from mailguard.records.verdict import (
+    LATE_FORK,
     OWN_WAIT,
     Action,
     AddedCopy,
@@ -61,6 +62,7 @@ from mailguard.records.verdict import (
 )
 
 __all__ = [
+    "LATE_FORK",
     "OWN_WAIT",
     "Accepted",
     "Action",

@@ -276,3 +276,25 @@ async def test_who_writes_on_behalf_of_somebody_is_who_acts(connected: Connected
     await fork(house, 1, [KIM], sender=BOSS, Sender=LEE)
     assert await house.link(LEE, "Held")
     assert not house.notices(BOSS)
+
+
+async def test_the_page_names_who_got_it_inside_and_takes_back_what_a_fork_brought(connected: Connected) -> None:
+    house = await connected(HOLD)
+    to = [KIM, LEE, BOB, "stranger@elsewhere.example"]
+    await fork(house, 1, [KIM], to=to, cc=BOSS)
+    link = await house.link(ANN, "Held")
+    inside = (await house.page(link)).words.partition("Not through here")[2]
+    assert [who for who in (LEE, BOB, BOSS) if who in inside] == [LEE, BOB, BOSS]
+    assert "stranger" not in inside
+    await fork(house, 2, [LEE], to=to, cc=BOSS)
+    inside = (await house.page(link)).words.partition("Not through here")[2]
+    assert [who for who in (LEE, BOB, BOSS) if who in inside] == [BOB, BOSS]
+
+
+async def test_without_a_connector_nobody_is_out_of_reach(open_house: OpenHouse) -> None:
+    house = await open_house(rules=HOLD)
+    await house.submit(forked(1, to=[KIM, LEE]), [KIM])
+    again = await house.submit(forked(2, to=[KIM, LEE]), [MO])
+    assert len(await mails(house)) == 2, "a client's two mails are two"
+    assert "Not through here" not in (await house.page(await house.link(ANN, "Held"))).words
+    assert again.code == 250

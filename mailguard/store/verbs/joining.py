@@ -146,7 +146,6 @@ def _untold(
 
 
 def _joined(db: Database, number: int, fresh: Sequence[Delivery], now: datetime, ending: Ending) -> Decision:
-    # failpoint: store.joining
     kind = "fork.joined" if ending is Ending.DONE else "fork.stopped"
     data = {"recipients": " ".join(d.address for d in fresh if not d.added)}
     mails.event(db, number, now, kind, "connector", data)
