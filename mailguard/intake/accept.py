@@ -8,7 +8,7 @@ from typing import Any
 from mailguard.clock import Clock
 from mailguard.errors import PermanentFailure, TemporaryFailure
 from mailguard.intake import queue_id as ids
-from mailguard.intake.forks import Forks, NotDecided, sign
+from mailguard.intake.forks import Forks, NotDecided, forked
 from mailguard.intake.judge import UNDECIDED, IntakeSettings, Judge
 from mailguard.intake.letter import Letter
 from mailguard.intake.resends import Resends
@@ -99,7 +99,7 @@ class Intake:
             mail = judging.result()
         self._metrics.evaluation.observe(self._clock.monotonic() - started)
         self._refuse(mail)
-        return await self._kept(letter, replace(mail, fork=await sign(letter)))
+        return await self._kept(letter, await forked(letter, mail))
 
     def _refuse(self, mail: NewMail) -> None:
         if mail.verdict.action is Action.REJECT:

@@ -13,15 +13,47 @@ from mailguard.intake.letter import Letter
 from mailguard.mail.address import key
 from mailguard.mail.envelope import Proof
 from mailguard.mail.likeness import likeness
-from mailguard.records import LATE_FORK, Action, Decision, Ending, Hit, Hold, Mail, NewMail, NoticeKind, State, Verdict
+from mailguard.records import (
+    GATHER,
+    LATE_FORK,
+    Action,
+    Decision,
+    Ending,
+    Hit,
+    Hold,
+    Mail,
+    NewMail,
+    NoticeKind,
+    State,
+    Verdict,
+)
 from mailguard.store.base import Store
 from mailguard.tasks import in_thread
 
 TRIES = 20  # to join a mail that others change at the same time
 
 
-async def sign(letter: Letter) -> bytes:
-    """What the forks of this mail have in common; empty when it can have none."""
+async def forked(letter: Letter, mail: NewMail) -> NewMail:
+    """The mail with what its forks have in common, waiting a moment for those that are missing."""
+    sign = await _sign(letter)
+    return gathering(letter, replace(mail, fork=sign)) if sign else mail
+
+
+def gathering(letter: Letter, mail: NewMail) -> NewMail:
+    """What would leave at once waits when its header names somebody who has not passed: another fork may bring them,
+    and a decision about all of them with it.
+    """
+    if letter.named <= set(letter.addresses):
+        return mail
+    until = letter.now + GATHER
+    waiting = (
+        replace(d, due_at=max(d.due_at or until, until)) if d.state is State.QUEUED else d for d in mail.deliveries
+    )
+    return replace(mail, deliveries=tuple(waiting))
+
+
+async def _sign(letter: Letter) -> bytes:
+    """Empty when it can have no forks."""
     if letter.session.identity.proof is not Proof.CONNECTOR or not (letter.sender and letter.message.message_id):
         return b""
     seen = likeness(letter.message) if letter.small else await in_thread(likeness, letter.message)
@@ -53,8 +85,9 @@ class Forks:
             first = await self._store.get(queue_id)
             if first is None:
                 return Decision(Ending.UNKNOWN)
-            mail = self._late(await self._judged(_together(letter, first)))
-            mail = self._stricter(_as_answered(mail, first))
+            both = _together(letter, first)
+            mail = gathering(both, _as_answered(self._late(await self._judged(both)), first))
+            mail = self._stricter(mail)
             try:
                 decision = await self._store.join(mail, letter.envelope, self._clock.now(), revision=first.revision)
             except MailChanged:
@@ -91,8 +124,8 @@ def _together(letter: Letter, first: Mail) -> Letter:
 
 
 def _as_answered(mail: NewMail, first: Mail) -> NewMail:
-    """Without the holds that a person let go already, when they say nothing of anybody new."""
-    let_go = {hold.rule for hold in first.holds} - {hold.rule for hold in first.open_holds}
+    """Without the holds that its sender let go already, when they say nothing of anybody new."""
+    let_go = {hold.rule for hold in first.holds if not hold.approvers} - {hold.rule for hold in first.open_holds}
     holds = tuple(hold for hold in mail.verdict.holds if hold.rule not in let_go or _new(hold, mail.verdict, first))
     if len(holds) == len(mail.verdict.holds):
         return mail

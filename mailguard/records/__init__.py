@@ -10,6 +10,7 @@ from mailguard.records.habits import Background, Doubt, Habits, PastMail, Reache
 from mailguard.records.kept import Kept
 from mailguard.records.known import Known, Need, Reach
 from mailguard.records.mail import (
+    GATHER,
     Accepted,
     AttachmentInfo,
     Claim,
@@ -62,6 +63,7 @@ from mailguard.records.verdict import (
 )
 
 __all__ = [
+    "GATHER",
     "LATE_FORK",
     "OWN_WAIT",
     "Accepted",

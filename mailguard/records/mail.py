@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from mailguard.locale.sayings import joined
@@ -14,6 +14,8 @@ from mailguard.records.habits import Remembered
 from mailguard.records.kept import Kept
 from mailguard.records.people import NewNotice, Notice
 from mailguard.records.verdict import Hit, Hold, Shorten, Verdict
+
+GATHER = timedelta(seconds=10)  # in which the transactions that a connector makes of one mail nearly always come
 
 
 class State(StrEnum):

@@ -167,6 +167,19 @@ async def test_what_was_let_go_whoever_gets_it_lets_a_late_fork_go(connected: Co
     assert len(house.notices(ANN)) == 1
 
 
+async def test_what_would_leave_at_once_waits_a_moment_for_whom_its_header_names(connected: Connected) -> None:
+    house = await connected(PASS)
+    one = await fork(house, 1, [KIM])
+    await house.wait(seconds=9)
+    assert not house.arrived(KIM)
+    assert (await fork(house, 2, [MO])).queue_id == one.queue_id
+    await house.wait(seconds=2)
+    assert len(house.arrived(KIM)) == len(house.arrived(MO)) == 1
+    two = await fork(house, 3, [KIM], to=[KIM], message_id="<two@corp.example>")
+    await house.quiet()
+    assert (await house.copy(two.queue_id, KIM)).state is State.SENT, "nobody is missing"
+
+
 async def test_a_recipient_who_joins_may_change_the_verdict_for_all(connected: Connected) -> None:
     house = await connected(MANY)
     one = await fork(house, 1, [KIM, MO])
@@ -232,7 +245,7 @@ async def test_a_failure_is_reported_inside_whatever_the_envelope_said(connected
     peer.answers["RCPT"] = "550 5.1.1 no such user"
     house = await connected(PASS, **routes(client_example=peer.port))
     for number, mail_from in enumerate(["", "kim@foreign.example", ANN]):
-        await fork(house, number, [KIM], mail_from=mail_from, message_id=f"<{number}@corp.example>")
+        await fork(house, number, [KIM], to=[KIM], mail_from=mail_from, message_id=f"<{number}@corp.example>")
         await house.quiet()
     reports = [mail for mail in house.world.caught if b"delivery-status" in mail.raw]
     assert [list(mail.recipients) for mail in reports] == [[ANN]] * 3

@@ -126,6 +126,28 @@ async def test_a_rule_that_was_answered_asks_again_for_who_is_new_alone(store: S
     assert [one.scope for one in found.open_holds] == [frozenset({MO})]
 
 
+async def test_what_waited_for_the_others_leaves_when_nobody_is_missing(store: Store) -> None:
+    per = {KIM: {"due_at": later(seconds=10)}, ZOE: {"due_at": later(5)}}
+    await put(store, "Q1", [KIM, ZOE], per=per)
+    both = mail("Q1", to=[KIM, ZOE, MO], per={one: {"due_at": NOW} for one in (KIM, ZOE, MO)})
+    assert await join(store, both, [MO]) is Ending.DONE
+    (one,) = await claim(store, NOW)
+    assert {d.address for d in one.deliveries} == {KIM, MO}, "Zoe's waits for its time"
+
+
+async def test_of_two_approvers_the_first_is_asked_again_for_who_is_new(store: Store) -> None:
+    two = hold(approvers=(LEE, ZOE), needed=2)
+    await put(store, "Q1", [KIM], holds=[two])
+    await store.approve("Q1", by=ANN, person=LEE, now=NOW)
+    told = tuple(NewNotice(NoticeKind.APPROVAL, who, "Q1") for who in (LEE, ZOE))
+    assert await join(store, mail("Q1", to=[KIM, MO], holds=[two], notices=told), [MO]) is Ending.DONE
+    assert await notices(store) == [NoticeKind.APPROVAL], "Zoe was told of the mail before"
+    await store.approve("Q1", by=ANN, person=ZOE, now=NOW)
+    assert await states(store) == {KIM: State.QUEUED, MO: State.HELD}
+    await store.approve("Q1", by=ANN, person=LEE, now=NOW)
+    assert await states(store) == {KIM: State.QUEUED, MO: State.QUEUED}
+
+
 async def test_what_somebody_stopped_holds_who_joins(store: Store) -> None:
     await put(store, "Q1", [KIM], delay=5)
     await store.stop("Q1", by=ANN, hold=Hold("", "stopped"), now=NOW)

@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from mailguard.store.base import Filter
 from mailguard.store.places import place
 from mailguard.store.postgres import PostgresStore, lanes
 from mailguard.store.postgres.bridge import wait
+from mailguard.store.postgres.server import connect
 from mailguard.store.statements import migrations
 from mailguard.testing import FakeClock, eventually
 from tests.postgres import Postgres
@@ -215,10 +217,12 @@ async def test_what_a_commit_came_to_cannot_be_told_so_the_client_hears_451_and_
 async def test_what_fails_on_a_new_connection_leaves_none_behind(postgres: Postgres, url: str) -> None:
     store = PostgresStore(url)
     await store.open()
-    await asyncio.gather(*(store._write(_fail) for _ in range(8)), return_exceptions=True)
     await store.close()
-    asked = f"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{store.node}'"
-    await eventually(lambda: postgres.say(asked) == "0")
+    writing = lanes.Lanes(partial(connect, url, "writing"), FakeClock(), lambda _: None)
+    with pytest.raises(MailChanged) as caught:
+        await writing.run(_fail)
+    await writing.close()
+    assert postgres.say("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'writing'") == "0", caught
 
 
 def _fail(_: object) -> None:

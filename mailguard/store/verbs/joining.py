@@ -8,6 +8,7 @@ from mailguard.errors import MailChanged
 from mailguard.mail.address import key
 from mailguard.mail.envelope import Envelope
 from mailguard.records import (
+    GATHER,
     Action,
     Actor,
     Decision,
@@ -22,7 +23,7 @@ from mailguard.records import (
 )
 from mailguard.store.database import Database
 from mailguard.store.verbs import habits, mails, order, people, swapping, threads, waits
-from mailguard.store.verbs.codec import dump_set
+from mailguard.store.verbs.codec import dump_set, micros
 
 _ASIDE = frozenset({"dropped", "replaced"})  # reasons that end one copy, and say nothing of the mail
 
@@ -96,20 +97,31 @@ def _judge(db: Database, number: int, found: Mail, mail: NewMail, fresh: list[De
     threads.mark(db, thread, mail)
     order.line_up(db, number, thread, key(mail.identity.address))
     _end(db, number, mail, fresh, now)
+    _gathered(db, number, found, mail, now)
     db.make_findable(number, anew=True)
     mails.add_notices(db, _untold(db, number, found, mail.notices, holds), now, {mail.queue_id: number})
 
 
 def _holds(found: Mail, holds: Iterable[Hold], fresh: Collection[str]) -> Iterator[Hold]:
-    """Those that are not there. What was answered once is asked again only for the copies that are new."""
+    """Those that are not there. What was answered, if only by one of two, is asked again for the new copies alone."""
     known = {hold.rule for hold in found.holds}
     for hold in holds:
-        same = [one for one in found.open_holds if one.rule == hold.rule]
+        same = [one for one in found.open_holds if one.rule == hold.rule and not one.approved_by]
         left = frozenset(k for k in fresh if hold.covers(k) and not any(one.covers(k) for one in same))
         if hold.rule not in known:
             yield hold
         elif left:
             yield replace(hold, scope=left)
+
+
+def _gathered(db: Database, number: int, found: Mail, mail: NewMail, now: datetime) -> None:
+    """What waited only for others of its kind to come leaves, once nobody is missing."""
+    free = {key(d.address) for d in mail.deliveries if d.state is State.QUEUED and (d.due_at or now) <= now}
+    end = found.received_at + GATHER
+    waiting = {key(d.address) for d in found.deliveries if d.due_at and d.due_at <= end and not d.attempts}
+    if free & waiting:
+        asked = {"mail": number, "due": micros(now), "now": micros(now), "scope": dump_set(free & waiting)}
+        db.run("hasten", asked).fetchall()
 
 
 def _end(db: Database, number: int, mail: NewMail, fresh: Sequence[Delivery], now: datetime) -> None:
@@ -131,7 +143,7 @@ def _untold(
     """One mail, one notice: only who is asked something new hears again."""
     told = {(row["kind"], row["person_key"]) for row in db.run("told_of", (number,))}
     asked = {key(who) for hold in holds for who in hold.approvers}
-    asked -= {key(who) for hold in found.open_holds for who in hold.approvers}
+    asked -= {key(who) for hold in found.open_holds for who in hold.approvers if key(who) not in hold.approved_by}
 
     def new(one: NewNotice) -> bool:
         if one.kind is NoticeKind.HELD:
