@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
+from weakref import WeakValueDictionary
 
 from mailguard.clock import Clock
 from mailguard.errors import MailChanged, TemporaryFailure
@@ -75,12 +76,18 @@ class Forks:
         """`budget` is for each verdict; `late` makes of a reject what it is after a 250."""
         self._store, self._judge, self._clock, self._budget = store, judge, clock, budget
         self._stricter, self._late = stricter, late
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by queue id
 
     async def join(self, letter: Letter, queue_id: str) -> Decision | NewMail:
         """As `Store.join` with the mail that came first. Where that is too late: the mail that the fork is by itself.
 
         NotDecided: nothing was done, and nobody knows in time what the rules say.
         """
+        turn = self._turns.setdefault(queue_id, asyncio.Lock())
+        async with turn:  # one after the other: what one adds would make the others' verdicts void
+            return await self._join(letter, queue_id)
+
+    async def _join(self, letter: Letter, queue_id: str) -> Decision | NewMail:
         for _ in range(TRIES):
             first = await self._store.get(queue_id)
             if first is None:
