@@ -8,7 +8,7 @@ from typing import Any
 from mailguard.clock import Clock
 from mailguard.errors import PermanentFailure, TemporaryFailure
 from mailguard.intake import queue_id as ids
-from mailguard.intake.forks import Forks, NotDecided, forked
+from mailguard.intake.forks import Forks, forked
 from mailguard.intake.judge import UNDECIDED, IntakeSettings, Judge
 from mailguard.intake.letter import Letter
 from mailguard.intake.resends import Resends
@@ -113,10 +113,7 @@ class Intake:
             if not first:
                 # failpoint: intake.stored
                 return Accepted(kept.queue_id, kept.verdict.holds[0].rule if kept.verdict.holds else "")
-            try:
-                joined = await self._forks.join(letter, first)
-            except NotDecided:
-                return await self._accept_undecided(letter, asyncio.create_task(self._judge.mail(letter)))
+            joined = await self._forks.join(letter, first)
             if isinstance(joined, NewMail):
                 mail = joined
                 self._refuse(mail)

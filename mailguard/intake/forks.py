@@ -62,10 +62,6 @@ async def _sign(letter: Letter) -> bytes:
     return sha256(names + seen).digest()
 
 
-class NotDecided(Exception):
-    """The budget is spent."""
-
-
 class Forks:
     """Judges a fork together with what came before it."""
 
@@ -79,10 +75,7 @@ class Forks:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by queue id
 
     async def join(self, letter: Letter, queue_id: str) -> Decision | NewMail:
-        """As `Store.join` with the mail that came first. Where that is too late: the mail that the fork is by itself.
-
-        NotDecided: nothing was done, and nobody knows in time what the rules say.
-        """
+        """As `Store.join` with the mail that came first. Where that is too late: the mail that the fork is by itself."""
         turn = self._turns.setdefault(queue_id, asyncio.Lock())
         async with turn:  # one after the other: what one adds would make the others' verdicts void
             return await self._join(letter, queue_id)
@@ -114,10 +107,11 @@ class Forks:
         )  # fmt: skip
 
     async def _judged(self, letter: Letter) -> NewMail:
+        """Held for a person when nobody knows in time what the rules say."""
         try:
             return await asyncio.wait_for(self._judge.mail(letter), self._budget.total_seconds())
         except TimeoutError:
-            raise NotDecided from None
+            return self._judge.late(letter)
 
 
 def _together(letter: Letter, first: Mail) -> Letter:

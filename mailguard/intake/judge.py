@@ -55,6 +55,7 @@ from mailguard.records import (
 from mailguard.rules import RuleSet
 from mailguard.rules.budget import OverBudget, Stopwatch
 from mailguard.rules.facts import Facts
+from mailguard.rules.logic import LATE as TOO_LATE
 from mailguard.rules.settings import HoldSettings
 from mailguard.store.base import Store
 from mailguard.tasks import in_thread
@@ -120,6 +121,10 @@ class Judge:
         hold = Hold(UNDECIDED, saying("mailguard is still checking this mail"), HoldKind.UNDECIDED)
         verdict = Verdict(Action.HOLD, holds=(hold,), rules_hash=self._rules().hash)
         return self._new_mail(letter, self._people(), verdict, automatic=False, visible=visible, files=())
+
+    def late(self, letter: Letter) -> NewMail:
+        """Held for a person: the budget is spent, and it is not decided afterwards."""
+        return self._failed(letter, OverBudget(TOO_LATE))
 
     async def mail(self, letter: Letter, wanted: Wanted = MappingProxyType({})) -> NewMail:
         """The mail with its verdict: the rules are asked again until they want to know nothing more.
@@ -306,7 +311,10 @@ def _inside(letter: Letter, people: People) -> tuple[str, ...]:
         return ()
     passing = set(letter.addresses)
     named = {address.key(box.address): box.address for box in letter.message.mailboxes("to", "cc")}
-    return tuple(one for key, one in named.items() if key not in passing and not people.external(one))
+    return tuple(
+        one for key, one in named.items()
+        if key not in passing and not people.external(one) and not people.expand(one) & passing  # no list that came
+    )  # fmt: skip
 
 
 async def _within(work: Awaitable[Any], seconds: float) -> Any:

@@ -305,18 +305,31 @@ async def test_the_page_names_who_got_it_inside_and_takes_back_what_a_fork_broug
     assert [who for who in (LEE, BOB, BOSS) if who in inside] == [BOB, BOSS]
 
 
-async def test_what_nobody_could_decide_in_time_is_held_and_a_late_part_of_it_is_a_mail_of_its_own(
-    connected: Connected,
-) -> None:
+async def test_what_nobody_could_decide_in_time_is_held_for_all(connected: Connected) -> None:
     house = await connected(DELAY)
     one = await fork(house, 1, [KIM])
-    forks = house.service.intake._forks
-    forks._budget = timedelta()  # the verdict on both never comes
+    house.service.intake._forks._budget = timedelta()  # the verdict on both never comes
     late = await fork(house, 2, [MO])
-    assert late.queue_id != one.queue_id
-    assert "undecided" in late.text
+    assert late.text.startswith(f"2.0.0 held as {one.queue_id}: unreadable")
     await house.wait(minutes=6)
-    assert len(house.arrived(KIM)) == len(house.arrived(MO)) == 1
+    assert await house.states(one.queue_id) == {KIM: State.HELD, MO: State.HELD}
+    await house.notice(ANN, "Held")
+
+
+async def test_what_nobody_could_decide_in_time_after_a_cancel_is_cancelled(connected: Connected) -> None:
+    house = await connected(HOLD)
+    one = await fork(house, 1, [KIM])
+    await house.press(await house.link(ANN, "Held"), "cancel", confirm=one.queue_id)
+    house.service.intake._forks._budget = timedelta()
+    assert (await fork(house, 2, [MO])).queue_id == one.queue_id
+    assert (await house.copy(one.queue_id, MO)).state is State.CANCELLED
+
+
+async def test_a_list_whose_members_come_did_not_go_elsewhere(open_house: OpenHouse) -> None:
+    team = {"lists": {"team@corp.example": {"members": [LEE, BOB]}}}
+    house = await open_house(rules=HOLD, config={"smtp": {"listeners": [LISTENER]}}, more_people=team)
+    one = await fork(house, 1, [KIM, LEE], to=[KIM, "team@corp.example", BOSS])
+    assert (await house.mail(one.queue_id)).inside == (BOSS,)
 
 
 async def test_without_a_connector_nobody_is_out_of_reach(open_house: OpenHouse) -> None:
