@@ -75,7 +75,7 @@ class Forks:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by queue id
 
     async def join(self, letter: Letter, queue_id: str) -> Decision | NewMail:
-        """As `Store.join` with the mail that came first. Where that is too late: the mail that the fork is by itself."""
+        """As `Store.join` with the mail that came first. Where that is too late: the fork as a mail by itself."""
         turn = self._turns.setdefault(queue_id, asyncio.Lock())
         async with turn:  # one after the other: what one adds would make the others' verdicts void
             return await self._join(letter, queue_id)
