@@ -25,7 +25,7 @@ class Reports:
     owns: Callable[[str], bool]  # whether an address is in our own domains
 
     def of(self, claim: Claim, outcomes: Mapping[int, Outcome], raw: bytes, now: datetime) -> list[NewMail]:
-        """`raw` holds at least the whole header. No report about reports, nor to nobody."""
+        """`raw` holds at least the whole header. No report about reports, nor where nobody is to read it."""
         mail = claim.mail
         if mail.kind is Kind.DSN or not (to := self._reader(mail)):
             return []

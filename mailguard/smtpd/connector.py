@@ -7,6 +7,7 @@ from mailguard.errors import PermanentFailure
 from mailguard.mail.envelope import Identity, Proof
 from mailguard.mail.message import Message
 from mailguard.notices import reply
+from mailguard.smtpd.policy import shown
 from mailguard.smtpd.settings import Listener
 
 # Who acted, first of all; what is in the last two a connector does not vouch for, and mail of our own has no need of.
@@ -40,7 +41,7 @@ class Connector:
         if message.torn & {name for names in _ACTORS for name in names}:
             raise _refuse("a line in the header is no field, and a From or Sender follows it: take that line away")
         found = [self._addresses(message, names) for names in _ACTORS]
-        for address in (visit.sender, *(one for each in found for one in each)):
+        for address in (visit.sender, *(one for each in found for one in each), *shown(message)):
             if reply.token(self.notices_sender, address) is not None:
                 raise _refuse(f"{address} is reserved for this server's own notices")
         return Identity(next((one for each in found for one in self._own(each)), ""), Proof.CONNECTOR)

@@ -57,6 +57,7 @@ def test_the_header_says_who_and_the_envelope_nothing(lines: list[str], expected
         ["From: mailguard@corp.example"],
         ["From: ann@corp.example", "Sender: mailguard@corp.example"],
         ["From: ann@corp.example", "Resent-From: mailguard+abc@corp.example"],
+        ["From: <kim@client.example> mailguard@corp.example"],
     ],
 )
 def test_what_could_be_taken_for_somebody_else_is_refused(lines: list[str]) -> None:
