@@ -70,6 +70,27 @@ async def test_two_nodes_have_one_first(another: Callable[[], Store]) -> None:
     await other.close()
 
 
+async def test_of_two_that_join_at_once_one_is_judged_again(another: Callable[[], Store]) -> None:
+    one = another()
+    await one.open()
+    other = another() if isinstance(one, PostgresStore) else one  # a file has one process
+    if other is not one:
+        await other.open()
+    for turn in range(5):
+        queue_id, sign = f"Q{turn}", b"turn %d" % turn
+        await one.put(fork(queue_id, [KIM], sign=sign, delay=5), NOW)
+        joins = [
+            join(node, mail(queue_id, to=[KIM, who], delay=5), [who], revision=0)
+            for node, who in ((one, MO), (other, ZOE))
+        ]
+        found = await asyncio.gather(*joins, return_exceptions=True)
+        assert Ending.DONE in found
+        assert [each for each in found if isinstance(each, MailChanged)], "both were judged without the other"
+        assert len(await states(one, queue_id)) == 2
+    for node in {one, other}:
+        await node.close()
+
+
 async def test_after_two_minutes_it_is_a_mail_of_its_own(store: Store) -> None:
     assert await put(store, "Q1", [KIM]) == ""
     assert await store.put(fork("Q2", [MO]), later(2)) == "Q1"
