@@ -120,7 +120,8 @@ def _together(letter: Letter, first: Mail) -> Letter:
         key(d.address): d.recipient for d in first.deliveries if not d.added and d.state is not State.CANCELLED
     }  # fmt: skip
     new = tuple(one for one in letter.envelope.recipients if key(one.address) not in kept)
-    envelope = replace(letter.envelope, recipients=(*kept.values(), *new))
+    sender = first.envelope.sender or letter.envelope.sender  # `<>` of one makes no program's mail of all
+    envelope = replace(letter.envelope, sender=sender, recipients=(*kept.values(), *new))
     return replace(letter, queue_id=first.queue_id, envelope=envelope, now=first.received_at, edits=first.edits)
 
 
