@@ -19,7 +19,7 @@ from pydantic import Field
 from mailguard.document.units import Section
 from mailguard.mail import address, edits, headers
 from mailguard.mail.envelope import Session
-from mailguard.records import Actor, CallClaim, Delivery, Mail, NewMail, Outcome, Seal
+from mailguard.records import Actor, CallClaim, Delivery, Ending, Mail, NewMail, Outcome, Seal
 from mailguard.syslog import Syslog, in_journal, marked
 
 _COLUMNS = [
@@ -211,6 +211,13 @@ class Log:
         self._log.info(
             "smtp.accepted", queue_id=queue_id, session_id=session.id, sender=self.address(session.identity.address),
             rcpt_count=recipients, action="resend",
+        )  # fmt: skip
+
+    def forked(self, queue_id: str, session: Session, recipients: int, ending: Ending) -> None:
+        """One of several transactions of a mail: its recipients joined it, or were stopped as it was."""
+        self._log.info(
+            "fork.stopped" if ending is Ending.ALREADY else "fork.joined", queue_id=queue_id, session_id=session.id,
+            sender=self.address(session.identity.address), rcpt_count=recipients,
         )  # fmt: skip
 
     def rejected(self, reply: str, *, session_id: str, peer: str, listener: str, sender: str) -> None:

@@ -90,7 +90,10 @@ class Service:
             signer=lambda: self.signer,
         )  # fmt: skip
         self.herald = Herald(self.store, config.webhooks, self.clock, self.log, lambda: self.scheduler.wake())
-        reports = Reports(hostname, config.notices.sender, config.retry, self._new_id, self.courier.destination)
+        reports = Reports(
+            hostname, config.notices.sender, config.retry, self._new_id, self.courier.destination,
+            config.organization.owns,
+        )  # fmt: skip
         attempts = Attempts(
             self.store, self.courier, self.clock, self.log, self.metrics, config.retry, reports, lambda: self.signer
         )

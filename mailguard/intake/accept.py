@@ -8,6 +8,7 @@ from typing import Any
 from mailguard.clock import Clock
 from mailguard.errors import PermanentFailure, TemporaryFailure
 from mailguard.intake import queue_id as ids
+from mailguard.intake.forks import Forks, forked
 from mailguard.intake.judge import UNDECIDED, IntakeSettings, Judge
 from mailguard.intake.letter import Letter
 from mailguard.intake.resends import Resends
@@ -57,6 +58,7 @@ class Intake:
         self.watch = RuleWatch()
         self._late = Tasks()
         self._resends = Resends(store, clock)
+        self._forks = Forks(store, judge, clock, settings.decide, stricter, _no_reject)
 
     def accept(self, envelope: Envelope, spool: Spool, session: Session) -> Coroutine[Any, Any, Accepted]:
         """Durable when it returns. Raises PermanentFailure (a rule rejects, a loop), TemporaryFailure, StoreFull.
@@ -96,12 +98,29 @@ class Intake:
                 return await self._accept_undecided(letter, judging)
             mail = judging.result()
         self._metrics.evaluation.observe(self._clock.monotonic() - started)
+        self._refuse(mail)
+        return await self._kept(letter, await forked(letter, mail))
+
+    def _refuse(self, mail: NewMail) -> None:
         if mail.verdict.action is Action.REJECT:
             self._note(mail)
             raise PermanentFailure(f"rejected by rule {mail.verdict.reject}")
-        mail = await self._put(mail, letter.session)
-        # failpoint: intake.stored
-        return Accepted(mail.queue_id, mail.verdict.holds[0].rule if mail.verdict.holds else "")
+
+    async def _kept(self, letter: Letter, mail: NewMail) -> Accepted:
+        """The mail by itself; a connector's, if it is the first of its forks, else with what came before it."""
+        while True:
+            kept, first = await self._put(mail, letter.session)
+            if not first:
+                # failpoint: intake.stored
+                return Accepted(kept.queue_id, kept.verdict.holds[0].rule if kept.verdict.holds else "")
+            joined = await self._forks.join(letter, first)
+            if isinstance(joined, NewMail):
+                mail = joined
+                self._refuse(mail)
+            elif joined.ending is not Ending.UNKNOWN:
+                self._log.forked(first, letter.session, len(letter.envelope.recipients), joined.ending)
+                self._wake()
+                return Accepted(first, joined.remaining[0].rule if joined.remaining else "")
 
     async def resume(self) -> int:
         """Decide what an earlier process left undecided (how many), and know again what it took."""
@@ -149,17 +168,19 @@ class Intake:
         except Exception as error:
             self._log.failure("rule watch", error)
 
-    async def _put(self, mail: NewMail, session: Session) -> NewMail:
+    async def _put(self, mail: NewMail, session: Session) -> tuple[NewMail, str]:
+        """As it was kept, and what `Store.put` says."""
         started = self._clock.monotonic()
         mail = self._stricter(self._watched(mail))
-        await self._store.put(mail, self._clock.now())
+        if first := await self._store.put(mail, self._clock.now()):
+            return mail, first
         seconds = self._clock.monotonic() - started
         self._metrics.commit.observe(seconds)
         self._metrics.received.labels(session.listener).inc()
         self._log.accepted(mail, seconds)
         self._note(mail)
         self._wake()
-        return mail
+        return mail, ""
 
     def _note(self, mail: NewMail) -> None:
         for hit in mail.verdict.hits:

@@ -24,6 +24,7 @@ from mailguard.intake.own_wait import lengthened
 from mailguard.locale.sayings import joined, saying, told
 from mailguard.log import Log
 from mailguard.mail import address
+from mailguard.mail.envelope import Proof
 from mailguard.mail.kind import is_confidential
 from mailguard.mail.message import LONG_HEAD
 from mailguard.mail.sketch import Sketch
@@ -54,6 +55,7 @@ from mailguard.records import (
 from mailguard.rules import RuleSet
 from mailguard.rules.budget import OverBudget, Stopwatch
 from mailguard.rules.facts import Facts
+from mailguard.rules.logic import LATE as TOO_LATE
 from mailguard.rules.settings import HoldSettings
 from mailguard.store.base import Store
 from mailguard.tasks import in_thread
@@ -119,6 +121,10 @@ class Judge:
         hold = Hold(UNDECIDED, saying("mailguard is still checking this mail"), HoldKind.UNDECIDED)
         verdict = Verdict(Action.HOLD, holds=(hold,), rules_hash=self._rules().hash)
         return self._new_mail(letter, self._people(), verdict, automatic=False, visible=visible, files=())
+
+    def late(self, letter: Letter) -> NewMail:
+        """Held for a person: the budget is spent, and it is not decided afterwards."""
+        return self._failed(letter, OverBudget(TOO_LATE))
 
     async def mail(self, letter: Letter, wanted: Wanted = MappingProxyType({})) -> NewMail:
         """The mail with its verdict: the rules are asked again until they want to know nothing more.
@@ -232,7 +238,7 @@ class Judge:
             mail, kept=self._kept(facts), confidential=is_confidential(letter.message),
             remembered=self._remembered(letter, facts),
             sketch=_sketch(letter) if rules.sketches and not facts.automatic else None,
-            files=tuple(letter.files),
+            files=tuple(letter.files), inside=_inside(letter, people),
         )  # fmt: skip
 
     def _remembered(self, letter: Letter, facts: Facts) -> Remembered | None:
@@ -297,6 +303,18 @@ class Judge:
             subject=message.subject, references=message.references, parent=message.parent, attachments=files,
             automatic=automatic, notices=arranged.notices, session_id=letter.session.id, answers=answers,
         )  # fmt: skip
+
+
+def _inside(letter: Letter, people: People) -> tuple[str, ...]:
+    """Own addresses that the header names and the envelope does not: the connector delivers to them itself."""
+    if letter.session.identity.proof is not Proof.CONNECTOR:
+        return ()
+    passing = set(letter.addresses)
+    named = {address.key(box.address): box.address for box in letter.message.mailboxes("to", "cc")}
+    return tuple(
+        one for key, one in named.items()
+        if key not in passing and not people.external(one) and not people.expand(one) & passing  # no list that came
+    )  # fmt: skip
 
 
 async def _within(work: Awaitable[Any], seconds: float) -> Any:

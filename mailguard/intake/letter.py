@@ -50,6 +50,14 @@ class Letter:
         return len(self.spool.raw) <= INLINE and self.message.head_size <= LONG_HEAD
 
     @property
+    def named(self) -> frozenset[str]:
+        """Everybody in To and Cc, as far as the header can be read."""
+        try:
+            return frozenset(address.key(box.address) for box in self.message.mailboxes("to", "cc"))
+        except Exception:
+            return frozenset()
+
+    @property
     def visible(self) -> frozenset[str]:
         """Recipients the header names, as far as it can be read; none otherwise, so nobody's Bcc is shown."""
         try:

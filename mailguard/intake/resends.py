@@ -40,7 +40,7 @@ class Resends:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
         self._firsts: dict[_Sign, _First] = {}  # oldest first
-        self._signs: dict[str, _Sign] = {}  # by queue id
+        self._signs: dict[str, list[_Sign]] = {}  # by queue id, which several have that are forks of one mail
 
     async def load(self) -> None:
         """Everything the store has of the last hour, at start."""
@@ -49,7 +49,7 @@ class Resends:
             answer.set_result(Accepted(receipt.queue_id))
             name = sign(receipt.identity, receipt.sender, receipt.digest, receipt.recipients)
             self._firsts[name] = _First(receipt.received_at, answer)
-            self._signs[receipt.queue_id] = name
+            self._signs[receipt.queue_id] = [name]
 
     async def once(
         self, identity: str, envelope: Envelope, digest: bytes, accept: Callable[[], Awaitable[Accepted]]
@@ -67,7 +67,7 @@ class Resends:
 
     def answered(self, queue_id: str) -> None:
         """Its client went on after the 250: it will not come again."""
-        if (name := self._signs.get(queue_id)) is not None:
+        for name in list(self._signs.get(queue_id, ())):
             self._drop(name)
 
     async def _first(self, name: _Sign, accept: Callable[[], Awaitable[Accepted]]) -> Accepted:
@@ -81,13 +81,16 @@ class Resends:
             first.answer.exception()  # that nobody else waits for it is no trouble
             raise
         first.answer.set_result(accepted)
-        self._signs[accepted.queue_id] = name
+        self._signs.setdefault(accepted.queue_id, []).append(name)
         return accepted
 
     def _drop(self, name: _Sign) -> None:
         first = self._firsts.pop(name, None)
         if first is not None and first.answer.done() and not first.answer.exception():
-            self._signs.pop(first.answer.result().queue_id, None)
+            queue_id = first.answer.result().queue_id
+            left = [one for one in self._signs.pop(queue_id, ()) if one != name]
+            if left:
+                self._signs[queue_id] = left
 
     def _forget_old(self) -> None:
         since = self._clock.now() - LASTS

@@ -10,6 +10,7 @@ from mailguard.records.habits import Background, Doubt, Habits, PastMail, Reache
 from mailguard.records.kept import Kept
 from mailguard.records.known import Known, Need, Reach
 from mailguard.records.mail import (
+    GATHER,
     Accepted,
     AttachmentInfo,
     Claim,
@@ -45,6 +46,7 @@ from mailguard.records.people import (
 from mailguard.records.tally import Fate, RuleHit, RuleHold, RuleTally
 from mailguard.records.thread import Heard, Thread, Waiting
 from mailguard.records.verdict import (
+    LATE_FORK,
     OWN_WAIT,
     Action,
     AddedCopy,
@@ -61,6 +63,8 @@ from mailguard.records.verdict import (
 )
 
 __all__ = [
+    "GATHER",
+    "LATE_FORK",
     "OWN_WAIT",
     "Accepted",
     "Action",

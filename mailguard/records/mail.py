@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from mailguard.locale.sayings import joined
@@ -14,6 +14,8 @@ from mailguard.records.habits import Remembered
 from mailguard.records.kept import Kept
 from mailguard.records.people import NewNotice, Notice
 from mailguard.records.verdict import Hit, Hold, Shorten, Verdict
+
+GATHER = timedelta(seconds=10)  # in which the transactions that a connector makes of one mail nearly always come
 
 
 class State(StrEnum):
@@ -155,6 +157,9 @@ class NewMail:
         None  # what other rules can be tried on later; None for our own reports, and what was unreadable
     )
     files: tuple[bytes, ...] = ()  # SHA-256 of files to remember by whom they were sent to
+    fork: bytes = b""  # what other forks of it have, too; empty: it has none
+    fork_of: str = ""  # queue id of the mail that had left when this late fork of it came
+    inside: tuple[str, ...] = ()  # own addresses in To and Cc that a connector delivers itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +186,7 @@ class Mail:
     purged: bool = False  # the bytes are gone
     answers: str = ""  # who is told what becomes of it
     revision: int = 0  # grows with every change a person or rule makes: what a page view was about
+    inside: tuple[str, ...] = ()  # own addresses in To and Cc that came with no transaction when the mail was put
 
     @property
     def state(self) -> State:

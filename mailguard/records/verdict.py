@@ -61,6 +61,7 @@ class HoldKind(StrEnum):
     POLICY = "policy"  # what became stricter after it was accepted: an order, a login, a quota
 
 
+LATE_FORK = "late-fork"  # a tag: the mail is a part of one that had left when it came
 OWN_WAIT = "own-wait"  # in a rule's place: the sender's own preference
 
 

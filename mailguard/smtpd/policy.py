@@ -73,7 +73,7 @@ class Policy:
             self._check(user, found, "write From")
         for found in posters:
             self._check(user, found, "write Sender")
-        for found in filter(self.internal, _shown(message)):
+        for found in filter(self.internal, shown(message)):
             self._check(user, found, "write a name that reads")
 
     def _mailbox(self, authors: list[str]) -> str:
@@ -96,7 +96,7 @@ class Policy:
             raise _refuse(f"{found} is reserved for this server's own notices")
 
 
-def _shown(message: Message) -> set[str]:
+def shown(message: Message) -> set[str]:
     """Addresses a reader may show as the author that are no mailbox there: where it gives up on broken syntax and
     takes any address it sees, or any in angle brackets, or shows nothing but a name, and that begins with one.
     """

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from mailguard.mail.envelope import Envelope
 from mailguard.mail.headers import Edit
 from mailguard.records import (
     Actor,
@@ -118,8 +119,20 @@ class Store(AuditStore, NoticeStore, SearchStore, SignInStore, HabitStore, NodeS
         ...
 
     # mail in
-    async def put(self, mail: NewMail, now: datetime) -> None:
-        """Durable when it returns: the 250 depends on it."""
+    async def put(self, mail: NewMail, now: datetime) -> str:
+        """Durable when it returns: the 250 depends on it.
+
+        Not '': nothing was put, because this is a fork of the mail with this queue id, which came first (`join`).
+        """
+        ...
+
+    async def join(self, mail: NewMail, envelope: Envelope, now: datetime, *, revision: int) -> Decision:
+        """The recipients of a fork become its first's, judged all together as `mail` (its queue id is the first's).
+
+        DONE: they wait as it does, or have been on it. ALREADY: it was taken back, and so are they. TOO_LATE: it has
+        left, or nobody knows yet what it is; UNKNOWN: there is no such mail any more; then nothing was done.
+        MailChanged: it waits, but not as `revision`.
+        """
         ...
 
     async def decide(self, mail: NewMail, now: datetime) -> Decision:

@@ -12,7 +12,7 @@ from mailguard.mail import kinds
 from mailguard.mail.address import key
 from mailguard.notices.fate import Fate, Stage, Why, fate, has_copy, knows_all, whys
 from mailguard.notices.words import clean
-from mailguard.records import Delivery, HoldKind, Mail, OnExpiry, Power, Requires, State
+from mailguard.records import LATE_FORK, Delivery, HoldKind, Mail, OnExpiry, Power, Requires, State
 from mailguard.web.changes import changed
 from mailguard.web.sentences import COPIES, EXPIRIES, GOES_BACK, HEADLINES, KINDS, STORIES
 
@@ -64,6 +64,7 @@ class Shown:
     zone: str
     whys: tuple[Why, ...]
     rows: tuple[Row, ...]
+    inside: tuple[str, ...]  # stand in To and Cc, and did not pass through here
     files: tuple[tuple[str, str, str], ...]  # name, what it is, size
     changes: tuple[str, ...]  # what is changed in the mail on its way out
     ticks: tuple[Tick, ...]
@@ -117,6 +118,7 @@ class Teller:
             self.zone(),
             tuple(Why(clean(w.rule, 100), self.told(w.reason)) for w in whys(mail, quote=quote)),
             rows,
+            tuple(map(clean, _inside(view))),
             self._files(mail) if knows(view) else (),
             () if assists(view) else tuple(changed(mail.edits, self.say)),
             self._ticks(view),
@@ -171,6 +173,8 @@ class Teller:
         if now.behind:
             return [self.say(_FOLLOWS)]
         story = [self.say(_meaning(view, now), who=", ".join(map(clean, now.approvers)))]
+        if LATE_FORK in view.mail.tags:
+            story.append(self.say("It is a part of a mail whose other parts have left before: others have them."))
         if now.stage is Stage.CANCELLED and view.power is Power.SENDER and _returned(view.mail):
             story.append(self.say("It came back to you, attached to a note in your mailbox."))
         if now.waiting and now.gone:
@@ -272,6 +276,12 @@ def knows(view: View) -> bool:
 
 def _listed(view: View) -> tuple[Delivery, ...]:
     return view.recipients if knows(view) else tuple(d for d in concerned(view) if d.visible)
+
+
+def _inside(view: View) -> tuple[str, ...]:
+    """Without those who came with a later transaction."""
+    passed = {key(d.address) for d in view.mail.deliveries}
+    return tuple(one for one in view.mail.inside if key(one) not in passed) if knows(view) else ()
 
 
 def fate_of(d: Delivery) -> Stage:

@@ -298,6 +298,8 @@ class House:
             accepted = {key(recipient.address) for recipient in mail.envelope.recipients}
             events = await self.service.store.events(mail.queue_id)
             accepted |= {event.data["right"] for event in events if event.kind == "recipient.replaced"}
+            forks = (event.data["recipients"] for event in events if event.kind in ("fork.joined", "fork.stopped"))
+            accepted |= {key(one) for said in forks for one in said.split()}
             own = [d for d in mail.deliveries if not d.added]
             assert sorted(key(d.address) for d in own) == sorted(accepted)
             assert all(d.state.final or d.state.waiting for d in mail.deliveries)

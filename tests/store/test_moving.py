@@ -108,7 +108,7 @@ async def with_something_of_everything(store: Store) -> None:
     await store.put(
         mail("HELD", holds=[hold(expires_at=later(60))], per=pending, notices=(held,), sketch=Sketch(SKETCH.own)), NOW
     )
-    await store.put(mail("WAITS", delay=5, raw=os.urandom(700_000)), NOW)
+    await store.put(mail("WAITS", delay=5, raw=os.urandom(700_000), fork=digest("fork")), NOW)
     await store.set_hooks({"https://hook.example/": ["message.stopped"]})
     await store.stop("WAITS", by=ANN, hold=hold("late"), now=NOW)
     await store.put(mail("DUE", to=("a@x.example", "b@y.example"), files=(digest("logo"),)), NOW)

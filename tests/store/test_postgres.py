@@ -6,19 +6,21 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mailguard.audit import Walk
-from mailguard.errors import ClaimLost, ConfigError, TemporaryFailure
-from mailguard.mail.envelope import Identity, Proof
-from mailguard.records import State
+from mailguard.errors import ClaimLost, ConfigError, MailChanged, TemporaryFailure
+from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
+from mailguard.records import Ending, State
 from mailguard.store.base import Filter
 from mailguard.store.places import place
 from mailguard.store.postgres import PostgresStore, lanes
 from mailguard.store.postgres.bridge import wait
+from mailguard.store.postgres.server import connect
 from mailguard.store.statements import migrations
 from mailguard.testing import FakeClock, eventually
 from tests.postgres import Postgres
@@ -210,6 +212,33 @@ async def test_what_a_commit_came_to_cannot_be_told_so_the_client_hears_451_and_
             await store.put(mail("Q2"), NOW)
             assert [found.queue_id for found in await store.find(Filter())] == ["Q2"]
         await store.close()
+
+
+async def test_what_fails_on_a_new_connection_leaves_none_behind(postgres: Postgres, url: str) -> None:
+    store = PostgresStore(url)
+    await store.open()
+    await store.close()
+    writing = lanes.Lanes(partial(connect, url, "writing"), FakeClock(), lambda _: None)
+    with pytest.raises(MailChanged) as caught:
+        await writing.run(_fail)
+    await writing.close()
+    assert postgres.say("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'writing'") == "0", caught
+
+
+def _fail(_: object) -> None:
+    raise MailChanged
+
+
+async def test_a_fork_is_taken_back_unless_another_was_told_of_it(another: Another) -> None:
+    async with nodes(another, 1) as (store,):
+        for queue_id in ("Q1", "Q2"):
+            await store.put(mail(queue_id, delay=5, fork=queue_id.encode()), NOW)
+        again = Envelope("", (Recipient("bob@client.example"),))
+        assert (await store.join(mail("Q2", delay=5), again, NOW, revision=0)).ending is Ending.DONE
+        await store._take_back("Q1")
+        await store._take_back("Q2")
+        assert [await state(store, one) for one in ("Q1", "Q2")] == [State.CANCELLED, State.QUEUED]
+        assert await store.put(mail("Q3", delay=5, fork=b"Q1"), NOW) == "", "it comes again, and is the first"
 
 
 # --- a database that goes and comes ---------------------------------------------------------------------------

@@ -104,6 +104,7 @@ async def test_what_is_about_one_mail_reads_only_that_mail(tmp_path: Path, name:
     db = sqlite3.connect(tmp_path / "mail.db")
     named = {"mail": 1, "now": 1, "due": 1, "until": 1, "scope": "[]", "reason": "", "by": "", "edits": "", "reply": ""}
     named |= {"rule": "", "since": 1, "fence": 1, "domain": "", "origin": b"", "sender": ""}
+    named |= {"smtputf8": 0, "eightbit": 0}
     arguments: Any = (1,) * SQL[name].count("?") if "?" in SQL[name] else named
     plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {SQL[name]}", arguments)]
     db.close()

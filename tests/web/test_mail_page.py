@@ -59,6 +59,15 @@ async def test_people_of_one_name_stay_two_people_with_their_addresses(house: Ho
     await expect(page.locator("main")).to_contain_text("From Ann Archer ann@corp.example")
 
 
+async def test_whom_the_connector_delivers_to_itself_is_named_as_out_of_reach(house: House, page: Page) -> None:
+    number = await letter(house, inside=("lee@corp.example", PAT))
+    await page.goto(await house.link(number))
+    named = page.locator("#inside li")
+    assert await named.count() == 1, "who came with a later fork did pass"
+    await expect(named).to_contain_text("lee@corp.example")
+    await expect(named).to_contain_text("already delivered inside; can't be stopped here")
+
+
 async def test_who_was_written_to_before_is_no_first_contact(house: House, page: Page) -> None:
     sent = await house.put([waiting(PAT, house.clock, held=False, due_at=house.clock.now())])
     await house.leave(sent)

@@ -29,6 +29,7 @@ def _of_mail(name: str, *keys: str) -> Table:
 TABLES = (
     _numbered("thread"),
     Table("mail", ("id",), "id", numbers="id", kept=("unfinished",)),
+    Table("fork", ("sign",)),
     _numbered("envelope"),
     Table("chunk", ("id",), "id"),
     _of_mail("version", "number"),

@@ -142,11 +142,16 @@ class Lanes:
                         raise
                     db, fresh = None, True  # it was idle, and is gone by now: a new one tells
                 elif not failures.anew(error) or len(jobs) > 1:
+                    await _drop_if(db, fresh)
                     raise
                 else:
                     await _REAL.sleep(secrets.randbelow(20) / 1000 * (tries + 1))
+            except BaseException:
+                await _drop_if(db, fresh)
+                raise
             else:
                 return db
+        await _drop_if(db, fresh)
         raise TemporaryFailure("the store is busy, try again later")
 
     async def _transaction(self, db: Connection, name: str, jobs: Sequence[_Job]) -> None:
@@ -222,6 +227,12 @@ async def kept(db: Connection | None, error: BaseException) -> Connection | None
         await drop(db)
         return None
     return db
+
+
+async def _drop_if(db: Connection | None, fresh: bool) -> None:
+    """Whoever asked for a transaction knows of no connection that was made for it."""
+    if fresh:
+        await drop(db)
 
 
 async def drop(db: Connection | None) -> None:

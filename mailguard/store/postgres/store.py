@@ -24,7 +24,7 @@ from mailguard.store.postgres.connection import Connection
 from mailguard.store.postgres.lanes import Lanes, Work, drop
 from mailguard.store.postgres.lookers import Lookers
 from mailguard.store.sealing import PLAIN, Keyring
-from mailguard.store.verbs import bodies, claims, mails, pause
+from mailguard.store.verbs import bodies, claims, joining, mails, pause
 from mailguard.store.verbs.codec import instant, micros
 from mailguard.store.verbs.store import Verbs
 
@@ -187,8 +187,8 @@ class PostgresStore(Verbs):
 
     # --- what is not told in store.verbs ---
 
-    async def put(self, mail: NewMail, now: datetime) -> None:
-        await self._write(_Put(mail, now), size=len(mail.raw))
+    async def put(self, mail: NewMail, now: datetime) -> str:
+        return await self._write(_Put(mail, now), size=len(mail.raw))
 
     def _orphaned(self, work: Work) -> None:
         """A mail was stored although its client heard that it was not: it comes again, so this one is taken back."""
@@ -197,7 +197,7 @@ class PostgresStore(Verbs):
 
     async def _take_back(self, queue_id: str) -> None:
         with contextlib.suppress(MailguardError):
-            await self.cancel(queue_id, by=_SELF, now=self._clock.now(), reason=_NOT_TOLD)
+            await self._write(lambda db: joining.take_back(db, queue_id, _SELF, self._clock.now(), _NOT_TOLD))
 
     def _later(self, what: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(what)
@@ -291,5 +291,5 @@ class _Put:
     def __init__(self, mail: NewMail, now: datetime) -> None:
         self.mail, self.now = mail, now
 
-    def __call__(self, db: Database) -> None:
-        mails.put(db, self.mail, self.now)
+    def __call__(self, db: Database) -> str:
+        return mails.put(db, self.mail, self.now)

@@ -3,9 +3,9 @@
 -- name: add_mail
 -- The mail's own row; its number is returned.
 INSERT INTO mail (queue_id, kind, sender_key, address, proof, login, answers, answers_key, size, digest, received_at, message_id,
-                  subject, attachments, automatic, thread, key_id, body_key, version)
+                  subject, attachments, automatic, thread, inside, key_id, body_key, version)
 VALUES (:queue_id, :kind, :sender_key, :address, :proof, :login, :answers, :answers_key, :size, :digest, :received_at, :message_id,
-        :subject, :attachments, :automatic, :thread, :key_id, :body_key, 1)
+        :subject, :attachments, :automatic, :thread, :inside, :key_id, :body_key, 1)
 RETURNING id;
 
 -- name: add_envelope

@@ -188,6 +188,7 @@ def mail(row: Row, deliveries: Sequence[Delivery], holds: Sequence[Hold], edits:
         purged=row["purged_at"] is not None,
         answers=row["answers"],
         revision=row["revision"],
+        inside=tuple(_list(row["inside"])) if row["inside"] != "[]" else (),
     )
 
 

@@ -24,17 +24,21 @@ from mailguard.records import (
 )
 from mailguard.store.database import Database
 from mailguard.store.sealing import Seal
-from mailguard.store.verbs import bodies, codec, files_sent, habits, kept, order, sketches, threads
+from mailguard.store.verbs import bodies, codec, files_sent, forks, habits, kept, order, sketches, threads
 from mailguard.store.verbs.codec import clean, dump, dump_reason, dump_set, maybe_micros, micros
 
 TIMELESS = frozenset({HoldKind.UNDECIDED, HoldKind.DAMAGED})  # holds that no time ends
 
 
-def put(db: Database, mail: NewMail, now: datetime) -> None:
-    """Envelope, bytes, verdict, deliveries, notices, thread and event: all or nothing."""
+def put(db: Database, mail: NewMail, now: datetime) -> str:
+    """Envelope, bytes, verdict, deliveries, notices, thread and event: all or nothing. As `Store.put`."""
+    if mail.fork and (first := forks.first(db, mail.fork, now)):
+        return first
     thread = threads.record(db, mail, micros(now)) if mail.kind is Kind.MAIL else None
     key_id, body_key, seal = db.keys.fresh(mail.queue_id)
     number = _add_mail(db, mail, thread, key_id, body_key)
+    if mail.fork:
+        db.run("fork_is", (number, mail.fork))
     _add_chunks(db, number, mail.raw, seal)
     files_sent.carry(db, number, mail)
     kept.add(db, number, mail)
@@ -51,6 +55,7 @@ def put(db: Database, mail: NewMail, now: datetime) -> None:
     # failpoint: store.putting
     _tell_waiting(db, number, mail, now)
     _tell_order(db, number, earlier, now)
+    return ""
 
 
 def decide(db: Database, mail: NewMail, now: datetime) -> Decision:
@@ -192,6 +197,7 @@ def _add_mail(db: Database, mail: NewMail, thread: int | None, key_id: str, body
         "attachments": dump(attachments),
         "automatic": mail.automatic,
         "thread": thread,
+        "inside": dump([clean(one) for one in mail.inside]),
         "key_id": key_id,
         "body_key": body_key,
     }
@@ -289,7 +295,7 @@ def _facts(mail: NewMail) -> dict[str, object]:
     verdict = mail.verdict
     return {
         "action": verdict.action.name.lower(), "rules": ",".join(verdict.rules), "rules_hash": verdict.rules_hash,
-        "changes": ",".join(map(kind_of, verdict.edits)),
+        "changes": ",".join(map(kind_of, verdict.edits)), "fork_of": mail.fork_of,
     }  # fmt: skip
 
 

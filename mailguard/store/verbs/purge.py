@@ -7,7 +7,7 @@ from mailguard.records import Actor
 from mailguard.store.base import Retention
 from mailguard.store.database import Database
 from mailguard.store.verbs import bodies as bodies_of
-from mailguard.store.verbs import chain, erasure, mails
+from mailguard.store.verbs import chain, erasure, forks, mails
 from mailguard.store.verbs.codec import micros
 
 BATCH = 100  # mails in one transaction, so that mail coming in does not wait long
@@ -77,7 +77,8 @@ def threads(db: Database, old: Sequence[int], now: datetime, keep: Retention) ->
     db.run_many("forget_thread", [(number, before) for number in old])
 
 
-def sessions(db: Database, now: datetime) -> None:
-    """Forget codes and web sessions that are over."""
+def passing(db: Database, now: datetime) -> None:
+    """Forget codes and web sessions that are over, and by what forks were known that come no more."""
+    db.run("forget_forks", (micros(now - forks.WINDOW),))
     db.run("forget_codes", {"now": micros(now)})
     db.run("forget_logins", (micros(now),))

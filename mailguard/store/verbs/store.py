@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from mailguard.mail.envelope import Envelope
 from mailguard.mail.headers import Edit
 from mailguard.records import (
     Actor,
@@ -28,6 +29,7 @@ from mailguard.store.verbs import (
     erasure,
     expiry,
     habits,
+    joining,
     links,
     looking,
     mails,
@@ -51,8 +53,11 @@ class Verbs(Questions, Searching, Auditing, SigningIn):
 
     # --- mail in ---
 
-    async def put(self, mail: NewMail, now: datetime) -> None:
-        await self._write(partial(mails.put, mail=mail, now=now), size=len(mail.raw), new_mail=True)
+    async def put(self, mail: NewMail, now: datetime) -> str:
+        return await self._write(partial(mails.put, mail=mail, now=now), size=len(mail.raw), new_mail=True)
+
+    async def join(self, mail: NewMail, envelope: Envelope, now: datetime, *, revision: int) -> Decision:
+        return await self._write(lambda db: joining.join(db, mail, envelope, revision, now), new_mail=True)
 
     async def decide(self, mail: NewMail, now: datetime) -> Decision:
         return await self._write(partial(mails.decide, mail=mail, now=now))
@@ -260,7 +265,7 @@ class Verbs(Questions, Searching, Auditing, SigningIn):
             await self._write(partial(purge.threads, old=old, now=now, keep=keep))
             if len(old) < purge.SLICE:
                 break
-        await self._write(partial(purge.sessions, now=now))
+        await self._write(partial(purge.passing, now=now))
         after: int | None = 0
         for _ in range(bodies.TURNS):
             if after is not None:

@@ -36,7 +36,7 @@ def swap(
     ended = waits.call_off(db, number, now, "replaced", by, [wrong])
     for hold in held:
         db.run("hold_back", {"mail": number, "scope": dump_set(hold.scope)})
-    _version(db, number, found, mail, edits, now)
+    version(db, number, found, mail, edits, now)
     habits.add(db, number, mail)
     threads.join(db, number, fresh)
     db.run("thread_take_off", {"mail": number, "now": micros(now), "scope": dump_set([wrong])})
@@ -57,7 +57,7 @@ def _fresh(found: Mail, mail: NewMail, now: datetime) -> list[Delivery]:
     return [replace(d, due_at=max(d.due_at or now, last)) for d in mail.deliveries if key(d.address) not in there]
 
 
-def _version(db: Database, number: int, found: Mail, mail: NewMail, edits: Sequence[Edit], now: datetime) -> None:
+def version(db: Database, number: int, found: Mail, mail: NewMail, edits: Sequence[Edit], now: datetime) -> None:
     """What was said of the version before is said of this one, too: it still waits because of that."""
     row = db.run("present_edits", (number,)).fetchone()
     said = {(hit.rule, str(hit.reason)) for hit in found.hits}

@@ -1,0 +1,10 @@
+-- One mail that a connector brings in several transactions: what it is known again by, and which mail it became.
+CREATE TABLE fork (
+  sign  bytea PRIMARY KEY,                  -- SHA-256 of identity, Message-ID and what is read of it
+  mail  bigint REFERENCES mail ON DELETE CASCADE,
+  at    bigint NOT NULL,                    -- when the first came
+  forks bigint NOT NULL DEFAULT 1
+);
+CREATE INDEX fork_by_mail ON fork (mail);
+-- Own addresses in To and Cc that the connector delivers itself, as JSON.
+ALTER TABLE mail ADD COLUMN inside text NOT NULL DEFAULT '[]';
