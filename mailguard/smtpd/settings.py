@@ -5,7 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -54,6 +54,13 @@ class Auth(StrEnum):
     NONE = "none"
 
 
+class ListenerMode(StrEnum):
+    """Who speaks to a listener."""
+
+    SUBMISSION = "submission"  # mail clients and programs, each for itself
+    CONNECTOR = "connector"  # a mail system that passes on what its users sent
+
+
 class TlsFiles(Section):
     """The server's certificate; read again by `mailguard reload`."""
 
@@ -85,10 +92,13 @@ class Listener(Section):
 
     bind: HostPort
     """Address and port, like 0.0.0.0:465 or [::]:587."""
+    mode: ListenerMode = ListenerMode.SUBMISSION
+    """submission: mail clients and programs; connector: a mail system (Microsoft 365, Google Workspace) that passes on
+    its users' mail and vouches for its From."""
     tls: Tls = Tls.STARTTLS
     """implicit (TLS from the first byte), starttls, or none."""
     auth: Auth = Auth.REQUIRED
-    """required: clients log in; none: the networks below are trusted."""
+    """required: clients log in; none: the networks below are trusted. A connector never logs in."""
     networks: tuple[Network, ...] = ()
     """Who may send here. Empty: anybody where a login is required, otherwise this machine only."""
     senders: tuple[SenderPattern, ...] = ()
@@ -96,8 +106,20 @@ class Listener(Section):
     quota: Quota | None = None
     """Without a login there is no quota unless it is written here."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_login(cls, given: Any) -> Any:
+        """A connector needs no `auth: none`."""
+        if isinstance(given, dict) and given.get("mode") == ListenerMode.CONNECTOR:
+            return {"auth": Auth.NONE, **given}
+        return given
+
     @model_validator(mode="after")
     def _sensible(self) -> Self:
+        if self.mode is ListenerMode.CONNECTOR and self.auth is Auth.REQUIRED:
+            raise ValueError("a connector does not log in: leave auth out, and name its networks")
+        if self.mode is ListenerMode.CONNECTOR and self.senders:
+            raise ValueError("senders is for mode: submission; who sends through a connector is who its From says")
         if self.auth is Auth.REQUIRED and self.tls is Tls.NONE:
             raise ValueError("passwords would cross the network in cleartext: use tls: starttls or tls: implicit")
         if self.auth is Auth.REQUIRED and self.senders:

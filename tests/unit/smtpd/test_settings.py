@@ -10,6 +10,7 @@ from mailguard.smtpd.settings import LOOPBACK, Listener, Quota, SmtpSettings
 TLS = {"certificate": "tls.crt", "key": "tls.key"}
 LOGIN = {"bind": "0.0.0.0:465", "tls": "implicit", "auth": "required"}
 OPEN = {"bind": "127.0.0.1:2525", "tls": "none", "auth": "none"}
+CONNECTOR = {"bind": "0.0.0.0:25", "mode": "connector", "networks": ["192.0.2.0/24"]}
 
 
 def settings(**more: Any) -> SmtpSettings:
@@ -33,6 +34,15 @@ def test_the_default_is_this_machine_only() -> None:
     assert (only.bind, only.auth.value, only.trusted) == ("127.0.0.1:2525", "none", LOOPBACK)
 
 
+def test_a_connector_does_not_log_in() -> None:
+    made = settings(listeners=[OPEN, CONNECTOR])
+    assert [one.mode.value for one in made.listeners] == ["submission", "connector"]
+    assert [one.auth.value for one in made.listeners] == ["none", "none"]
+        ("submission", "none"),
+        ("connector", "none"),
+    ]
+
+
 @pytest.mark.parametrize(("text", "expected"), [("300/h", 300), ("10/m", 600), ("240/d", 10), ("1/d", 1), (7, 7)])
 def test_rates(text: object, expected: int) -> None:
     assert Quota.model_validate({"mails": text}).mails == expected
@@ -46,6 +56,9 @@ def test_rates(text: object, expected: int) -> None:
         ({"listeners": [{**OPEN, "senders": ["corp"]}]}, "write user@domain, or *@domain"),
         ({"listeners": [{**OPEN, "networks": ["10.0.0.1/8"]}]}, "network"),
         ({"listeners": [{**OPEN, "bind": "2525"}]}, "HOST:PORT"),
+        ({"listeners": [{**CONNECTOR, "auth": "required"}]}, "does not log in"),
+        ({"listeners": [{**CONNECTOR, "senders": ["<>"]}]}, "mode: submission"),
+        ({"listeners": [{**CONNECTOR, "mode": "conector"}]}, "connector"),
         ({"listeners": []}, "no listeners"),
         ({"listeners": [OPEN, OPEN]}, "two listeners share 127.0.0.1:2525"),
         ({"tls": None}, "add tls:"),
