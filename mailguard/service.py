@@ -86,7 +86,10 @@ class Service:
             people=lambda: self.people, hostname=hostname, new_id=self._new_id, wake=lambda: self.scheduler.wake(),
         )  # fmt: skip
         self.herald = Herald(self.store, config.webhooks, self.clock, self.log, lambda: self.scheduler.wake())
-        reports = Reports(hostname, config.notices.sender, config.retry, self._new_id, self.courier.destination)
+        reports = Reports(
+            hostname, config.notices.sender, config.retry, self._new_id, self.courier.destination,
+            config.organization.owns,
+        )  # fmt: skip
         attempts = Attempts(self.store, self.courier, self.clock, self.log, self.metrics, config.retry, reports)
         self.scheduler = Scheduler(
             self.store, attempts, self.clock, self.log, self.metrics, worker=hostname, retention=config.retention.keep,

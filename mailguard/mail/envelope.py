@@ -10,6 +10,7 @@ class Proof(StrEnum):
 
     LOGIN = "login"
     NETWORK = "network"
+    CONNECTOR = "connector"  # another mail system knows its users, and its word is taken
     INTERNAL = "internal"  # made by mailguard itself: notices and delivery reports
 
 
@@ -17,8 +18,9 @@ class Proof(StrEnum):
 class Identity:
     """Who sent it, and how we know. Rules, notices and quotas use this, never bare MAIL FROM.
 
-    `address` is the person's (or service's) own mailbox; '' for the null sender of a trusted network.
-    `login` is the user name, '' when the proof is the network.
+    `address` is the person's (or service's) own mailbox; '' for the null sender of a trusted network, and for mail from
+    outside that a connector forwards.
+    `login` is the user name, '' where nobody logged in.
     """
 
     address: str

@@ -109,8 +109,8 @@ class Facts:
 
     @property
     def written_as(self) -> tuple[str, ...]:
-        """Other addresses (keys) that a login writes as: those of From, each allowed by its send_as."""
-        if self.identity.proof is not Proof.LOGIN:
+        """Other addresses (keys) they write as: those of From, which a login's send_as or the connector allows."""
+        if self.identity.proof not in (Proof.LOGIN, Proof.CONNECTOR) or not self.sender:
             return ()
         own = address.key(self.sender)
         return self.once("written_as", lambda: tuple(key for key in self._authors() if key != own))

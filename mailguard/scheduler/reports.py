@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailguard import dsn, retry
 from mailguard.mail import headers
 from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
 from mailguard.mail.transfer import portable
-from mailguard.records import Action, Claim, Delivery, Kind, NewMail, Outcome, Result, State, Verdict
+from mailguard.records import Action, Claim, Delivery, Kind, Mail, NewMail, Outcome, Result, State, Verdict
 from mailguard.retry import RetrySettings
 
 
@@ -22,11 +22,12 @@ class Reports:
     retry: RetrySettings
     new_id: Callable[[], str]
     destination: Callable[[str], str]
+    owns: Callable[[str], bool]  # whether an address is in our own domains
 
     def of(self, claim: Claim, outcomes: Mapping[int, Outcome], raw: bytes, now: datetime) -> list[NewMail]:
-        """`raw` holds at least the whole header. No report about reports, nor to the null sender."""
+        """`raw` holds at least the whole header. No report about reports, nor to nobody."""
         mail = claim.mail
-        if mail.kind is Kind.DSN or not mail.envelope.sender:
+        if mail.kind is Kind.DSN or not (to := self._reader(mail)):
             return []
         news: dict[str, list[Delivery]] = {}
         for delivery in claim.deliveries:
@@ -34,7 +35,7 @@ class Reports:
             if action and not delivery.added and dsn.wanted(delivery, action):
                 news.setdefault(action, []).append(delivery)
         # failpoint: reports.made
-        return [self._report(claim, action, about, outcomes, raw, now) for action, about in news.items()]
+        return [self._report(claim, to, action, about, outcomes, raw, now) for action, about in news.items()]
 
     def _action(self, delivery: Delivery, outcome: Outcome) -> str:
         """The RFC 3464 action that this outcome is, or '' for no news."""
@@ -47,16 +48,25 @@ class Reports:
         )  # fmt: skip
         return "delayed" if late else ""
 
+    def _reader(self, mail: Mail) -> str:
+        """MAIL FROM; for what a connector brought never somebody outside, and a person also where it said `<>`."""
+        sender = mail.envelope.sender
+        if mail.identity.proof is not Proof.CONNECTOR or (sender and self.owns(sender)):
+            return sender
+        return "" if mail.automatic else mail.answers
+
     def _report(
         self,
         claim: Claim,
+        to: str,
         action: str,
         about: list[Delivery],
         outcomes: Mapping[int, Outcome],
         raw: bytes,
         now: datetime,
     ) -> NewMail:
-        mail, queue_id, cut = claim.mail, self.new_id(), headers.split(raw)
+        mail = replace(claim.mail, envelope=replace(claim.mail.envelope, sender=to))
+        queue_id, cut = self.new_id(), headers.split(raw)
         whole = len(raw) == mail.size and portable(raw)  # what was refused for its bytes would be refused in here too
         released = [d.released_at for d in about if d.released_at]
         content = dsn.report(
@@ -65,7 +75,7 @@ class Reports:
             reporting_mta=self.hostname, sender=self.sender, message_id=f"<{queue_id}@{self.hostname}>", now=now,
             action=action, retry_until=min(released) + self.retry.give_up if released else None,
         )  # fmt: skip
-        return _own_mail(queue_id, mail.envelope.sender, content, now, self.destination(mail.envelope.sender))
+        return _own_mail(queue_id, to, content, now, self.destination(to))
 
 
 def _own_mail(queue_id: str, to: str, content: bytes, now: datetime, destination: str) -> NewMail:

@@ -12,6 +12,7 @@ from mailguard.mail.envelope import Envelope, Session
 from mailguard.records import Accepted, Spool
 from mailguard.smtpd.auth import Authenticator
 from mailguard.smtpd.bodies import Bodies
+from mailguard.smtpd.connector import Connector
 from mailguard.smtpd.gate import Gate
 from mailguard.smtpd.policy import Policy
 from mailguard.smtpd.quota import Meter
@@ -64,6 +65,7 @@ class Floor:
     tls: ssl.SSLContext | None
     users: Authenticator | None
     policy: Policy
+    connector: Connector | None  # whose word is taken for who sent a mail, instead of the policy
     accept: Accept
     clock: Clock
     watcher: Watcher

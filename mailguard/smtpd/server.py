@@ -14,12 +14,13 @@ from mailguard.errors import ConfigError
 from mailguard.smtpd.auth import Authenticator, cannot_say
 from mailguard.smtpd.bodies import Bodies
 from mailguard.smtpd.connection import Connection
+from mailguard.smtpd.connector import Connector
 from mailguard.smtpd.floor import Accept, Commits, Floor, Room
 from mailguard.smtpd.gate import Gate
 from mailguard.smtpd.policy import Policy
 from mailguard.smtpd.quota import Meter
 from mailguard.smtpd.session import SmtpSession
-from mailguard.smtpd.settings import Auth, Listener, SmtpSettings, TlsFiles
+from mailguard.smtpd.settings import Auth, Listener, ListenerMode, SmtpSettings, TlsFiles
 from mailguard.smtpd.tls import refuse_outdated, server_context
 from mailguard.smtpd.upstream import TryLogin, UpstreamUsers, own_address
 from mailguard.smtpd.users import FileUsers, UsersChanged
@@ -73,6 +74,7 @@ class SmtpServer:
         """
         self._settings, self._accept, self._clock = settings, accept, clock
         self._internal, self._notices_sender = internal, notices_sender
+        self._connector = Connector(internal, notices_sender)
         self._watcher = watcher or NoWatcher()
         self._room = room or _endless
         self._given_users, self._try_login, self._send_as = users, try_login, send_as
@@ -192,6 +194,7 @@ class SmtpServer:
             tls=tls,
             users=users if needs_login else None,
             policy=Policy(self._internal, self._notices_sender, listener.senders),
+            connector=self._connector if listener.mode is ListenerMode.CONNECTOR else None,
             accept=self._accept,
             clock=self._clock,
             watcher=self._watcher,

@@ -2,6 +2,7 @@
 """What a client wants: MAIL, RCPT, DATA and the small verbs."""
 
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 from mailguard.errors import PermanentFailure, SmtpError, TemporaryFailure
@@ -13,6 +14,7 @@ from mailguard.smtpd import data
 from mailguard.smtpd.bodies import Body
 from mailguard.smtpd.commands import mail_parameters, rcpt_parameters
 from mailguard.smtpd.connection import GoodbyeError, syntax
+from mailguard.smtpd.connector import Visit
 from mailguard.smtpd.gate import trusted
 from mailguard.smtpd.greeting import Greeting, order
 from mailguard.smtpd.quota import Booking, Payer
@@ -58,7 +60,8 @@ class SmtpSession(Greeting):
             address.check(self.sender)  # says 553 5.6.7
         if given.size > floor.limits.size:
             raise data.too_big(floor.limits.size)
-        floor.policy.check_envelope(self.user, self.sender)
+        if floor.connector is None:
+            floor.policy.check_envelope(self.user, self.sender)
         if floor.quota is not None:
             floor.meter.check(self._payer(), floor.quota)
             await floor.meter.check_waiting(self._payer(), floor.quota, given.size)
@@ -173,14 +176,21 @@ class SmtpSession(Greeting):
         return accepted
 
     async def _identity(self, sender: str, message: Message) -> Identity:
-        """As `Policy.identity`; a long header is read in a thread, one of no sensible size by nobody (552 5.3.4)."""
+        """As `_proven`; a long header is read in a thread, one of no sensible size by nobody (552 5.3.4)."""
         if message.head_size > LARGEST_HEAD:
             raise PermanentFailure(f"the header is longer than {LARGEST_HEAD} octets", code=552, enhanced="5.3.4")
         if message.field_count > MOST_FIELDS:
             raise PermanentFailure(f"the header has more than {MOST_FIELDS} fields", code=552, enhanced="5.3.4")
-        if message.head_size > LONG_HEAD:
-            return await in_thread(self.floor.policy.identity, self.user, sender, message)
-        return self.floor.policy.identity(self.user, sender, message)
+        who = partial(self._proven, sender, message)
+        return await in_thread(who) if message.head_size > LONG_HEAD else who()
+
+    def _proven(self, sender: str, message: Message) -> Identity:
+        """By the login or network (`Policy`), or by the connector."""
+        floor = self.floor
+        if floor.connector is None:
+            return floor.policy.identity(self.user, sender, message)
+        visit = Visit(self.peer, self.helo, self.secure, sender, floor.listener)
+        return floor.connector.identity(visit, message)
 
     def _protocol(self, smtputf8: bool) -> str:
         """RFC 3848 and RFC 6531 §3.7.3."""

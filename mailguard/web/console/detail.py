@@ -24,6 +24,7 @@ _ENDS = {OnExpiry.RETURN: N_("goes back"), OnExpiry.DISCARD: N_("is cancelled"),
 _PROOFS = {
     Proof.LOGIN: N_("the login {login}"),
     Proof.NETWORK: N_("its network"),
+    Proof.CONNECTOR: N_("the connector"),
     Proof.INTERNAL: N_("mailguard itself"),
 }
 _VEIL = "•••"

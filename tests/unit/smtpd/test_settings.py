@@ -38,9 +38,6 @@ def test_a_connector_does_not_log_in() -> None:
     made = settings(listeners=[OPEN, CONNECTOR])
     assert [one.mode.value for one in made.listeners] == ["submission", "connector"]
     assert [one.auth.value for one in made.listeners] == ["none", "none"]
-        ("submission", "none"),
-        ("connector", "none"),
-    ]
 
 
 @pytest.mark.parametrize(("text", "expected"), [("300/h", 300), ("10/m", 600), ("240/d", 10), ("1/d", 1), (7, 7)])
