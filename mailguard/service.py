@@ -41,6 +41,7 @@ from mailguard.rules import RuleSet
 from mailguard.scheduler import Attempts, Reports, Scheduler
 from mailguard.smtpd import Guesses, Reporter, SmtpServer, enabled, load_users
 from mailguard.smtpd.settings import Auth
+from mailguard.stamp import Stamps
 from mailguard.store.places import place
 from mailguard.tasks import Tasks
 from mailguard.web import console
@@ -67,7 +68,7 @@ class Service:
         self.log = Log(config.log, stream)
         self.metrics = Metrics()
         self.live = Live(config, self.clock, self.log, self.metrics)
-        self.access = config.access
+        self.access, self.stamps = config.access, Stamps(config.smtp.stamp)
         self.alerts = Alerts(config.holds.fallback, lambda: self.access, lambda: self.people)
         self.reload_failed = ""
         self._hashes: dict[str, str] = {}
@@ -80,7 +81,9 @@ class Service:
         hostname, shared, self._first = config.smtp.hostname, worker > 0, worker <= 1
         self._shared, self._measuring = shared, Tasks()
         self.store = place(config.store_url, config.encryption).store(self._broken)
-        self.courier = Courier(config.next_hop, self.clock, hostname, nodes=lambda: self.store.at_work)
+        self.courier = Courier(
+            config.next_hop, self.clock, hostname, nodes=lambda: self.store.at_work, stamps=lambda: self.stamps
+        )
         self.postman = Postman(
             self.store, self.courier, self.clock, self.log, config.notices, url=config.web.url,
             people=lambda: self.people, hostname=hostname, new_id=self._new_id, wake=lambda: self.scheduler.wake(),
@@ -125,7 +128,7 @@ class Service:
         self._again = Again(self.store, judge, self.clock)
         self.intake = Intake(
             self.store, judge, lambda: self.rules, deciding, self.clock, self.log, self.metrics, self.scheduler.wake,
-            stricter=self.curbs.stricter, alerts=self.alerts,
+            stricter=self.curbs.stricter, alerts=self.alerts, stamps=lambda: self.stamps,
         )  # fmt: skip
         self.answers = Answers(
             self.intake, self.desk.by_mail, self.store, self.clock, self.log, self.scheduler.wake,
@@ -333,7 +336,7 @@ class Service:
             self.log.reload_failed(self.reload_failed, actor)
             raise
         self.live.take(policy)
-        self.access, self.reload_failed = config.access, ""
+        self.access, self.stamps, self.reload_failed = config.access, Stamps(config.smtp.stamp), ""
         await self._note(Actor(actor, "reload"))
         await self.curbs.people_changed()
         await self.smtp.look_at_users()

@@ -25,6 +25,7 @@ class Parcel:
     eightbit: bool  # what the client declared: a hint, the bytes decide
     ret: str | None = None
     envid: str | None = None
+    queue_id: str = ""  # of a mail of the queue, for the stamp
 
     @property
     def octets(self) -> int:

@@ -10,12 +10,12 @@ from mailguard.errors import PermanentFailure, TemporaryFailure
 from mailguard.intake import queue_id as ids
 from mailguard.intake.judge import UNDECIDED, IntakeSettings, Judge
 from mailguard.intake.letter import Letter
+from mailguard.intake.loops import Loops
 from mailguard.intake.resends import Resends
 from mailguard.intake.watch import RuleWatch, Suspicion
 from mailguard.locale import sayings
 from mailguard.log import Log
 from mailguard.mail.envelope import Envelope, Session
-from mailguard.mail.message import Message
 from mailguard.mail.reading import Reading
 from mailguard.metrics import Metrics
 from mailguard.people.alerts import Alert
@@ -31,13 +31,12 @@ from mailguard.records import (
     State,
 )
 from mailguard.rules import RuleSet
+from mailguard.stamp import Stamps
 from mailguard.store.base import Filter, Store
 from mailguard.tasks import Tasks, patiently
 
 MANY = 100_000
 PATIENCE = (1.0, 5.0, 30.0, 120.0, 600.0)  # seconds between tries to write a late decision
-MAX_RECEIVED = 50  # RFC 5321 §6.3 asks for a large count
-MAX_OWN_RECEIVED = 3
 
 
 class Intake:
@@ -47,9 +46,10 @@ class Intake:
         self, store: Store, judge: Judge, rules: Callable[[], RuleSet], settings: IntakeSettings, clock: Clock,
         log: Log, metrics: Metrics, wake: Callable[[], None], *,
         stricter: Callable[[NewMail], NewMail] = lambda mail: mail, alerts: Alert = lambda _: [],
+        stamps: Callable[[], Stamps] = Stamps,
     ) -> None:  # fmt: skip
         """`stricter` adds the holds of what became stricter while a mail was judged; `alerts` are made of a rule that
-        may be broken.
+        may be broken; by `stamps` is known what came back.
         """
         self._store, self._judge, self._rules, self._settings = store, judge, rules, settings
         self._clock, self._log, self._metrics, self._wake, self._stricter = clock, log, metrics, wake, stricter
@@ -57,6 +57,7 @@ class Intake:
         self.watch = RuleWatch()
         self._late = Tasks()
         self._resends = Resends(store, clock)
+        self._loops = Loops(stamps, clock, log, metrics)
 
     def accept(self, envelope: Envelope, spool: Spool, session: Session) -> Coroutine[Any, Any, Accepted]:
         """Durable when it returns. Raises PermanentFailure (a rule rejects, a loop), TemporaryFailure, StoreFull.
@@ -69,7 +70,7 @@ class Intake:
 
     async def _once(self, letter: Letter) -> Accepted:
         envelope, spool, session = letter.envelope, letter.spool, letter.session
-        self._refuse_loops(letter.message)
+        await self._loops.refuse(letter)
         if not letter.message.message_id:  # what has no name can't be told from another that says the same
             return await self._accept(letter)
         accepted = await self._resends.once(
@@ -124,12 +125,6 @@ class Intake:
     async def drain(self, seconds: float) -> None:
         """Give what is decided late this long to end; the rest stays held, and `resume` decides it at the start."""
         await self._late.end(seconds)
-
-    def _refuse_loops(self, message: Message) -> None:
-        received = message.raw_fields("received")
-        own = sum(f"by {self._settings.hostname} (mailguard)".encode() in field for field in received)
-        if len(received) > MAX_RECEIVED or own >= MAX_OWN_RECEIVED:
-            raise PermanentFailure("this mail is going round in circles", code=554, enhanced="5.4.6")
 
     # storing
     def _watched(self, mail: NewMail) -> NewMail:

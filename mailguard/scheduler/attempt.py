@@ -122,6 +122,7 @@ class Attempts:
             recipients=tuple(delivery.recipient for delivery in claim.deliveries), head=head, body=body,
             size=mail.size - cut + len(head) + splice.growth(mail.edits), smtputf8=envelope.smtputf8,
             eightbit=envelope.eightbit, ret=envelope.ret, envid=envelope.envid,
+            queue_id=mail.queue_id,
         )  # fmt: skip
 
     def _scheduled(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Outcome:

@@ -20,6 +20,9 @@ class Watcher(Protocol):
     def smtp_rejected(self, reply: str, *, session_id: str, peer: str, listener: str, sender: str) -> None:
         """A connection or a MAIL, RCPT or DATA was refused with this reply line."""
 
+    def locked_out(self, reason: str, tenant: str, *, session_id: str, peer: str, listener: str) -> None:
+        """A connector's mail did not open the listener's lock."""
+
     def auth_failed(self, name: str, peer: str, session_id: str) -> None:
         """A login did not succeed; `name` is what the client typed."""
 
@@ -36,6 +39,9 @@ class NoWatcher:
         pass
 
     def smtp_rejected(self, reply: str, *, session_id: str, peer: str, listener: str, sender: str) -> None:
+        pass
+
+    def locked_out(self, reason: str, tenant: str, *, session_id: str, peer: str, listener: str) -> None:
         pass
 
     def auth_failed(self, name: str, peer: str, session_id: str) -> None:
@@ -60,6 +66,10 @@ class Reporter:
     def smtp_rejected(self, reply: str, *, session_id: str, peer: str, listener: str, sender: str) -> None:
         self._metrics.rejected.labels(reply[:3]).inc()
         self._log.rejected(reply, session_id=session_id, peer=peer, listener=listener, sender=sender)
+
+    def locked_out(self, reason: str, tenant: str, *, session_id: str, peer: str, listener: str) -> None:
+        self._metrics.locked_out.labels(reason).inc()
+        self._log.locked_out(reason, tenant, session_id=session_id, peer=peer, listener=listener)
 
     def auth_failed(self, name: str, peer: str, session_id: str) -> None:
         self._metrics.auth_failures.inc()
