@@ -17,16 +17,15 @@ from mailguard.document import yaml
 from mailguard.stamp import FIELD, RETURN, Handed, Stamps, StampSettings, body_hash
 from mailguard.store.base import Filter
 from tests.flow.conftest import OpenHouse
-from tests.flow.house import ANN, BOB, DELAY, HOLD, KIM, MO, House, letter
+from tests.flow.house import ANN, BOB, DELAY, HOLD, KIM, LEE, MO, House, letter
 from tests.provider import powershell
-from tests.provider.cloud import Cloud, Smarthost, certify
+from tests.provider.cloud import Cloud, Smarthost
 from tests.provider.letter import Letter
 from tests.provider.microsoft import Microsoft
+from tests.provider.page import ADDRESS, BACK, NAME, SECRET, STAMP, configuration
 
 PAGE = (Path(__file__).parents[2] / "docs" / "connecting-microsoft-365.md").read_text("utf-8")
-NAME, ID = "mailguard.corp.example", "6c1d5f0e-3b7a-4c58-9d2e-8f4b1a7c9e30"
-SECRET, BACK, STAMP, NEXT = "5" * 64, "b" * 64, "c" * 64, "6" * 64
-ADDRESS = "127.0.0.1"  # what 203.0.113.25 stands for on the page
+ID, NEXT = "6c1d5f0e-3b7a-4c58-9d2e-8f4b1a7c9e30", "6" * 64
 RULE = "mailguard 2: to be judged"
 
 
@@ -73,26 +72,6 @@ def recipe() -> list[str]:
     return powershell.blocks(PAGE)
 
 
-def settings(cloud: Cloud, folder: Path) -> dict[str, Any]:
-    """The page's configuration, with this machine's addresses and files in the place of the firm's."""
-    text = next(block.partition("```")[0] for block in PAGE.split("```yaml\n")[1:])
-    (folder / "page.yaml").write_text(text, "utf-8")
-    data: Any = yaml.read(folder / "page.yaml").data
-    for name, secret in (("connector.secret", SECRET), ("return.secret", BACK), ("stamp.key", STAMP)):
-        (folder / name).write_text(secret + "\n")
-        (folder / name).chmod(0o600)
-    cloud.authority.cert_pem.write_to_path(str(folder / "ca.pem"))
-    files = certify(cloud.authority, NAME, folder)
-    smtp, hop = data["smtp"], data["next_hop"]
-    (listener,) = smtp["listeners"]
-    lock = {**listener["lock"], "secret_file": str(folder / "connector.secret")}
-    listener |= {"bind": "127.0.0.1:0", "networks": ["127.0.0.0/8"], "lock": lock}
-    smtp |= {"tls": files, "stamp": {"key_file": str(folder / "stamp.key")}}
-    hop |= {"smarthost": f"localhost:{cloud.port}", "ca_file": str(folder / "ca.pem"), **files}
-    hop["return_secret_file"] = str(folder / "return.secret")
-    return {"smtp": smtp, "next_hop": {**hop, "routes": {"*.example": hop}}}
-
-
 @pytest.fixture
 async def cloud() -> AsyncIterator[Cloud]:
     made = Cloud(trustme.CA())
@@ -109,7 +88,7 @@ def open_office(cloud: Cloud, open_house: OpenHouse, tmp_path: Path) -> OpenOffi
     async def build(rules: str = DELAY, **more: Any) -> Office:
         tenant = Microsoft(cloud, ID, ["corp.onmicrosoft.com", "corp.example", NAME])
         foreign = Microsoft(cloud, "11111111-2222-4333-8444-555555555555", ["evil.onmicrosoft.com", "evil.example"])
-        house = await open_house(rules=rules, config=settings(cloud, tmp_path), **more)
+        house = await open_house(rules=rules, config=configuration(PAGE, cloud, tmp_path), **more)
         cloud.hosts[NAME] = house.service.smtp.ports[0]
         for block in recipe()[:2]:
             tenant.run(block.replace("203.0.113.25", ADDRESS), Secret=SECRET, Return=BACK)
@@ -313,6 +292,18 @@ async def test_what_comes_back_unchanged_is_refused_at_once(office: Office) -> N
     assert told["queue_id"] in {mail.queue_id for mail in await office.house.service.store.find(Filter(limit=10))}
     assert SECRET not in office.house.log.getvalue()
     assert BACK not in office.house.log.getvalue()
+
+
+async def test_what_comes_back_in_other_parts_is_neither_lost_nor_passed(office: Office) -> None:
+    """Nor taken for a part of what left here: each is judged anew until it is refused, and its sender told."""
+    office.tenant.run('Disable-TransportRule "mailguard 1: has been judged"')
+    await office.send(BOB, LEE)
+    office.cloud.most = 1  # the stamp is for both together, and they come back one by one
+    for _ in range(5):
+        await office.wait(minutes=1)
+    assert {one for bounced in office.cloud.bounced for one in bounced.recipients} == {BOB, LEE}
+    assert all(reply.startswith("554 5.4.6 ") for reply in office.replies)
+    assert office.cloud.delivered == []
 
 
 async def test_what_comes_back_changed_is_judged_each_time_and_refused_after_three(office: Office) -> None:

@@ -61,6 +61,7 @@ class Cloud:
     delivered: list[Letter] = field(default_factory=list)
     bounced: list[Bounced] = field(default_factory=list)
     handed: list[Letter] = field(default_factory=list)  # to smarthosts
+    most: int = 100  # recipients of one transaction
     port: int = 0
 
     def __post_init__(self) -> None:
@@ -109,8 +110,9 @@ class Cloud:
         outside = tuple(one for one in letter.recipients if one not in inside)
         # one transaction for each kind of recipient; the second has the null sender
         for sender, group in ((letter.sender, outside), ("" if outside else letter.sender, inside)):
-            if group:
-                await self._hand_over(host, tenant.leaving(replace(letter, sender=sender, recipients=group)))
+            for start in range(0, len(group), self.most):
+                part = replace(letter, sender=sender, recipients=group[start : start + self.most])
+                await self._hand_over(host, tenant.leaving(part))
 
     async def _hand_over(self, host: Smarthost, letter: Letter) -> None:
         self.handed.append(letter)

@@ -22,7 +22,7 @@ def table(page: str, first: str) -> dict[str, str]:
 
 @dataclass
 class Google:
-    """Set up from a page. `secret` and `address` stand in for what the page can't know."""
+    """Set up from a page. `secret`, and mailguard's address in relay and rule, stand in for what no page can know."""
 
     cloud: Cloud
     domains: Sequence[str]
@@ -30,7 +30,8 @@ class Google:
     relay: Mapping[str, str]
     rule: Mapping[str, str]
     secret: str
-    address: str
+    relayed: str
+    excepted: str
 
     def __post_init__(self) -> None:
         self.cloud.tenants.append(self)
@@ -47,10 +48,10 @@ class Google:
     def brings(self, names: Sequence[str], peer: str, sender: str, hello: str) -> bool:
         """The SMTP relay: by the address; the null sender by the name in EHLO, which must be in a domain of theirs."""
         whose = domain(sender) if sender not in ("", "<>") else hello
-        return peer == self.address and any(f".{whose}".endswith(f".{one}") for one in self.domains)
+        return peer == self.relayed and any(f".{whose}".endswith(f".{one}") for one in self.domains)
 
     def routed(self, letter: Letter) -> tuple[Letter, Smarthost | None]:
-        if ipaddress.ip_address(letter.source) in ipaddress.ip_network(self.address):
+        if ipaddress.ip_address(letter.source) in ipaddress.ip_network(self.excepted):
             return letter, None
         name = self.rule["Add custom headers"].partition(":")[0]
         return letter.below(f"{name}: {self.secret}"), Smarthost(self.route["Host"])  # added to the user's own, if any
