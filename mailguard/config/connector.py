@@ -32,7 +32,7 @@ def connectors(settings: Settings) -> Iterator[Remark]:
     locked = next((n for n, one in enumerate(settings.smtp.listeners) if one.lock), None)
     if locked is not None and not any(hop.stamp for hop in hops.values()):
         how = "write stamp: true at the next hop that is the provider, and name smtp.stamp.key_file"
-        words = "nothing tells mail that comes back from the provider in a circle from new mail"
+        words = "nothing tells mail that comes back from the provider in a loop from new mail"
         yield Remark(Finding(("smtp", "listeners", locked, "lock"), "MG406", words, how), "warning")
     for loc, _, path in _secrets(settings):
         if path is not None and open_to_others(path):

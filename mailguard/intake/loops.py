@@ -14,13 +14,13 @@ from mailguard.stamp import Handed, Stamps
 from mailguard.tasks import in_thread
 
 MAX_RECEIVED = 50  # RFC 5321 §6.3 asks for a large count
-MAX_PASSES = 3  # through any mailguard: two that send to each other are a circle as well
-_PASS = re.compile(rb"\sby\s+\S+\s+\(mailguard\)\s")
+MAX_ROUNDS = 3  # through any mailguard: two that send to each other are a circle as well
+_ROUND = re.compile(rb"\sby\s+\S+\s+\(mailguard\)\s")
 
 
-def passes(message: Message) -> int:
+def rounds(message: Message) -> int:
     """How often a mail went through a mailguard before, as its Received fields say."""
-    return sum(_PASS.search(field) is not None for field in message.raw_fields("received"))
+    return sum(_ROUND.search(field) is not None for field in message.raw_fields("received"))
 
 
 class Loops:
@@ -35,7 +35,7 @@ class Loops:
             text = "this mail left here before and came back: the provider's rule must not send us what it has from us"
             self._tell(letter, "stamp", queue_id)
             raise PermanentFailure(text, code=554, enhanced="5.4.6")
-        if len(letter.message.raw_fields("received")) > MAX_RECEIVED or passes(letter.message) >= MAX_PASSES:
+        if len(letter.message.raw_fields("received")) > MAX_RECEIVED or rounds(letter.message) >= MAX_ROUNDS:
             self._tell(letter, "received")
             raise PermanentFailure("this mail is going round in circles", code=554, enhanced="5.4.6")
 

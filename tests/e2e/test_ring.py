@@ -1,4 +1,4 @@
-"""Two mailguards that a provider's rules send each other's mail: every pass is judged, and after three it ends."""
+"""Two mailguards that a provider's rules send each other's mail: every round is judged, and after three it ends."""
 
 import asyncio
 import json
@@ -90,7 +90,7 @@ def events(one: Installed, name: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.slow
-async def test_a_ring_of_two_judges_each_time_and_ends_after_three_passes(cloud: Cloud, ring: list[Installed]) -> None:
+async def test_a_ring_of_two_judges_each_time_and_ends_after_three_rounds(cloud: Cloud, ring: list[Installed]) -> None:
     tenant = Ring()
     cloud.tenants.append(tenant)
     raw = make_message("ann@corp.example", "bob@corp.example", Message_ID="<ring@corp.example>")
@@ -100,7 +100,7 @@ async def test_a_ring_of_two_judges_each_time_and_ends_after_three_passes(cloud:
     (bounced,) = cloud.bounced
     assert (bounced.sender, bounced.reply) == ("ann@corp.example", "554 5.4.6 this mail is going round in circles")
     assert len(cloud.handed) == 4
-    assert [len(events(one, "message.evaluated")) for one in ring] == [2, 1]  # no pass without the rules
+    assert [len(events(one, "message.evaluated")) for one in ring] == [2, 1]  # no round without the rules
     assert [line["known_by"] for line in events(ring[1], "message.looped")] == ["received"]
     assert cloud.delivered == []
     assert all(SECRET not in one.log for one in ring)

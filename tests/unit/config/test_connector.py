@@ -83,7 +83,7 @@ def test_a_stamp_needs_a_key(folder: Folder) -> None:
 
 def test_a_lock_without_a_stamp_is_worth_a_warning(folder: Folder) -> None:
     config = folder.load(smtp=smtp("35.190.0.0/16", LOCK))
-    assert "comes back from the provider in a circle" in " ".join(problem.message for problem in config.warnings)
+    assert "comes back from the provider in a loop" in " ".join(problem.message for problem in config.warnings)
 
 
 def test_who_else_can_read_a_secret_is_told(folder: Folder) -> None:
