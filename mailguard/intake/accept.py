@@ -54,10 +54,10 @@ class Intake:
         self._store, self._judge, self._rules, self._settings = store, judge, rules, settings
         self._clock, self._log, self._metrics, self._wake, self._stricter = clock, log, metrics, wake, stricter
         self._alerts = alerts
+        self._loops = Loops(stamps, clock, log, metrics)
         self.watch = RuleWatch()
         self._late = Tasks()
         self._resends = Resends(store, clock)
-        self._loops = Loops(stamps, clock, log, metrics)
 
     def accept(self, envelope: Envelope, spool: Spool, session: Session) -> Coroutine[Any, Any, Accepted]:
         """Durable when it returns. Raises PermanentFailure (a rule rejects, a loop), TemporaryFailure, StoreFull.

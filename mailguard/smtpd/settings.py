@@ -157,12 +157,12 @@ class Listener(Section):
     """required: clients log in; none: the networks below are trusted. A connector never logs in."""
     networks: tuple[Network, ...] = ()
     """Who may send here. Empty: anybody where a login is required, otherwise this machine only."""
+    lock: LockSettings | None = None
+    """For mail of Microsoft 365 or Google Workspace: whose of it is taken."""
     senders: tuple[SenderPattern, ...] = ()
     """Without a login: which senders are accepted. Empty: the organization's own domains, and <>."""
     quota: Quota | None = None
     """Without a login there is no quota unless it is written here."""
-    lock: LockSettings | None = None
-    """For mail of Microsoft 365 or Google Workspace: whose of it is taken."""
 
     @model_validator(mode="before")
     @classmethod
