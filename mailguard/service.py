@@ -28,7 +28,7 @@ from mailguard.document.problem import Problem
 from mailguard.errors import ConfigError
 from mailguard.extract import Pool
 from mailguard.health import Health
-from mailguard.intake import Acquaintances, Again, Intake, IntakeSettings, Judge, Ledgers
+from mailguard.intake import Acquaintances, Again, Alarm, Intake, IntakeSettings, Judge, Ledgers
 from mailguard.intake import queue_id as ids
 from mailguard.log import Log
 from mailguard.metrics import Metrics
@@ -129,16 +129,19 @@ class Service:
         self.intake = Intake(
             self.store, judge, lambda: self.rules, deciding, self.clock, self.log, self.metrics, self.scheduler.wake,
             stricter=self.curbs.stricter, alerts=self.alerts, stamps=lambda: self.stamps,
+            ring=lambda *about: self.alarm.ring(*about),
         )  # fmt: skip
         self.answers = Answers(
             self.intake, self.desk.by_mail, self.store, self.clock, self.log, self.scheduler.wake,
             config.notices.sender,
         )  # fmt: skip
-        self.guesses = Guesses(self.store, self.clock, self.log.failure)
+        self.alarm, self.guesses = (
+            Alarm(self._alert, self.clock, self.log), Guesses(self.store, self.clock, self.log.failure)
+        )  # fmt: skip
         self.smtp = SmtpServer(
             config.smtp, self.answers if config.notices.answers else self.intake, self.clock,
             internal=lambda person: self.people.internal(person), notices_sender=config.notices.sender,
-            room=self._room, watcher=Reporter(self.log, self.metrics, self.guesses.note),
+            room=self._room, watcher=Reporter(self.log, self.metrics, self.guesses.note, self.alarm.ring),
             try_login=self.courier.try_login, warden=self.curbs, users_changed=self._users_changed,
             logins_elsewhere=config.web.passwords, shared=shared,
         )  # fmt: skip
@@ -227,6 +230,7 @@ class Service:
         await self.live.stop()
         await self.smtp.stop(drain)
         await self.guesses.stop()
+        await self.alarm.stop(drain)
         await self.intake.drain(drain)
         await self.curbs.stop(drain)
         await self.bypass.stop()

@@ -46,15 +46,15 @@ class Intake:
         self, store: Store, judge: Judge, rules: Callable[[], RuleSet], settings: IntakeSettings, clock: Clock,
         log: Log, metrics: Metrics, wake: Callable[[], None], *,
         stricter: Callable[[NewMail], NewMail] = lambda mail: mail, alerts: Alert = lambda _: [],
-        stamps: Callable[[], Stamps] = Stamps,
+        stamps: Callable[[], Stamps] = Stamps, ring: Callable[[str, str], None] = lambda *_: None,
     ) -> None:  # fmt: skip
         """`stricter` adds the holds of what became stricter while a mail was judged; `alerts` are made of a rule that
-        may be broken; by `stamps` is known what came back.
+        may be broken; by `stamps` is known what came back, and `ring` is told of it.
         """
         self._store, self._judge, self._rules, self._settings = store, judge, rules, settings
         self._clock, self._log, self._metrics, self._wake, self._stricter = clock, log, metrics, wake, stricter
         self._alerts = alerts
-        self._loops = Loops(stamps, clock, log, metrics)
+        self._loops = Loops(stamps, clock, log, metrics, ring)
         self.watch = RuleWatch()
         self._late = Tasks()
         self._resends = Resends(store, clock)

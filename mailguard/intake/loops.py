@@ -26,8 +26,11 @@ def rounds(message: Message) -> int:
 class Loops:
     """Knows a mail that came back by our stamp; where its words were changed on the way, by its Received fields."""
 
-    def __init__(self, stamps: Callable[[], Stamps], clock: Clock, log: Log, metrics: Metrics) -> None:
-        self._stamps, self._clock, self._log, self._metrics = stamps, clock, log, metrics
+    def __init__(
+        self, stamps: Callable[[], Stamps], clock: Clock, log: Log, metrics: Metrics, ring: Callable[[str, str], None]
+    ) -> None:
+        """`ring` is `Alarm.ring`."""
+        self._stamps, self._clock, self._log, self._metrics, self._ring = stamps, clock, log, metrics, ring
 
     async def refuse(self, letter: Letter) -> None:
         """PermanentFailure 554 5.4.6: a provider sends back what it has from us, or two servers send to each other."""
@@ -52,4 +55,5 @@ class Loops:
 
     def _tell(self, letter: Letter, known_by: str, queue_id: str = "") -> None:
         self._metrics.loops.inc()
+        self._ring("mail.looped", letter.session.listener)
         self._log.looped(letter.message.message_id, letter.session, known_by, queue_id)

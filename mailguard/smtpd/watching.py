@@ -54,9 +54,11 @@ class NoWatcher:
 class Reporter:
     """To log and metrics; accepted mail is logged by intake, which knows more."""
 
-    def __init__(self, log: Log, metrics: Metrics, guessed: Callable[[str, str], None]) -> None:
-        """`guessed` hears name and address of each failed login."""
-        self._log, self._metrics, self._guessed = log, metrics, guessed
+    def __init__(
+        self, log: Log, metrics: Metrics, guessed: Callable[[str, str], None], ring: Callable[[str, str], None]
+    ) -> None:
+        """`guessed` hears name and address of each failed login; `ring` is `Alarm.ring`."""
+        self._log, self._metrics, self._guessed, self._ring = log, metrics, guessed, ring
 
     def smtp_accepted(
         self, _session: Session, _envelope: Envelope, _size: int, _accepted: Accepted, seconds: float
@@ -69,6 +71,7 @@ class Reporter:
 
     def locked_out(self, reason: str, tenant: str, *, session_id: str, peer: str, listener: str) -> None:
         self._metrics.locked_out.labels(reason).inc()
+        self._ring(f"connector.{reason}", listener)
         self._log.locked_out(reason, tenant, session_id=session_id, peer=peer, listener=listener)
 
     def auth_failed(self, name: str, peer: str, session_id: str) -> None:
