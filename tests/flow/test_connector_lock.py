@@ -19,7 +19,7 @@ from mailguard.store.base import Filter
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, BOB, DELAY, HOLD, KIM, LEE, MO, POSTMASTER, House, letter
 from tests.provider import powershell
-from tests.provider.cloud import Cloud, Smarthost
+from tests.provider.cloud import Bounced, Cloud, Smarthost
 from tests.provider.letter import Letter
 from tests.provider.microsoft import Microsoft
 from tests.provider.page import ADDRESS, BACK, NAME, SECRET, STAMP, configuration
@@ -47,8 +47,8 @@ class Office:
     async def wait(self, **span: float) -> None:
         """Until everything due by then is done on both sides, and what comes back too."""
         await self.house.wait(**span)
-        for _ in range(4):
-            await self.cloud.quiet()
+        while await self.cloud.quiet() or self.house.service.alarm._tasks:
+            await self.house.look_again()
             await self.house.quiet()
 
     async def kept(self) -> int:
@@ -63,8 +63,18 @@ class Office:
         return self.house.service.metrics.registry.get_sample_value("mailguard_loops_refused_total") or 0.0
 
     @property
+    def bounced(self) -> list[Bounced]:
+        """People's own mail. Where mail goes in a loop an alert does, too: it is refused, and told of in the log."""
+        return [one for one in self.cloud.bounced if one.sender != "mailguard@corp.example"]
+
+    @property
+    def handed(self) -> int:
+        """How often people's own mail was sent to mailguard."""
+        return sum("mailguard@corp.example" not in one.all("from")[0] for one in self.cloud.handed)
+
+    @property
     def replies(self) -> list[str]:
-        return [one.reply for one in self.cloud.bounced]
+        return [one.reply for one in self.bounced]
 
 
 def recipe() -> list[str]:
@@ -195,7 +205,7 @@ async def test_whoever_answers_for_the_service_hears_of_it_once_an_hour(office: 
         await office.send(KIM)
     await office.wait(minutes=1)
     (told,) = office.cloud.to(POSTMASTER)
-    assert told.all("subject") == ["A =?utf-8?q?connector=E2=80=99s?= mail was refused"]
+    assert b"did not open the lock" in told.raw
     await office.wait(hours=1)
     await office.send(KIM)
     await office.wait(minutes=1)
@@ -296,7 +306,7 @@ async def test_what_comes_back_unchanged_is_refused_at_once(office: Office) -> N
     office.tenant.run('Disable-TransportRule "mailguard 1: has been judged"')
     await office.send(BOB)
     await office.wait(minutes=6)
-    assert [len(office.cloud.handed), await office.kept()] == [2, 1]
+    assert [office.handed, await office.kept()] == [2, 1]
     assert office.replies == [
         "554 5.4.6 this mail left here before and came back: the provider's rule must not send us what it has from us"
     ]
@@ -315,7 +325,7 @@ async def test_what_comes_back_in_other_parts_is_neither_lost_nor_passed(office:
     office.cloud.most = 1  # the stamp is for both together, and they come back one by one
     for _ in range(5):
         await office.wait(minutes=1)
-    assert {one for bounced in office.cloud.bounced for one in bounced.recipients} == {BOB, LEE}
+    assert {one for bounced in office.bounced for one in bounced.recipients} == {BOB, LEE}
     assert all(reply.startswith("554 5.4.6 ") for reply in office.replies)
     assert office.cloud.delivered == []
 
@@ -328,7 +338,7 @@ async def test_what_comes_back_changed_is_judged_each_time_and_refused_after_thr
     for _ in range(5):
         await office.wait(minutes=1)
     assert office.replies == ["554 5.4.6 this mail is going round in circles"]
-    assert len(office.house.log_lines("message.evaluated")) == len(office.cloud.handed) - 1 == 3
+    assert len(office.house.log_lines("message.evaluated")) == office.handed - 1 == 3
     assert office.looped() == 1
 
 
