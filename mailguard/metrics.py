@@ -75,7 +75,7 @@ class Metrics:
             "Mails that a connector's lock refused: tls, tenant, secret, sender",
             ["reason"],
         )
-        self.loops = counter("mailguard_loops_refused", "Mails refused because they went round in circles")
+        self.loops = counter("mailguard_loops_refused", "Mails refused because they went round in a loop")
         self.frozen = most("mailguard_identities_frozen", "Identities that sent too much")
         self.bypass = most("mailguard_bypass_active", "1 while new mail passes unguarded")
         self.suspects = most("mailguard_rules_suspected", "Rules that suddenly hold so much mail")

@@ -53,7 +53,10 @@ def _unlocked(listener: Listener, loc: Loc) -> Iterator[Remark]:
         return
     for at, network in enumerate(listener.networks):
         if not network.is_private and network.prefixlen < SHARED[network.version]:
-            how = "add lock: {provider: microsoft, tenants: [your tenant's id], secret_file: FILE}, or provider: google"
+            how = (
+                "for a provider add lock: {provider: microsoft, tenants: [your tenant's id], secret_file: FILE}, or "
+                "provider: google; of your own name the mail servers alone"
+            )
             words = f"others send from {network} as well, and {listener.bind} would take their mail"
             yield _error((*loc, "networks", at), words, how)
 

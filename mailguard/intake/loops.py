@@ -1,4 +1,4 @@
-"""Mail that goes round in circles: refused with a clear reply, and told of."""
+"""Mail that goes round in a loop: refused with a clear reply, and told of."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from mailguard.stamp import Handed, Stamps
 from mailguard.tasks import in_thread
 
 MAX_RECEIVED = 50  # RFC 5321 §6.3 asks for a large count
-MAX_ROUNDS = 3  # through any mailguard: two that send to each other are a circle as well
+MAX_ROUNDS = 3  # through any mailguard: two that send to each other are a loop as well
 _ROUND = re.compile(rb"\sby\s+\S+\s+\(mailguard\)\s")
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 
 from mailguard.document import yaml
 from mailguard.testing import eventually, make_message
 from tests.installed import Installed, install
-from tests.provider.cloud import HOST, Cloud, Smarthost, certify
+from tests.provider.cloud import HOST, Cloud, Smarthost, certify, opened
 from tests.provider.letter import Letter
 
 SECRET = "5" * 64
@@ -65,10 +64,8 @@ def join(cloud: Cloud, folder: Path, number: int) -> Installed:
 
 @pytest.fixture
 async def cloud() -> AsyncIterator[Cloud]:
-    made = Cloud(trustme.CA())
-    await made.start()
-    yield made
-    await made.stop()
+    async with opened() as made:
+        yield made
 
 
 @pytest.fixture

@@ -4,13 +4,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import trustme
 
 from mailguard.stamp import FIELD
 from mailguard.store.base import Filter
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, BOB, DELAY, HOLD, KIM, House, letter
-from tests.provider.cloud import Cloud
+from tests.provider.cloud import Cloud, opened
 from tests.provider.google import Google, table
 from tests.provider.page import ADDRESS, NAME, SECRET, configuration
 
@@ -25,13 +24,11 @@ def customer(cloud: Cloud, domain: str, secret: str) -> Google:
 
 @pytest.fixture
 async def cloud() -> AsyncIterator[Cloud]:
-    made = Cloud(trustme.CA())
-    await made.start()
-    yield made
-    await made.stop()
+    async with opened() as made:
+        yield made
 
 
-async def opened(open_house: OpenHouse, cloud: Cloud, folder: Path, rules: str) -> House:
+async def connected(open_house: OpenHouse, cloud: Cloud, folder: Path, rules: str) -> House:
     house = await open_house(rules=rules, config=configuration(PAGE, cloud, folder))
     cloud.hosts[NAME] = house.service.smtp.ports[0]
     return house
@@ -45,7 +42,7 @@ async def wait(house: House, cloud: Cloud, minutes: float) -> None:
 
 
 async def test_mail_and_notices_go_through_and_arrive_once(open_house: OpenHouse, cloud: Cloud, tmp_path: Path) -> None:
-    house, ours = await opened(open_house, cloud, tmp_path, DELAY), customer(cloud, "corp.example", SECRET)
+    house, ours = await connected(open_house, cloud, tmp_path, DELAY), customer(cloud, "corp.example", SECRET)
     raw = letter(ANN, f"{KIM}, {BOB}")
     await cloud.submit(ours, ANN, [KIM, BOB], raw)
     await wait(house, cloud, 1)
@@ -59,7 +56,7 @@ async def test_mail_and_notices_go_through_and_arrive_once(open_house: OpenHouse
 
 async def test_another_customer_of_google_gets_nothing_in(open_house: OpenHouse, cloud: Cloud, tmp_path: Path) -> None:
     """The same addresses, the same certificate, our From: only the secret differs."""
-    house, foreign = await opened(open_house, cloud, tmp_path, DELAY), customer(cloud, "evil.example", "9" * 64)
+    house, foreign = await connected(open_house, cloud, tmp_path, DELAY), customer(cloud, "evil.example", "9" * 64)
     await cloud.submit(foreign, ANN, [KIM], letter(ANN, KIM))
     assert [one.reply.partition(":")[0] for one in cloud.bounced] == ["550 5.7.1 locked"]
     assert await house.service.store.find(Filter(limit=10)) == []
@@ -70,7 +67,7 @@ async def test_a_field_of_the_users_own_neither_opens_nor_closes(
     open_house: OpenHouse, cloud: Cloud, tmp_path: Path
 ) -> None:
     """Google adds its field to what is there; the mail is held as any other, and nothing of either is kept."""
-    house, ours = await opened(open_house, cloud, tmp_path, HOLD), customer(cloud, "corp.example", SECRET)
+    house, ours = await connected(open_house, cloud, tmp_path, HOLD), customer(cloud, "corp.example", SECRET)
     await cloud.submit(ours, ANN, [KIM], letter(ANN, KIM, X_Mailguard_Secret="my own", X_Mailguard_Stamp="v=1"))
     await wait(house, cloud, 1)
     (mail,) = await house.service.store.find(Filter(limit=10))
@@ -83,7 +80,7 @@ async def test_a_field_of_the_users_own_neither_opens_nor_closes(
 async def test_a_rule_that_names_another_address_bounces_and_does_not_loop(
     open_house: OpenHouse, cloud: Cloud, tmp_path: Path
 ) -> None:
-    house, ours = await opened(open_house, cloud, tmp_path, DELAY), customer(cloud, "corp.example", SECRET)
+    house, ours = await connected(open_house, cloud, tmp_path, DELAY), customer(cloud, "corp.example", SECRET)
     await cloud.submit(ours, ANN, [BOB], letter(ANN, BOB))
     ours.excepted = "203.0.113.25"
     await wait(house, cloud, 1)

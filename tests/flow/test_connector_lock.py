@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 
 from mailguard.config import load
 from mailguard.document import yaml
@@ -19,7 +18,7 @@ from mailguard.store.base import Filter
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, BOB, DELAY, HOLD, KIM, LEE, MO, POSTMASTER, House, letter
 from tests.provider import powershell
-from tests.provider.cloud import Bounced, Cloud, Smarthost
+from tests.provider.cloud import Bounced, Cloud, Smarthost, opened
 from tests.provider.letter import Letter
 from tests.provider.microsoft import Microsoft
 from tests.provider.page import ADDRESS, BACK, NAME, SECRET, STAMP, configuration
@@ -84,10 +83,8 @@ def recipe() -> list[str]:
 
 @pytest.fixture
 async def cloud() -> AsyncIterator[Cloud]:
-    made = Cloud(trustme.CA())
-    await made.start()
-    yield made
-    await made.stop()
+    async with opened() as made:
+        yield made
 
 
 OpenOffice = Callable[..., Awaitable[Office]]

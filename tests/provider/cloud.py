@@ -5,7 +5,8 @@ import contextlib
 import smtplib
 import ssl
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from email.utils import getaddresses
 from pathlib import Path
@@ -181,6 +182,15 @@ class Cloud:
         else:
             self._work.append(asyncio.create_task(self._process(tenant, letter)))
         return "250 2.6.0 Queued mail for delivery"
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[Cloud]:
+    """A provider that listens."""
+    made = Cloud(trustme.CA())
+    await made.start()
+    yield made
+    await made.stop()
 
 
 def _address(session: Session) -> str:
