@@ -230,6 +230,21 @@ class Log:
             smtp_code=code, enhanced_code=enhanced, rules=[rule[1]] if rule else [], error=error,
         )  # fmt: skip
 
+    def looped(self, message_id: str, session: Session, known_by: str, queue_id: str) -> None:
+        """Refused. It left here as this queue id, if our stamp says so."""
+        self._log.error(
+            "message.looped", queue_id=queue_id, message_id=message_id, session_id=session.id,
+            sender=self.address(session.identity.address), remote=session.peer, listener=session.listener,
+            known_by=known_by,
+        )  # fmt: skip
+
+    def locked_out(self, reason: str, tenant: str, *, session_id: str, peer: str, listener: str) -> None:
+        """Refused by a listener's lock. Never the secret that was shown."""
+        self._log.warning(
+            "connector.refused", session_id=session_id, remote=peer, listener=listener, reason=reason,
+            tenant=tenant,
+        )  # fmt: skip
+
     def auth_failed(self, name: str, peer: str, session_id: str = "", why: str = "") -> None:
         """Of a mail client, or (without a session) of somebody signing in to the pages."""
         self._log.warning(

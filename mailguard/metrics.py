@@ -70,6 +70,12 @@ class Metrics:
         self.notices_undelivered = newest("mailguard_notices_undelivered", "Notices not delivered within five minutes")
         self.connections = total("mailguard_smtp_connections", "Open client connections")
         self.auth_failures = counter("mailguard_auth_failures", "Logins refused")
+        self.locked_out = counter(
+            "mailguard_connector_refused",
+            "Mails that a connector's lock refused: tls, tenant, secret, sender",
+            ["reason"],
+        )
+        self.loops = counter("mailguard_loops_refused", "Mails refused because they went round in a loop")
         self.frozen = most("mailguard_identities_frozen", "Identities that sent too much")
         self.bypass = most("mailguard_bypass_active", "1 while new mail passes unguarded")
         self.suspects = most("mailguard_rules_suspected", "Rules that suddenly hold so much mail")

@@ -28,7 +28,7 @@ from mailguard.document.problem import Problem
 from mailguard.errors import ConfigError
 from mailguard.extract import Pool
 from mailguard.health import Health
-from mailguard.intake import Acquaintances, Again, Intake, IntakeSettings, Judge, Ledgers
+from mailguard.intake import Acquaintances, Again, Alarm, Intake, IntakeSettings, Judge, Ledgers
 from mailguard.intake import queue_id as ids
 from mailguard.log import Log
 from mailguard.metrics import Metrics
@@ -41,6 +41,7 @@ from mailguard.rules import RuleSet
 from mailguard.scheduler import Attempts, Reports, Scheduler
 from mailguard.smtpd import Guesses, Reporter, SmtpServer, enabled, load_users
 from mailguard.smtpd.settings import Auth
+from mailguard.stamp import Stamps
 from mailguard.store.places import place
 from mailguard.tasks import Tasks
 from mailguard.web import console
@@ -67,7 +68,7 @@ class Service:
         self.log = Log(config.log, stream)
         self.metrics = Metrics()
         self.live = Live(config, self.clock, self.log, self.metrics)
-        self.access, self.signer = config.access, signing.signer(config)
+        self.access, self.signer, self.stamps = config.access, signing.signer(config), Stamps(config.smtp.stamp)
         self.alerts = Alerts(config.holds.fallback, lambda: self.access, lambda: self.people)
         self.reload_failed = ""
         self._hashes: dict[str, str] = {}
@@ -82,7 +83,7 @@ class Service:
         self.store = place(config.store_url, config.encryption).store(self._broken)
         self.courier = Courier(
             config.next_hop, self.clock, hostname, log=self.log, policies_file=config.policies_path,
-            nodes=lambda: self.store.at_work,
+            nodes=lambda: self.store.at_work, stamps=lambda: self.stamps,
         )  # fmt: skip
         self.postman = Postman(
             self.store, self.courier, self.clock, self.log, config.notices, url=config.web.url,
@@ -131,17 +132,20 @@ class Service:
         self._again = Again(self.store, judge, self.clock)
         self.intake = Intake(
             self.store, judge, lambda: self.rules, deciding, self.clock, self.log, self.metrics, self.scheduler.wake,
-            stricter=self.curbs.stricter, alerts=self.alerts,
+            stricter=self.curbs.stricter, alerts=self.alerts, stamps=lambda: self.stamps,
+            ring=lambda *about: self.alarm.ring(*about),
         )  # fmt: skip
         self.answers = Answers(
             self.intake, self.desk.by_mail, self.store, self.clock, self.log, self.scheduler.wake,
             config.notices.sender,
         )  # fmt: skip
-        self.guesses = Guesses(self.store, self.clock, self.log.failure)
+        self.alarm, self.guesses = (
+            Alarm(self._alert, self.clock, self.log), Guesses(self.store, self.clock, self.log.failure)
+        )  # fmt: skip
         self.smtp = SmtpServer(
             config.smtp, self.answers if config.notices.answers else self.intake, self.clock,
             internal=lambda person: self.people.internal(person), notices_sender=config.notices.sender,
-            room=self._room, watcher=Reporter(self.log, self.metrics, self.guesses.note),
+            room=self._room, watcher=Reporter(self.log, self.metrics, self.guesses.note, self.alarm.ring),
             try_login=self.courier.try_login, warden=self.curbs, users_changed=self._users_changed,
             logins_elsewhere=config.web.passwords, shared=shared,
         )  # fmt: skip
@@ -230,6 +234,7 @@ class Service:
         await self.live.stop()
         await self.smtp.stop(drain)
         await self.guesses.stop()
+        await self.alarm.stop(drain)
         await self.intake.drain(drain)
         await self.curbs.stop(drain)
         await self.bypass.stop()
@@ -340,7 +345,8 @@ class Service:
             self.log.reload_failed(self.reload_failed, actor)
             raise
         self.live.take(policy)
-        self.access, self.signer, self.reload_failed = config.access, signer, ""
+        self.access, self.signer, self.stamps = config.access, signer, Stamps(config.smtp.stamp)
+        self.reload_failed = ""
         await self._note(Actor(actor, "reload"))
         await self.curbs.people_changed()
         await self.smtp.look_at_users()

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from pydantic import PrivateAttr, ValidationError
 
 from mailguard.config.checks import Remark, check
+from mailguard.config.connector import connectors, weak_secrets
 from mailguard.config.environment import ENVIRONMENT, Overridden, override
 from mailguard.config.files import anchored, with_secrets
 from mailguard.config.settings import Settings
@@ -103,7 +104,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     where = ("organization", "calendar", "holidays")
     findings += [Finding(where, one.code, f"{one.path}: {one.message}", one.help) for one in wrong if not one.line]
     complete = with_secrets(settings, findings)
-    remarks = [*map(Remark, findings), *check(settings, file)]
+    remarks = [*map(Remark, findings), *check(settings, file), *connectors(settings), *weak_secrets(complete)]
     problems += [_problem(document, said, remark) for remark in remarks]
     if any(problem.severity == "error" for problem in problems):
         _fail(path, problems)

@@ -88,7 +88,7 @@ def _listeners(settings: Settings) -> Iterator[Remark]:
                 how = "name the networks of your own machines"
                 message = f"everybody could send mail through {listener.bind}: {network} is the whole internet"
                 yield _error((*loc, "networks", at), message, how)
-            elif network.prefixlen < WIDEST[network.version] and not network.is_loopback:
+            elif network.prefixlen < WIDEST[network.version] and not network.is_loopback and listener.lock is None:
                 how = f"name the networks of your own machines, each /{WIDEST[network.version]} or narrower"
                 message = f"{listener.bind} asks for no login, and {network} is too many machines to trust"
                 yield _error((*loc, "networks", at), message, how)

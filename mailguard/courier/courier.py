@@ -22,6 +22,7 @@ from mailguard.courier.settings import Hop, NextHop, Tls
 from mailguard.courier.smtp import LoginRefused, Manner, Session, TlsFailed, Unreachable, dial
 from mailguard.courier.sts import Policies
 from mailguard.courier.transaction import Stale, transact
+from mailguard.courier.way_back import marked
 from mailguard.courier.ways import Ways
 from mailguard.courier.wire import Timeouts
 from mailguard.document.units import host_port
@@ -29,6 +30,7 @@ from mailguard.errors import ConfigError, PermanentFailure, SmtpError
 from mailguard.locale import N_
 from mailguard.log import Log
 from mailguard.records import Outcome, Reach, Result
+from mailguard.stamp import Stamps
 
 IN_FLIGHT = 64 << 20  # bytes of messages being written at once
 LOGIN_PAUSE = 60.0  # seconds without another try after a refused login
@@ -52,10 +54,12 @@ class Courier:
         log: Log | None = None,
         policies_file: Path | None = None,
         nodes: Callable[[], int] = lambda: 1,
+        stamps: Callable[[], Stamps] = Stamps,
     ) -> None:
         """`nodes`: how many processes connect to the same servers: a hop's connections are divided among them.
 
         `policies_file` keeps what other domains demand of our TLS; `policies` is for tests.
+        `stamps`: for hops that mail goes back to.
         """
         self._ways = Ways(settings)
         self._clock = clock
@@ -69,7 +73,7 @@ class Courier:
         self._reaches = Reaches(self._route, self._ways.routed, clock)
         self._loops_allowed = loops_allowed
         self._pool, self._paces = Pool(clock), Paces(clock)
-        self._nodes = nodes
+        self._nodes, self._stamps = nodes, stamps
         self._budget = Budget(in_flight)
         self._shares = Shares(in_flight // 4)  # a destination that hangs must not sit on the whole budget
         self._locked_out: dict[str, tuple[float, LoginRefused]] = {}
@@ -164,6 +168,7 @@ class Courier:
     async def _transaction(self, parcel: Parcel, hop: Hop) -> tuple[Outcome, ...]:
         if hop.rate is not None:
             await self._paces.turn(parcel.destination, hop.rate / self._nodes())
+        parcel = await marked(parcel, hop, self._stamps(), self._clock.now())
         kept = self._pool.take(_shelf(parcel))
         if kept is not None:
             try:

@@ -26,6 +26,7 @@ class Parcel:
     ret: str | None = None
     envid: str | None = None
     require_tls: bool = False
+    queue_id: str = ""  # of a mail of the queue, for the stamp
 
     @property
     def octets(self) -> int:

@@ -45,6 +45,12 @@ class Hop(Section):
     """PEM file of a certificate, with its chain, that tells the smarthost who we are; its key in here or in `key`."""
     key: Path | None = None
     """PEM file of that certificate's private key."""
+    stamp: bool = False
+    """This is the provider that people's mail comes from: what goes back to it carries our stamp (`smtp.stamp`)."""
+    return_secret: SecretStr | None = None
+    """What its rule looks for in X-Mailguard-Return to know what comes back; better in a file: return_secret_file."""
+    return_secret_file: Path | None = None
+    """File that holds that secret, like `openssl rand -hex 32` makes it."""
     connections: int = Field(default=10, ge=1, le=1000)
     """Connections to one destination at a time."""
     recipients: int | None = Field(default=None, ge=1, le=50_000)
@@ -85,6 +91,15 @@ class Hop(Section):
             raise ValueError("a certificate makes no sense with mx: it would be shown to strangers")
         if self.certificate is not None and self.tls is Tls.NONE:
             raise ValueError("a certificate is shown inside TLS only: use tls: starttls")
+        return self
+
+    @model_validator(mode="after")
+    def _way_back(self) -> Self:
+        secret = self.return_secret is not None or self.return_secret_file is not None
+        if self.mx and (self.stamp or secret):
+            raise ValueError("stamp and return_secret are for the provider that mail came from: name it as smarthost")
+        if secret and self.tls is Tls.NONE:
+            raise ValueError("return_secret would cross the network in cleartext: use tls: starttls")
         return self
 
     @property

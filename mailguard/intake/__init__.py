@@ -2,9 +2,10 @@
 
 from mailguard.intake.accept import Intake
 from mailguard.intake.again import Again
+from mailguard.intake.alarm import Alarm
 from mailguard.intake.facts import gather
 from mailguard.intake.familiar import Acquaintances
 from mailguard.intake.judge import IntakeSettings, Judge
 from mailguard.intake.ledgers import Ledgers
 
-__all__ = ["Acquaintances", "Again", "Intake", "IntakeSettings", "Judge", "Ledgers", "gather"]
+__all__ = ["Acquaintances", "Again", "Alarm", "Intake", "IntakeSettings", "Judge", "Ledgers", "gather"]

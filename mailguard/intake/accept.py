@@ -11,12 +11,12 @@ from mailguard.intake import queue_id as ids
 from mailguard.intake.forks import Forks, forked
 from mailguard.intake.judge import UNDECIDED, IntakeSettings, Judge
 from mailguard.intake.letter import Letter
+from mailguard.intake.loops import Loops
 from mailguard.intake.resends import Resends
 from mailguard.intake.watch import RuleWatch, Suspicion
 from mailguard.locale import sayings
 from mailguard.log import Log
 from mailguard.mail.envelope import Envelope, Session
-from mailguard.mail.message import Message
 from mailguard.mail.reading import Reading
 from mailguard.metrics import Metrics
 from mailguard.people.alerts import Alert
@@ -32,13 +32,12 @@ from mailguard.records import (
     State,
 )
 from mailguard.rules import RuleSet
+from mailguard.stamp import Stamps
 from mailguard.store.base import Filter, Store
 from mailguard.tasks import Tasks, patiently
 
 MANY = 100_000
 PATIENCE = (1.0, 5.0, 30.0, 120.0, 600.0)  # seconds between tries to write a late decision
-MAX_RECEIVED = 50  # RFC 5321 §6.3 asks for a large count
-MAX_OWN_RECEIVED = 3
 
 
 class Intake:
@@ -48,13 +47,15 @@ class Intake:
         self, store: Store, judge: Judge, rules: Callable[[], RuleSet], settings: IntakeSettings, clock: Clock,
         log: Log, metrics: Metrics, wake: Callable[[], None], *,
         stricter: Callable[[NewMail], NewMail] = lambda mail: mail, alerts: Alert = lambda _: [],
+        stamps: Callable[[], Stamps] = Stamps, ring: Callable[[str, str], None] = lambda *_: None,
     ) -> None:  # fmt: skip
         """`stricter` adds the holds of what became stricter while a mail was judged; `alerts` are made of a rule that
-        may be broken.
+        may be broken; by `stamps` is known what came back, and `ring` is told of it.
         """
         self._store, self._judge, self._rules, self._settings = store, judge, rules, settings
         self._clock, self._log, self._metrics, self._wake, self._stricter = clock, log, metrics, wake, stricter
         self._alerts = alerts
+        self._loops = Loops(stamps, clock, log, metrics, ring)
         self.watch = RuleWatch()
         self._late = Tasks()
         self._resends = Resends(store, clock)
@@ -71,7 +72,7 @@ class Intake:
 
     async def _once(self, letter: Letter) -> Accepted:
         envelope, spool, session = letter.envelope, letter.spool, letter.session
-        self._refuse_loops(letter.message)
+        await self._loops.refuse(letter)
         if not letter.message.message_id:  # what has no name can't be told from another that says the same
             return await self._accept(letter)
         accepted = await self._resends.once(
@@ -143,12 +144,6 @@ class Intake:
     async def drain(self, seconds: float) -> None:
         """Give what is decided late this long to end; the rest stays held, and `resume` decides it at the start."""
         await self._late.end(seconds)
-
-    def _refuse_loops(self, message: Message) -> None:
-        received = message.raw_fields("received")
-        own = sum(f"by {self._settings.hostname} (mailguard)".encode() in field for field in received)
-        if len(received) > MAX_RECEIVED or own >= MAX_OWN_RECEIVED:
-            raise PermanentFailure("this mail is going round in circles", code=554, enhanced="5.4.6")
 
     # storing
     def _watched(self, mail: NewMail) -> NewMail:

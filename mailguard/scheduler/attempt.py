@@ -137,7 +137,7 @@ class Attempts:
             recipients=tuple(delivery.recipient for delivery in claim.deliveries), head=head, body=body,
             size=mail.size - cut + len(head) + splice.growth(mail.edits), smtputf8=envelope.smtputf8,
             eightbit=envelope.eightbit, ret=envelope.ret, envid=envelope.envid,
-            require_tls=envelope.require_tls,
+            require_tls=envelope.require_tls, queue_id=mail.queue_id,
         )  # fmt: skip
 
     def _head(self, received: bytes, mail: Mail) -> bytes:

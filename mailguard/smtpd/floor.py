@@ -14,6 +14,7 @@ from mailguard.smtpd.auth import Authenticator
 from mailguard.smtpd.bodies import Bodies
 from mailguard.smtpd.connector import Connector
 from mailguard.smtpd.gate import Gate
+from mailguard.smtpd.lock import Lock
 from mailguard.smtpd.policy import Policy
 from mailguard.smtpd.quota import Meter
 from mailguard.smtpd.settings import Limits, Listener, Quota
@@ -75,6 +76,7 @@ class Floor:
     commits: Commits
     bodies: Bodies
     warden: Warden
+    lock: Lock | None
 
     def context(self) -> ssl.SSLContext:
         """The certificate; that there is one where it is needed was checked with the settings."""

@@ -17,6 +17,7 @@ from mailguard.smtpd.connection import Connection
 from mailguard.smtpd.connector import Connector
 from mailguard.smtpd.floor import Accept, Commits, Floor, Room
 from mailguard.smtpd.gate import Gate
+from mailguard.smtpd.lock import Lock
 from mailguard.smtpd.policy import Policy
 from mailguard.smtpd.quota import Meter
 from mailguard.smtpd.session import SmtpSession
@@ -204,6 +205,7 @@ class SmtpServer:
             commits=self._commits,
             bodies=self._bodies,
             warden=self._warden,
+            lock=Lock(listener.lock, self._internal) if listener.lock else None,
         )
 
     async def _open(self, floor: Floor) -> _Door:

@@ -17,12 +17,14 @@ from mailguard.smtpd.connection import GoodbyeError, syntax
 from mailguard.smtpd.connector import Visit
 from mailguard.smtpd.gate import trusted
 from mailguard.smtpd.greeting import Greeting, order
+from mailguard.smtpd.lock import LockedOut, has_secrets, without_secrets
 from mailguard.smtpd.quota import Booking, Payer
 from mailguard.smtpd.settings import Auth, Tls
 from mailguard.smtpd.transaction import Transaction, path_argument
 from mailguard.tasks import in_thread
 
 LARGEST_HEAD = 256 * 1024  # a thousand recipients in To take 60 KB
+SMALL = 64 * 1024  # octets of a mail that is hashed once more on the loop
 MOST_FIELDS = 2000  # a mail that went far has a hundred; the loop looks at each several times
 
 
@@ -157,7 +159,7 @@ class SmtpSession(Greeting):
 
     async def _commit(self, envelope: Envelope, spool: Spool) -> Accepted:
         floor, dot = self.floor, self.floor.clock.monotonic()
-        identity = await self._identity(envelope.sender, spool.message)
+        spool, identity = await self._admitted(envelope.sender, spool)
         session = Session(
             self.id, identity, self.peer, self.helo, self._protocol(envelope.smtputf8), floor.listener.bind
         )
@@ -175,14 +177,30 @@ class SmtpSession(Greeting):
         floor.watcher.smtp_accepted(session, envelope, len(spool.raw), accepted, floor.clock.monotonic() - dot)
         return accepted
 
-    async def _identity(self, sender: str, message: Message) -> Identity:
-        """As `_proven`; a long header is read in a thread, one of no sensible size by nobody (552 5.3.4)."""
+    async def _admitted(self, sender: str, spool: Spool) -> tuple[Spool, Identity]:
+        """As `_opened`; a long header is read in a thread, one of no sensible size by nobody (552 5.3.4)."""
+        message = spool.message
         if message.head_size > LARGEST_HEAD:
             raise PermanentFailure(f"the header is longer than {LARGEST_HEAD} octets", code=552, enhanced="5.3.4")
         if message.field_count > MOST_FIELDS:
             raise PermanentFailure(f"the header has more than {MOST_FIELDS} fields", code=552, enhanced="5.3.4")
-        who = partial(self._proven, sender, message)
-        return await in_thread(who) if message.head_size > LONG_HEAD else who()
+        opened = partial(self._opened, sender, spool)
+        long = message.head_size > LONG_HEAD or (len(spool.raw) > SMALL and has_secrets(message))
+        try:
+            return await in_thread(opened) if long else opened()
+        except PermanentFailure as error:
+            if self.floor.lock is not None:
+                reason, tenant = (error.reason, error.tenant) if isinstance(error, LockedOut) else ("sender", "")
+                self.floor.watcher.locked_out(
+                    reason, tenant, session_id=self.id, peer=self.peer, listener=self.floor.listener.bind
+                )
+            raise
+
+    def _opened(self, sender: str, spool: Spool) -> tuple[Spool, Identity]:
+        """The mail as it may be kept and who sent it, if it opens this listener's lock and they may. Else 550."""
+        if self.floor.lock is not None:
+            self.floor.lock.check(spool.message, sender, secure=self.secure)
+        return without_secrets(spool), self._proven(sender, spool.message)
 
     def _proven(self, sender: str, message: Message) -> Identity:
         """By the login or network (`Policy`), or by the connector."""

@@ -7,16 +7,18 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from mailguard.document.units import Duration, HostPort, Rate, Section, Size
 from mailguard.errors import PermanentFailure
 from mailguard.mail import address
+from mailguard.stamp import StampSettings
 
 _HOSTNAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
 )
 _DOMAIN = re.compile(r"(\*\.)?[^\s@*<>\"]+")
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Network = IPv4Network | IPv6Network
 LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
@@ -87,6 +89,60 @@ class Quota(Section):
     """Size of all mail of one login that waits at the same time."""
 
 
+class Provider(StrEnum):
+    """Whose mail service it is."""
+
+    MICROSOFT = "microsoft"  # says in the header which tenant a mail comes from
+    GOOGLE = "google"  # says nothing that could be checked: the secret alone tells customers apart
+
+
+def tenant_id(text: str) -> bool:
+    """Whether a tenant is named by its id, and not by a domain."""
+    return _GUID.fullmatch(text) is not None
+
+
+def tenant(value: object) -> str:
+    """The id of a Microsoft 365 tenant, or a domain of it, in lower case. ValueError says what to write."""
+    text = value.lower() if isinstance(value, str) else ""
+    if tenant_id(text) or (_HOSTNAME.fullmatch(text) and "." in text):
+        return text
+    raise ValueError(
+        f"{value!r} is no tenant: write its id, like 6c1d5f0e-3b7a-4c58-9d2e-8f4b1a7c9e30, or its initial domain, "
+        "like corp.onmicrosoft.com"
+    )
+
+
+Tenant = Annotated[str, BeforeValidator(tenant, json_schema_input_type=str)]
+
+
+class LockSettings(Section):
+    """Whose mail is taken from a provider whose addresses and certificates all of its tenants share."""
+
+    provider: Provider
+    """microsoft or google."""
+    tenants: tuple[Tenant, ...] = ()
+    """Of Microsoft 365: your tenant's id (X-MS-Exchange-CrossTenant-Id) or the domain it goes by (X-OriginatorOrg);
+    where both kinds are listed, both must fit."""
+    secret: SecretStr | None = None
+    """What your tenant's mail-flow rule writes into X-Mailguard-Secret; better in a file, with secret_file."""
+    secret_file: Path | None = None
+    """File that holds the secret, like `openssl rand -hex 32` makes it."""
+    old_secret: SecretStr | None = None
+    """The secret of before, which is good as well while the rule is changed; better in a file, with old_secret_file."""
+    old_secret_file: Path | None = None
+    """File that holds the secret of before."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.secret is None and self.secret_file is None:
+            raise ValueError("a lock without a secret: add secret_file, and let the tenant's rule set it")
+        if self.provider is Provider.MICROSOFT and not self.tenants:
+            raise ValueError("all tenants of Microsoft 365 share its addresses: add tenants: [your tenant's id]")
+        if self.provider is Provider.GOOGLE and self.tenants:
+            raise ValueError("Google says of no mail which customer it comes from: take tenants away, the secret tells")
+        return self
+
+
 class Listener(Section):
     """One address that accepts mail."""
 
@@ -101,6 +157,8 @@ class Listener(Section):
     """required: clients log in; none: the networks below are trusted. A connector never logs in."""
     networks: tuple[Network, ...] = ()
     """Who may send here. Empty: anybody where a login is required, otherwise this machine only."""
+    lock: LockSettings | None = None
+    """For mail of Microsoft 365 or Google Workspace: whose of it is taken."""
     senders: tuple[SenderPattern, ...] = ()
     """Without a login: which senders are accepted. Empty: the organization's own domains, and <>."""
     quota: Quota | None = None
@@ -124,6 +182,8 @@ class Listener(Section):
             raise ValueError("passwords would cross the network in cleartext: use tls: starttls or tls: implicit")
         if self.auth is Auth.REQUIRED and self.senders:
             raise ValueError("senders is for listeners with auth: none; who logs in is bound by their send_as")
+        if self.lock is not None and (self.tls is Tls.NONE or self.mode is not ListenerMode.CONNECTOR):
+            raise ValueError("a lock is for a provider's connector, over TLS: write mode: connector and tls: starttls")
         return self
 
     @property
@@ -201,6 +261,8 @@ class SmtpSettings(Section):
     """What one mail, one connection and one client may ask for."""
     quota: Quota = Quota()
     """How much one login may send."""
+    stamp: StampSettings = StampSettings()
+    """What mail carries back to the provider it came from."""
 
     @field_validator("hostname")
     @classmethod

@@ -20,6 +20,9 @@ class Watcher(Protocol):
     def smtp_rejected(self, reply: str, *, session_id: str, peer: str, listener: str, sender: str) -> None:
         """A connection or a MAIL, RCPT or DATA was refused with this reply line."""
 
+    def locked_out(self, reason: str, tenant: str, *, session_id: str, peer: str, listener: str) -> None:
+        """A connector's mail did not open the listener's lock."""
+
     def auth_failed(self, name: str, peer: str, session_id: str) -> None:
         """A login did not succeed; `name` is what the client typed."""
 
@@ -38,6 +41,9 @@ class NoWatcher:
     def smtp_rejected(self, reply: str, *, session_id: str, peer: str, listener: str, sender: str) -> None:
         pass
 
+    def locked_out(self, reason: str, tenant: str, *, session_id: str, peer: str, listener: str) -> None:
+        pass
+
     def auth_failed(self, name: str, peer: str, session_id: str) -> None:
         pass
 
@@ -48,9 +54,11 @@ class NoWatcher:
 class Reporter:
     """To log and metrics; accepted mail is logged by intake, which knows more."""
 
-    def __init__(self, log: Log, metrics: Metrics, guessed: Callable[[str, str], None]) -> None:
-        """`guessed` hears name and address of each failed login."""
-        self._log, self._metrics, self._guessed = log, metrics, guessed
+    def __init__(
+        self, log: Log, metrics: Metrics, guessed: Callable[[str, str], None], ring: Callable[[str, str], None]
+    ) -> None:
+        """`guessed` hears name and address of each failed login; `ring` is `Alarm.ring`."""
+        self._log, self._metrics, self._guessed, self._ring = log, metrics, guessed, ring
 
     def smtp_accepted(
         self, _session: Session, _envelope: Envelope, _size: int, _accepted: Accepted, seconds: float
@@ -60,6 +68,11 @@ class Reporter:
     def smtp_rejected(self, reply: str, *, session_id: str, peer: str, listener: str, sender: str) -> None:
         self._metrics.rejected.labels(reply[:3]).inc()
         self._log.rejected(reply, session_id=session_id, peer=peer, listener=listener, sender=sender)
+
+    def locked_out(self, reason: str, tenant: str, *, session_id: str, peer: str, listener: str) -> None:
+        self._metrics.locked_out.labels(reason).inc()
+        self._ring(f"connector.{reason}", listener)
+        self._log.locked_out(reason, tenant, session_id=session_id, peer=peer, listener=listener)
 
     def auth_failed(self, name: str, peer: str, session_id: str) -> None:
         self._metrics.auth_failures.inc()

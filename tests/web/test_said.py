@@ -132,6 +132,7 @@ TOLD: Mapping[NoticeKind, tuple[Mapping[str, str], ...]] = {
         for about in (
             "identity.frozen", "bypass.began", "bypass.ended", "directory.smaller", "directory.refused",
             "directory.silent", "directory.old", "rule.suspected", "aid.reported", "rule.proposed",
+            "mail.looped", "connector.tenant", "connector.secret", "connector.sender",
         )
     ),
 }  # fmt: skip

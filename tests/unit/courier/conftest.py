@@ -76,7 +76,7 @@ async def make_courier(clock: FakeClock) -> AsyncIterator[MakeCourier]:
             more = {"smarthost": f"127.0.0.1:{peer.port}", "tls": "none", **more}
         own = {
             name: more.pop(name)
-            for name in ("resolver", "mx_port", "loops_allowed", "timeouts", "in_flight", "nodes")
+            for name in ("resolver", "mx_port", "loops_allowed", "timeouts", "in_flight", "nodes", "stamps")
             if name in more
         }
         settings = NextHop.model_validate(more)

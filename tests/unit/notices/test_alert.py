@@ -15,6 +15,11 @@ ALERTS = {
     "directory.refused": ("a drill", "mailguard reload"),
     "directory.silent": ("a drill", "mailguard check"),
     "directory.old": ("a drill", "mailguard check"),
+    "mail.looped": ("message.looped",),
+    "connector.tenant": ("mailguard reload", "connector.refused"),
+    "connector.secret": ("connector.refused",),
+    "connector.sender": ("TLS", "connector.refused"),
+    "connector.tls": ("TLS", "connector.refused"),
     "rule.suspected": ("12", "mailguard queue list --rule sick"),
 }
 
@@ -34,4 +39,4 @@ def test_an_alert_says_what_is_so_and_what_to_do(about: str, language: str) -> N
 
 
 def test_alerts_have_subjects_of_their_own() -> None:
-    assert len({said(about, language, "x")[0] for about in ALERTS for language in NAMES}) == 5 * len(NAMES)
+    assert len({said(about, language, "x")[0] for about in ALERTS for language in NAMES}) == 7 * len(NAMES)

@@ -56,12 +56,16 @@ class Watch:
     accepted: list[str] = field(default_factory=list)
     rejected: list[tuple[str, str]] = field(default_factory=list)
     failed_logins: list[tuple[str, str]] = field(default_factory=list)
+    locked: list[tuple[str, str]] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
 
     def smtp_accepted(
         self, session: Session, envelope: Envelope, size: int, accepted: Accepted, seconds: float
     ) -> None:
         self.accepted.append(accepted.queue_id)
+
+    def locked_out(self, reason: str, tenant: str, *, session_id: str, peer: str, listener: str) -> None:
+        self.locked.append((reason, tenant))
 
     def smtp_rejected(self, reply: str, *, session_id: str, peer: str, listener: str, sender: str) -> None:
         self.rejected.append((reply, sender))

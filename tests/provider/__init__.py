@@ -1,0 +1,1 @@
+"""Mail providers, simulated: as their documents say, as far as a connector to mailguard meets them."""
