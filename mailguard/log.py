@@ -229,6 +229,10 @@ class Log:
             "auth.failed", sender=self.address(name), remote=peer, session_id=session_id or None, error=why or None
         )
 
+    def logins_down(self, where: str, why: str) -> None:
+        """Of mail clients: whoever knows the logins gave no answer."""
+        self._log.error("logins.unreachable", where=where, error=why)
+
     def provider_down(self, name: str, error: Exception) -> None:
         """The OpenID provider that people sign in at."""
         self._log.error("provider.unreachable", name=name, error=str(error))

@@ -174,6 +174,15 @@ def _directory(settings: Settings) -> Iterator[Remark]:
         how = "pip install 'mailguard[ldap]', in the environment that mailguard runs in"
         message = "asking an LDAP server needs a library that is not installed"
         yield Remark(Finding(("directory", "ldap"), "MG407", message, how, key=True))
+    users, ldap = settings.smtp.users, settings.directory.ldap
+    if users is None or users.ldap is None:
+        return
+    loc = ("smtp", "users", "ldap")
+    if ldap is None:
+        yield _error(loc, "no directory that could know logins is named", "add directory: {ldap: {url: ldaps://…}}")
+    elif not ldap.private:
+        how = "write ldaps:// as directory.ldap.url, or starttls: true"
+        yield _error(loc, f"people's passwords would go to {ldap.url} in cleartext", how)
 
 
 def _store(settings: Settings) -> Iterator[Remark]:

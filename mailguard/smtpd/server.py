@@ -14,6 +14,7 @@ from mailguard.errors import ConfigError
 from mailguard.smtpd.auth import Authenticator, cannot_say
 from mailguard.smtpd.bodies import Bodies
 from mailguard.smtpd.connection import Connection
+from mailguard.smtpd.directory import AskDirectory, DirectoryUsers
 from mailguard.smtpd.floor import Accept, Commits, Floor, Room
 from mailguard.smtpd.gate import Gate
 from mailguard.smtpd.policy import Policy
@@ -43,7 +44,8 @@ class _Door:
 
 
 class SmtpServer:
-    """Mail in. `users` overrides what the settings say; `try_login` is needed for `users: {upstream: …}`.
+    """Mail in. `users` overrides what the settings say; `try_login` is needed for `users: {upstream: …}`, and
+    `ask_directory` for `users: {ldap: …}`.
 
     `internal` says whether an address is our own; `send_as` which addresses an upstream login may use; the `warden`
     who may send at all. `users_changed` is told of every change of users.yaml, within a second or two.
@@ -61,6 +63,7 @@ class SmtpServer:
         room: Room | None = None,
         users: Authenticator | None = None,
         try_login: TryLogin | None = None,
+        ask_directory: AskDirectory | None = None,
         send_as: Callable[[str], tuple[str, ...]] = own_address,
         warden: Warden | None = None,
         users_changed: UsersChanged | None = None,
@@ -76,6 +79,7 @@ class SmtpServer:
         self._watcher = watcher or NoWatcher()
         self._room = room or _endless
         self._given_users, self._try_login, self._send_as = users, try_login, send_as
+        self._ask_directory = ask_directory
         self._warden, self._users_changed = warden or NoWarden(), users_changed
         self._logins_elsewhere, self._shared = logins_elsewhere, shared
         self._gate, self.meter, self._commits = Gate(), Meter(clock, self._warden), Commits()
@@ -176,6 +180,10 @@ class SmtpServer:
             return self._users  # its memory of who logged in and who failed stays
         if settings.users.file is not None:
             return await asyncio.to_thread(FileUsers, settings.users.file, self._clock, self._watcher)
+        if settings.users.ldap is not None:
+            if self._ask_directory is None:
+                raise ConfigError("smtp.users.ldap: directory.ldap is read with the next restart, not with a reload")
+            return DirectoryUsers(settings.users.ldap, self._ask_directory, self._clock, self._internal, self._watcher)
         if self._try_login is None or settings.users.upstream is None:
             raise ConfigError("smtp.users.upstream: logins can't be tried from here: use users: {file: users.yaml}")
         return UpstreamUsers(settings.users.upstream, self._try_login, self._clock, self._send_as)

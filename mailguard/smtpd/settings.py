@@ -9,6 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from mailguard.directory import LdapLogins
 from mailguard.document.units import Duration, HostPort, Rate, Section, Size
 from mailguard.errors import PermanentFailure
 from mailguard.mail import address
@@ -111,17 +112,19 @@ class Listener(Section):
 
 
 class Users(Section):
-    """Who can log in: a file of ours, or whoever can log in at another server."""
+    """Who can log in: a file of ours, or whoever can log in at another server or in a directory."""
 
     file: Path | None = None
     """users.yaml; changes are live at once."""
     upstream: HostPort | None = None
     """HOST:PORT of a server where logins are tried, over TLS."""
+    ldap: LdapLogins | None = None
+    """Logins that the server of directory.ldap knows."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.file is None) is (self.upstream is None):
-            raise ValueError("say either file: users.yaml or upstream: HOST:PORT")
+        if [self.file, self.upstream, self.ldap].count(None) != 2:  # noqa: PLR2004 - of three
+            raise ValueError("say one of file: users.yaml, upstream: HOST:PORT and ldap: {match: [uid, mail]}")
         return self
 
 

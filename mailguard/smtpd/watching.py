@@ -23,6 +23,9 @@ class Watcher(Protocol):
     def auth_failed(self, name: str, peer: str, session_id: str) -> None:
         """A login did not succeed; `name` is what the client typed."""
 
+    def logins_down(self, where: str, why: str) -> None:
+        """Nobody could tell whether a login is right; the client was told 454."""
+
     def failure(self, where: str, error: BaseException) -> None:
         """Something nobody planned for; the client was told 451 4.3.0 and nothing else."""
 
@@ -39,6 +42,9 @@ class NoWatcher:
         pass
 
     def auth_failed(self, name: str, peer: str, session_id: str) -> None:
+        pass
+
+    def logins_down(self, where: str, why: str) -> None:
         pass
 
     def failure(self, where: str, error: BaseException) -> None:
@@ -65,6 +71,9 @@ class Reporter:
         self._metrics.auth_failures.inc()
         self._log.auth_failed(name, peer, session_id)
         self._guessed(name, peer)
+
+    def logins_down(self, where: str, why: str) -> None:
+        self._log.logins_down(where, why)
 
     def failure(self, where: str, error: BaseException) -> None:
         self._log.failure(where, error)

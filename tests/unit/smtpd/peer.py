@@ -57,6 +57,7 @@ class Watch:
     rejected: list[tuple[str, str]] = field(default_factory=list)
     failed_logins: list[tuple[str, str]] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
+    down: list[tuple[str, str]] = field(default_factory=list)
 
     def smtp_accepted(
         self, session: Session, envelope: Envelope, size: int, accepted: Accepted, seconds: float
@@ -68,6 +69,9 @@ class Watch:
 
     def auth_failed(self, name: str, peer: str, session_id: str) -> None:
         self.failed_logins.append((name, peer))
+
+    def logins_down(self, where: str, why: str) -> None:
+        self.down.append((where, why))
 
     def failure(self, where: str, error: BaseException) -> None:
         self.failures.append(error)
