@@ -135,7 +135,12 @@ def _sign_in(settings: Settings) -> Iterator[Remark]:
         how = "pip install 'mailguard[oidc]', in the environment that mailguard runs in"
         message = "signing in at an OpenID provider needs a library that is not installed"
         yield Remark(Finding(("web", "oidc"), "MG407", message, how, key=True))
-    if web.passwords and settings.smtp.users is None:
+    users = settings.smtp.users
+    if users is not None and users.oauth is not None and find_spec("joserfc") is None:
+        how = "pip install 'mailguard[oidc]', in the environment that mailguard runs in"
+        message = "tokens of an OpenID provider need a library that is not installed"
+        yield Remark(Finding(("smtp", "users", "oauth"), "MG407", message, how, key=True))
+    if web.passwords and not (users is not None and users.passwords):
         how = "add users: {file: users.yaml} under smtp, or leave passwords out"
         yield _error(("web", "passwords"), "there are no logins whose passwords could be asked for", how)
     if access.second_factor and not (web.passwords or web.oidc):
@@ -207,6 +212,8 @@ def _files(settings: Settings) -> Iterator[Remark]:
     wanted += [(("directory", "ldap", "ca_file"), ldap.ca_file)] if ldap is not None else []
     oidc = settings.web.oidc
     wanted += [(("web", "oidc", "ca_file"), oidc.ca_file)] if oidc is not None else []
+    bearer = users.oauth if users is not None else None
+    wanted += [(("smtp", "users", "oauth", "ca_file"), bearer.ca_file)] if bearer is not None else []
     for loc, path in wanted:
         if path is not None and not os.access(path, os.R_OK):
             message = f"there is no file {path}" if not path.exists() else f"{path} cannot be read"

@@ -13,6 +13,8 @@ from mailguard.records import Accepted, Spool
 from mailguard.smtpd.auth import Authenticator
 from mailguard.smtpd.bodies import Bodies
 from mailguard.smtpd.gate import Gate
+from mailguard.smtpd.login import PASSWORDS, TOKENS
+from mailguard.smtpd.oauth import TokenUsers
 from mailguard.smtpd.policy import Policy
 from mailguard.smtpd.quota import Meter
 from mailguard.smtpd.settings import Limits, Listener, Quota
@@ -63,6 +65,7 @@ class Floor:
     quota: Quota | None
     tls: ssl.SSLContext | None
     users: Authenticator | None
+    tokens: TokenUsers | None
     policy: Policy
     accept: Accept
     clock: Clock
@@ -73,6 +76,11 @@ class Floor:
     commits: Commits
     bodies: Bodies
     warden: Warden
+
+    @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """The ways of logging in."""
+        return (*(PASSWORDS if self.users else ()), *(TOKENS if self.tokens else ()))
 
     def context(self) -> ssl.SSLContext:
         """The certificate; that there is one where it is needed was checked with the settings."""

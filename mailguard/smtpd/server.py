@@ -17,6 +17,7 @@ from mailguard.smtpd.connection import Connection
 from mailguard.smtpd.directory import AskDirectory, DirectoryUsers
 from mailguard.smtpd.floor import Accept, Commits, Floor, Room
 from mailguard.smtpd.gate import Gate
+from mailguard.smtpd.oauth import TokenUsers
 from mailguard.smtpd.policy import Policy
 from mailguard.smtpd.quota import Meter
 from mailguard.smtpd.session import SmtpSession
@@ -89,6 +90,7 @@ class SmtpServer:
         self._sweeper: asyncio.Task[None] | None = None
         self._looker: asyncio.Task[None] | None = None
         self._users: Authenticator | None = None
+        self._tokens: TokenUsers | None = None
         self._certificate = b""
 
     async def start(self) -> None:
@@ -125,8 +127,9 @@ class SmtpServer:
         """
         tls, certificate = await asyncio.to_thread(self._load_certificate, settings.tls)
         users = await self._authenticator(settings)
+        tokens = self._token_users(settings, users)
         floors = {
-            name: self._floor(settings, one, tls, users)
+            name: self._floor(settings, one, tls, users, tokens)
             for name, one in zip(_names(settings), settings.listeners, strict=True)
         }
         fresh: dict[str, _Door] = {}
@@ -143,7 +146,7 @@ class SmtpServer:
         for name, door in self._doors.items():
             door.floor = floors[name]
         self._doors |= fresh
-        self._settings, self._users, self._certificate = settings, users, certificate
+        self._settings, self._users, self._tokens, self._certificate = settings, users, tokens, certificate
 
     @property
     def ports(self) -> list[int]:
@@ -174,7 +177,7 @@ class SmtpServer:
         if self._given_users is not None:
             return self._given_users
         asked = self._logins_elsewhere or any(one.auth is Auth.REQUIRED for one in settings.listeners)
-        if settings.users is None or not asked:
+        if settings.users is None or not settings.users.passwords or not asked:
             return None
         if self._users is not None and settings.users == self._settings.users:
             return self._users  # its memory of who logged in and who failed stays
@@ -188,8 +191,24 @@ class SmtpServer:
             raise ConfigError("smtp.users.upstream: logins can't be tried from here: use users: {file: users.yaml}")
         return UpstreamUsers(settings.users.upstream, self._try_login, self._clock, self._send_as)
 
+    def _token_users(self, settings: SmtpSettings, users: Authenticator | None) -> TokenUsers | None:
+        if settings.users is None or settings.users.oauth is None:
+            return None
+        if self._tokens is not None and settings.users == self._settings.users:
+            return self._tokens  # with its provider's keys
+        from mailguard.oidc.bearer import Bearer  # an extra's libraries, and slow to load
+
+        file = users if isinstance(users, FileUsers) else None
+        whose = Bearer(settings.users.oauth, self._clock).whose
+        return TokenUsers(settings.users.oauth, whose, self._watcher, self._internal, self._send_as, file)
+
     def _floor(
-        self, settings: SmtpSettings, listener: Listener, tls: ssl.SSLContext | None, users: Authenticator | None
+        self,
+        settings: SmtpSettings,
+        listener: Listener,
+        tls: ssl.SSLContext | None,
+        users: Authenticator | None,
+        tokens: TokenUsers | None,
     ) -> Floor:
         needs_login = listener.auth is Auth.REQUIRED
         return Floor(
@@ -199,6 +218,7 @@ class SmtpServer:
             quota=settings.quota if needs_login else listener.quota,
             tls=tls,
             users=users if needs_login else None,
+            tokens=tokens if needs_login else None,
             policy=Policy(self._internal, self._notices_sender, listener.senders),
             accept=self._accept,
             clock=self._clock,

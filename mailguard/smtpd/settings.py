@@ -13,6 +13,7 @@ from mailguard.directory import LdapLogins
 from mailguard.document.units import Duration, HostPort, Rate, Section, Size
 from mailguard.errors import PermanentFailure
 from mailguard.mail import address
+from mailguard.oidc import BearerSettings
 
 _HOSTNAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
@@ -120,12 +121,22 @@ class Users(Section):
     """HOST:PORT of a server where logins are tried, over TLS."""
     ldap: LdapLogins | None = None
     """Logins that the server of directory.ldap knows."""
+    oauth: BearerSettings | None = None
+    """Logins by a token of an OpenID provider, instead of passwords or beside them."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if [self.file, self.upstream, self.ldap].count(None) != 2:  # noqa: PLR2004 - of three
-            raise ValueError("say one of file: users.yaml, upstream: HOST:PORT and ldap: {match: [uid, mail]}")
+        ways = 3 - [self.file, self.upstream, self.ldap].count(None)
+        if ways > 1 or (ways == 0 and self.oauth is None):
+            raise ValueError(
+                "say one of file: users.yaml, upstream: HOST:PORT and ldap: {match: [uid, mail]}, or oauth: {…} without"
+            )
         return self
+
+    @property
+    def passwords(self) -> bool:
+        """Whether there are logins by password."""
+        return bool(self.file or self.upstream or self.ldap)
 
 
 class Limits(Section):

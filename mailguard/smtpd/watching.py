@@ -20,8 +20,8 @@ class Watcher(Protocol):
     def smtp_rejected(self, reply: str, *, session_id: str, peer: str, listener: str, sender: str) -> None:
         """A connection or a MAIL, RCPT or DATA was refused with this reply line."""
 
-    def auth_failed(self, name: str, peer: str, session_id: str) -> None:
-        """A login did not succeed; `name` is what the client typed."""
+    def auth_failed(self, name: str, peer: str, session_id: str, why: str = "") -> None:
+        """A login did not succeed; `name` is what the client typed, `why` what is wrong with its token."""
 
     def logins_down(self, where: str, why: str) -> None:
         """Nobody could tell whether a login is right; the client was told 454."""
@@ -41,7 +41,7 @@ class NoWatcher:
     def smtp_rejected(self, reply: str, *, session_id: str, peer: str, listener: str, sender: str) -> None:
         pass
 
-    def auth_failed(self, name: str, peer: str, session_id: str) -> None:
+    def auth_failed(self, name: str, peer: str, session_id: str, why: str = "") -> None:
         pass
 
     def logins_down(self, where: str, why: str) -> None:
@@ -67,9 +67,9 @@ class Reporter:
         self._metrics.rejected.labels(reply[:3]).inc()
         self._log.rejected(reply, session_id=session_id, peer=peer, listener=listener, sender=sender)
 
-    def auth_failed(self, name: str, peer: str, session_id: str) -> None:
+    def auth_failed(self, name: str, peer: str, session_id: str, why: str = "") -> None:
         self._metrics.auth_failures.inc()
-        self._log.auth_failed(name, peer, session_id)
+        self._log.auth_failed(name, peer, session_id, why)
         self._guessed(name, peer)
 
     def logins_down(self, where: str, why: str) -> None:
