@@ -16,11 +16,10 @@ const provider = new Provider(issuer, {
     },
     {
       client_id: "relay", client_secret: "s:e%cret+", redirect_uris: [], response_types: [],
-      grant_types: ["client_credentials"], introspection_endpoint_auth_method: "client_secret_basic",
+      grant_types: ["client_credentials"],
     },
     {
       client_id: "server", client_secret: "server", redirect_uris: [], response_types: [], grant_types: [],
-      token_endpoint_auth_method: "client_secret_post",
     },
   ],
   pkce: { required: () => true },
@@ -32,7 +31,10 @@ const provider = new Provider(issuer, {
     introspection: { enabled: true, allowedPolicy: () => true }, revocation: { enabled: true },
     resourceIndicators: {
       enabled: true, defaultResource: () => mail, useGrantedResource: () => true,
-      getResourceServerInfo: () => ({ scope: "smtp", audience: mail, accessTokenFormat: "jwt" }),
+      // The relay's are asked of us by the server that gets them: they can be taken back.
+      getResourceServerInfo: (_, resource, client) => ({
+        scope: "smtp", audience: mail, accessTokenFormat: client.clientId === "relay" ? "opaque" : "jwt",
+      }),
     },
   },
   issueRefreshToken: () => true,

@@ -208,6 +208,7 @@ def _files(settings: Settings) -> Iterator[Remark]:
         wanted += [(("smtp", "tls", "certificate"), tls.certificate), (("smtp", "tls", "key"), tls.key)]
     hops = _hops(settings)
     wanted += [((*loc, name), getattr(hop, name)) for loc, hop in hops for name in ("ca_file", "certificate", "key")]
+    wanted += [((*loc, "oauth", "ca_file"), hop.oauth.ca_file) for loc, hop in _hops(settings) if hop.oauth]
     ldap = settings.directory.ldap
     wanted += [(("directory", "ldap", "ca_file"), ldap.ca_file)] if ldap is not None else []
     oidc = settings.web.oidc
@@ -219,6 +220,9 @@ def _files(settings: Settings) -> Iterator[Remark]:
             message = f"there is no file {path}" if not path.exists() else f"{path} cannot be read"
             yield Remark(Finding(loc, "MG405", message, "check the path, and who may read it"))
     secrets = [((*loc, "password_file"), hop.password_file) for loc, hop in _hops(settings)]
+    tokens = [((*loc, "oauth"), hop.oauth) for loc, hop in _hops(settings) if hop.oauth]
+    files = ("client_secret_file", "refresh_token_file")
+    secrets += [((*loc, name), getattr(oauth, name)) for loc, oauth in tokens for name in files]
     secrets += [(("smtp", "tls", "key"), tls.key)] if tls is not None else []
     secrets += [(("directory", "ldap", "password_file"), ldap.password_file)] if ldap is not None else []
     secrets += [(("web", "oidc", "client_secret_file"), oidc.client_secret_file)] if oidc is not None else []

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mailguard.document.url import safe
 from mailguard.oidc.identity import Unreachable
-from mailguard.oidc.settings import IssuerSettings, safe
+from mailguard.oidc.settings import IssuerSettings
 
 # Signed with a key that only the provider has: no `none`, and nothing that our own secret could sign.
 SOUND = (

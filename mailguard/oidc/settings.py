@@ -1,7 +1,6 @@
 """The sections `web.oidc:` and `smtp.users.oauth:` of mailguard.yaml."""
 
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from mailguard.document.units import Duration, Section
+from mailguard.document.url import safe
 
 EMAIL = "email"
 _SKEW = timedelta(minutes=10)
@@ -98,24 +98,3 @@ class BearerSettings(IssuerSettings):
     """Whom a token must be for (its claim `aud`): what mailguard is called there."""
     scope: str | None = Field(None, pattern=r"^[!#-\[\]-~]+$")
     """What a token must allow besides (a word of its claim `scope` or `scp`)."""
-
-
-def safe(url: str) -> bool:
-    """Whether secrets may go there: https, or http to this machine, and nothing odd in it."""
-    if not url.isascii() or not url.isprintable() or " " in url:
-        return False
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        return False
-    if not host or parts.username is not None:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _loopback(host))
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

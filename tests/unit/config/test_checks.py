@@ -15,6 +15,8 @@ from .conftest import Folder
 OPEN = "{bind: '0.0.0.0:25', tls: none, auth: none"
 LDAP = "{ldap: {url: 'ldaps://ldap.corp.example', base: 'dc=corp', "
 OIDC, ISSUER = "{oidc: {client_id: mailguard, ", "issuer: 'https://sso.corp.example', "
+OAUTH = "oauth: {issuer: 'https://sso.corp.example', audience: [m]"
+CLEAR = "{ldap: {url: 'ldap://ldap.corp.example', base: 'dc=corp'}}"
 CALENDAR = "{domains: [corp.example], calendar: {hours: 'Mon-Fri 08:00-18:00', "
 HOP = '{smarthost: "a.example:587", username: u, '
 
@@ -52,6 +54,15 @@ ERRORS = [
     ({"web": "{codes: false}"}, "MG106", "nobody could sign in"),
     ({"web": "{session: 1m}"}, "MG106", "session is between 5m and 30d"),
     ({"web": "{passwords: true}"}, "MG404", "there are no logins"),
+    ({"web": "{passwords: true}", "smtp": "{users: {" + OAUTH + "}}}"}, "MG404", "there are no logins"),
+    ({"smtp": "{users: {ldap: {}}}"}, "MG404", "no directory that could know logins"),
+    ({"smtp": "{users: {ldap: {}}}", "directory": CLEAR}, "MG404", "in cleartext"),
+    ({"smtp": "{users: {ldap: {dn: 'uid=ann,dc=corp'}}}"}, "MG106", "with a gap"),
+    ({"smtp": "{users: {ldap: {dn: 'uid={name},ou={unit}'}}}"}, "MG106", "with a gap"),
+    ({"smtp": "{users: {ldap: {}, file: users.yaml}}"}, "MG106", "say one of"),
+    ({"smtp": "{users: {" + OAUTH + ", claim: upn}}}"}, "MG106", "add verified: false"),
+    ({"smtp": "{users: {oauth: {issuer: 'http://sso.corp.example', audience: [m]}}}"}, "MG106", "is no issuer"),
+    ({"smtp": "{users: {oauth: {issuer: 'https://sso.corp.example', audience: []}}}"}, "MG107", "audience"),
     ({"web": OIDC + "issuer: 'http://sso.corp.example'}}"}, "MG106", "is no issuer"),
     ({"web": OIDC + "issuer: 'https://u:p@sso.corp.example'}}"}, "MG106", "is no issuer"),
     ({"web": OIDC + "issuer: 'https://sso.corp.example/?a=b'}}"}, "MG106", "is no issuer"),
@@ -202,7 +213,12 @@ def test_the_secret_of_a_route_is_read_too(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("section", "said", "extra"), [("directory", LDAP + "}}", "ldap"), ("web", OIDC + ISSUER + "}}", "oidc")]
+    ("section", "said", "extra"),
+    [
+        ("directory", LDAP + "}}", "ldap"),
+        ("web", OIDC + ISSUER + "}}", "oidc"),
+        ("smtp", "{hostname: mail.corp.example, users: {" + OAUTH + "}}}", "oidc"),
+    ],
 )
 def test_what_needs_a_library_that_is_not_there_names_the_line_that_installs_it(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, section: str, said: str, extra: str
