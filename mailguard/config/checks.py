@@ -77,6 +77,11 @@ def _listeners(settings: Settings) -> Iterator[Remark]:
     for number, listener in enumerate(settings.smtp.listeners):
         loc: Loc = ("smtp", "listeners", number)
         here = loopback(host_port(listener.bind)[0])
+        for at, network in enumerate(listener.proxy_from):
+            if network.prefixlen < WIDEST[network.version] and not network.is_loopback:
+                how = f"name the proxies themselves, or networks of them, each /{WIDEST[network.version]} or narrower"
+                message = f"{network} is too many machines to be believed whom they speak for"
+                yield _error((*loc, "proxy_from", at), message, how)
         if listener.auth is Auth.REQUIRED or here:
             continue
         if not listener.networks:

@@ -12,6 +12,7 @@ from mailguard.mail.envelope import Envelope, Session
 from mailguard.records import Accepted, Spool
 from mailguard.smtpd.auth import Authenticator
 from mailguard.smtpd.bodies import Bodies
+from mailguard.smtpd.faces import Faces
 from mailguard.smtpd.gate import Gate
 from mailguard.smtpd.login import PASSWORDS, TOKENS
 from mailguard.smtpd.oauth import TokenUsers
@@ -76,6 +77,7 @@ class Floor:
     commits: Commits
     bodies: Bodies
     warden: Warden
+    faces: Faces
 
     @property
     def mechanisms(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from mailguard.smtpd.auth import Authenticator, cannot_say
 from mailguard.smtpd.bodies import Bodies
 from mailguard.smtpd.connection import Connection
 from mailguard.smtpd.directory import AskDirectory, DirectoryUsers
+from mailguard.smtpd.faces import Faces
 from mailguard.smtpd.floor import Accept, Commits, Floor, Room
 from mailguard.smtpd.gate import Gate
 from mailguard.smtpd.oauth import TokenUsers
@@ -84,7 +85,7 @@ class SmtpServer:
         self._warden, self._users_changed = warden or NoWarden(), users_changed
         self._logins_elsewhere, self._shared = logins_elsewhere, shared
         self._gate, self.meter, self._commits = Gate(), Meter(clock, self._warden), Commits()
-        self._bodies = Bodies()
+        self._bodies, self._faces = Bodies(), dict[str, Faces]()
         self._doors: dict[str, _Door] = {}
         self._sessions: set[Connection] = set()
         self._sweeper: asyncio.Task[None] | None = None
@@ -129,7 +130,7 @@ class SmtpServer:
         users = await self._authenticator(settings)
         tokens = self._token_users(settings, users)
         floors = {
-            name: self._floor(settings, one, tls, users, tokens)
+            name: self._floor(name, settings, one, tls, users, tokens)
             for name, one in zip(_names(settings), settings.listeners, strict=True)
         }
         fresh: dict[str, _Door] = {}
@@ -204,6 +205,7 @@ class SmtpServer:
 
     def _floor(
         self,
+        name: str,
         settings: SmtpSettings,
         listener: Listener,
         tls: ssl.SSLContext | None,
@@ -229,6 +231,7 @@ class SmtpServer:
             commits=self._commits,
             bodies=self._bodies,
             warden=self._warden,
+            faces=self._faces.setdefault(name, Faces()),
         )
 
     async def _open(self, floor: Floor) -> _Door:

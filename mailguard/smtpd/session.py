@@ -170,6 +170,8 @@ class SmtpSession(Greeting):
         self._say(_thanks(accepted))
         self._unheard.append(accepted.queue_id)
         floor.watcher.smtp_accepted(session, envelope, len(spool.raw), accepted, floor.clock.monotonic() - dot)
+        if self.user is None and floor.faces.seen(self.peer, floor.listener):
+            floor.watcher.one_client(floor.listener.bind, self.peer)
         return accepted
 
     async def _identity(self, sender: str, message: Message) -> Identity:

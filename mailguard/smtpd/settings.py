@@ -93,6 +93,8 @@ class Listener(Section):
     """required: clients log in; none: the networks below are trusted."""
     networks: tuple[Network, ...] = ()
     """Who may send here. Empty: anybody where a login is required, otherwise this machine only."""
+    proxy_from: tuple[Network, ...] = ()
+    """Proxies in front of this listener, which say by the PROXY protocol (1 or 2) who their client is; they must."""
     senders: tuple[SenderPattern, ...] = ()
     """Without a login: which senders are accepted. Empty: the organization's own domains, and <>."""
     quota: Quota | None = None

@@ -23,6 +23,9 @@ class Watcher(Protocol):
     def auth_failed(self, name: str, peer: str, session_id: str, why: str = "") -> None:
         """A login did not succeed; `name` is what the client typed, `why` what is wrong with its token."""
 
+    def one_client(self, listener: str, peer: str) -> None:
+        """Much mail came to a listener without a login, and all of it from here."""
+
     def logins_down(self, where: str, why: str) -> None:
         """Nobody could tell whether a login is right; the client was told 454."""
 
@@ -42,6 +45,9 @@ class NoWatcher:
         pass
 
     def auth_failed(self, name: str, peer: str, session_id: str, why: str = "") -> None:
+        pass
+
+    def one_client(self, listener: str, peer: str) -> None:
         pass
 
     def logins_down(self, where: str, why: str) -> None:
@@ -71,6 +77,9 @@ class Reporter:
         self._metrics.auth_failures.inc()
         self._log.auth_failed(name, peer, session_id, why)
         self._guessed(name, peer)
+
+    def one_client(self, listener: str, peer: str) -> None:
+        self._log.one_client(listener, peer)
 
     def logins_down(self, where: str, why: str) -> None:
         self._log.logins_down(where, why)

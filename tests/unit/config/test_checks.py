@@ -44,6 +44,7 @@ ERRORS = [
     ({"smtp": listening(", networks: ['::/0']")}, "MG404", "::/0 is the whole internet"),
     ({"smtp": listening(", networks: [10.0.0.0/15]")}, "MG404", "10.0.0.0/15 is too many machines to trust"),
     ({"smtp": listening(", networks: ['2001:db8::/31']")}, "MG404", "2001:db8::/31 is too many machines to trust"),
+    ({"smtp": listening(", networks: [10.0.0.0/24], proxy_from: [10.0.0.0/8]")}, "MG404", "too many machines"),
     ({"smtp": "{listeners: [{bind: '127.0.0.1:2525', tls: none, auth: required}]}"}, "MG106", "in cleartext"),
     ({"smtp": "{listeners: [{bind: '127.0.0.1:2525', tls: starttls, auth: none}]}"}, "MG106", "certificate"),
     ({"next_hop": HOP + "password: x, tls: none}"}, "MG106", "in cleartext"),

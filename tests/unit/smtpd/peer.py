@@ -59,6 +59,7 @@ class Watch:
     failures: list[BaseException] = field(default_factory=list)
     down: list[tuple[str, str]] = field(default_factory=list)
     whys: list[str] = field(default_factory=list)
+    alone: list[str] = field(default_factory=list)
 
     def smtp_accepted(
         self, session: Session, envelope: Envelope, size: int, accepted: Accepted, seconds: float
@@ -71,6 +72,9 @@ class Watch:
     def auth_failed(self, name: str, peer: str, session_id: str, why: str = "") -> None:
         self.failed_logins.append((name, peer))
         self.whys += [why] if why else []
+
+    def one_client(self, listener: str, peer: str) -> None:
+        self.alone.append(peer)
 
     def logins_down(self, where: str, why: str) -> None:
         self.down.append((where, why))
