@@ -221,7 +221,7 @@ class SmtpServer:
             tls=tls,
             users=users if needs_login else None,
             tokens=tokens if needs_login else None,
-            policy=Policy(self._internal, self._notices_sender, listener.senders),
+            policy=Policy(self._internal, self._notices_sender, listener.senders, settings.verp),
             accept=self._accept,
             clock=self._clock,
             watcher=self._watcher,

@@ -41,6 +41,19 @@ def sender_pattern(value: object) -> str:
 SenderPattern = Annotated[str, BeforeValidator(sender_pattern, json_schema_input_type=str)]
 
 
+def verp_pattern(value: object) -> str:
+    """How programs make senders of an address: what stands before the @, as `{local}+*`; ValueError says what to write."""
+    text = value if isinstance(value, str) else ""
+    if text.count("{local}") != 1 or text.count("*") != 1 or "@" in text or "{local}*" in text or "*{local}" in text:
+        raise ValueError(
+            f"{value!r} is no pattern: write what stands before the @, like '{{local}}+*' or 'prvs=*={{local}}'"
+        )
+    return text
+
+
+VerpPattern = Annotated[str, BeforeValidator(verp_pattern, json_schema_input_type=str)]
+
+
 class Tls(StrEnum):
     """How a listener is protected."""
 
@@ -191,6 +204,9 @@ class SmtpSettings(Section):
     """The addresses that accept mail."""
     users: Users | None = None
     """Who can log in."""
+    verp: tuple[VerpPattern, ...] = ()
+    """Which other envelope senders belong to an address: "{local}+*" makes news+bob=client.example@corp.example one of
+    news@corp.example. For whoever may send as that."""
     limits: Limits = Limits()
     """What one mail, one connection and one client may ask for."""
     quota: Quota = Quota()

@@ -61,6 +61,9 @@ def test_rates(text: object, expected: int) -> None:
         ({"limits": {"recipients": 6000}}, "every recipient is a command"),
         ({"limits": {"size": "large"}}, "25MB"),
         ({"surprise": 1}, "surprise"),
+        ({"verp": ["*"]}, "is no pattern"),
+        ({"verp": ["{local}*"]}, "is no pattern"),
+        ({"verp": ["{local}+*@corp.example"]}, "is no pattern"),
     ],
 )
 def test_mistakes_say_what_to_write(wrong: dict[str, Any], help_text: str) -> None:
