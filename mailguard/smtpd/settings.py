@@ -42,7 +42,7 @@ SenderPattern = Annotated[str, BeforeValidator(sender_pattern, json_schema_input
 
 
 def verp_pattern(value: object) -> str:
-    """How programs make senders of an address: what stands before the @, as `{local}+*`; ValueError says what to write."""
+    """How programs make senders of an address: what stands before the @. ValueError says what to write."""
     text = value if isinstance(value, str) else ""
     if text.count("{local}") != 1 or text.count("*") != 1 or "@" in text or "{local}*" in text or "*{local}" in text:
         raise ValueError(

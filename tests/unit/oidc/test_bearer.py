@@ -99,6 +99,7 @@ async def test_somebody_elses_signature_proves_nothing(liar: Liar) -> None:
 async def test_another_claim_may_hold_the_address_and_a_scope_be_asked_for(liar: Liar) -> None:
     liar.claims |= {"upn": "bob@corp.example", "email_verified": None}
     there = bearer(liar, claim="upn", verified=False, scope="SMTP.Send")
+    said: Any
     for name, said in (("scp", "Mail.Read SMTP.Send"), ("scope", ["SMTP.Send"]), ("scope", "x SMTP.Send")):
         assert await there.whose((liar.claims.update({name: said}), liar.id_token())[1]) == "bob@corp.example"
         del liar.claims[name]
