@@ -109,6 +109,8 @@ class Session:
         link, errors = self._link, self._library.core.exceptions
         if not (dn and password):
             return False
+        if link.closed:  # ldap3 would open another, and that without STARTTLS
+            raise NoAnswer("the server hung up", "see its log")
         # As octets: ldap3 prepares text (RFC 4013), and some passwords, like one of soft hyphens, are nothing then.
         link.authentication, link.user, link.password = self._library.SIMPLE, dn, password.encode()
         try:
