@@ -15,7 +15,8 @@ import httpx
 SCRIPT = Path(__file__).with_name("oauth.mjs")
 AUDIENCE, SCOPE = "https://mail.corp.example", "smtp"
 RELAY, SECRET = "relay", "s:e%cret+"
-_APP, _BACK, _VERIFIER = "thunderbird", "https://app.example/", "v" * 43
+APP = "thunderbird"
+_BACK, _VERIFIER = "https://app.example/", "v" * 43
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class OAuth:
         """As a mail program does: the person's browser brings a code, which it exchanges."""
         challenge = base64.urlsafe_b64encode(hashlib.sha256(_VERIFIER.encode()).digest()).decode().rstrip("=")
         asked = {
-            "client_id": _APP, "response_type": "code", "redirect_uri": _BACK, "scope": f"openid {SCOPE}",
+            "client_id": APP, "response_type": "code", "redirect_uri": _BACK, "scope": f"openid {SCOPE}",
             "code_challenge": challenge, "code_challenge_method": "S256",
         }  # fmt: skip
         async with httpx.AsyncClient(trust_env=False, timeout=10) as browser:
@@ -59,7 +60,7 @@ class OAuth:
                 typed = "/interaction/" in place
                 answer = await (browser.post(place, data={"who": person}) if typed else browser.get(place))
             (code,) = parse_qs(urlsplit(place).query)["code"]
-            form = {"grant_type": "authorization_code", "code": code, "redirect_uri": _BACK, "client_id": _APP}
+            form = {"grant_type": "authorization_code", "code": code, "redirect_uri": _BACK, "client_id": APP}
             said = (await browser.post(self.token_endpoint, data=form | {"code_verifier": _VERIFIER})).json()
         return Tokens(said["access_token"], said["refresh_token"])
 

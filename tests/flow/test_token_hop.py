@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 
 from benchmarks import ports
+from mailguard.clock import SystemClock
+from mailguard.courier.settings import TokenSettings
+from mailguard.courier.token import NoToken, TokenSource
 from mailguard.demo.world import OutsideWorld
 from mailguard.records import State
 from tests.dovecot import Dovecot
 from tests.flow.conftest import OpenHouse
-from tests.flow.house import KIM, House
-from tests.oauth import RELAY, SCOPE, SCRIPT, SECRET, OAuth, running
+from tests.flow.house import ANN, KIM, House
+from tests.oauth import APP, RELAY, SCOPE, SCRIPT, SECRET, OAuth, running
 from tests.web.openid import install
 
 pytestmark = pytest.mark.clients("npm", "node", "dovecot", "submission-login")
@@ -156,3 +159,15 @@ async def test_a_token_that_the_server_refuses_keeps_the_mail(
     assert await tried(house, queue_id) is State.QUEUED
     assert "refused the token of our login" in (await house.copy(queue_id, KIM)).last_reply
     assert not sink.caught
+
+
+async def test_a_refresh_token_that_is_good_once_is_followed_by_the_one_that_came_with_it(provider: OAuth) -> None:
+    first = (await provider.sign_in(ANN)).refresh
+    said = {"endpoint": provider.token_endpoint, "client_id": APP, "refresh_token": first}
+    source = TokenSource(TokenSettings.model_validate(said), SystemClock())
+    tokens = [await source.get()]
+    for _ in range(2):
+        tokens.append(await source.get(tokens[-1]))
+    assert len(set(tokens)) == 3
+    with pytest.raises(NoToken, match="it answers 400: invalid_grant"):
+        await TokenSource(TokenSettings.model_validate(said), SystemClock()).get()
