@@ -71,6 +71,7 @@ class Connection(SMTP):
         self._replies: list[bytes] = []
         self._told = 0  # octets that had come when the last replies went out
         self._proxied = False  # by a proxy that must say whom
+        self.unnamed = False  # it has, and that is nobody it knows: a health check, or a client without an address
         self._entered = self._idle = self._closing = self._draining = False
         self._shaking = False  # hands, for TLS
         self._served = self._lost = False  # the task has ended; the connection is gone
@@ -146,10 +147,12 @@ class Connection(SMTP):
             return True
         self.deadline = self.floor.clock.monotonic() + proxy.WITHIN
         try:
-            self.peer = str(plain_address(await proxy.client(self.wire) or self.peer))
+            named = await proxy.client(self.wire)
         except proxy.NoHeader as error:
             self._turn_away(f"the PROXY header that {self.peer} must send: {error}")
             return False
+        self.unnamed = named is None
+        self.peer = str(plain_address(named or self.peer))
         return True
 
     def _enter(self) -> bool:
