@@ -251,6 +251,16 @@ class Log:
             "auth.failed", sender=self.address(name), remote=peer, session_id=session_id or None, error=why or None
         )
 
+    def one_client(self, listener: str, peer: str) -> None:
+        hint = (
+            "behind a proxy: proxy_from, and let it speak the PROXY protocol; else name this address alone in networks"
+        )
+        self._log.warning("listener.one_client", listener=listener, remote=peer, hint=hint)
+
+    def logins_down(self, where: str, why: str) -> None:
+        """Of mail clients: whoever knows the logins gave no answer."""
+        self._log.error("logins.unreachable", where=where, error=why)
+
     def provider_down(self, name: str, error: Exception) -> None:
         """The OpenID provider that people sign in at."""
         self._log.error("provider.unreachable", name=name, error=str(error))

@@ -23,7 +23,7 @@ from mailguard.config.live import Live
 from mailguard.courier.courier import Courier
 from mailguard.curbs import Bypass, Curbs, InForce, Reasons
 from mailguard.desk import Desk, Factors, Operator, Passwords, Programs, Staff
-from mailguard.directory import Answer
+from mailguard.directory import Answer, asker
 from mailguard.document.problem import Problem
 from mailguard.errors import ConfigError
 from mailguard.extract import Pool
@@ -147,6 +147,7 @@ class Service:
             internal=lambda person: self.people.internal(person), notices_sender=config.notices.sender,
             room=self._room, watcher=Reporter(self.log, self.metrics, self.guesses.note, self.alarm.ring),
             try_login=self.courier.try_login, warden=self.curbs, users_changed=self._users_changed,
+            ask_directory=asker(config.directory.ldap, self.clock.monotonic),
             logins_elsewhere=config.web.passwords, shared=shared,
         )  # fmt: skip
         self.health = Health(

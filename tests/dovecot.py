@@ -74,6 +74,7 @@ class Dovecot:
     people: tuple[str, ...] = ("ann@corp.example", "lee@corp.example")
     name: str = "localhost"  # whom its certificate is for
     starttls: bool = True
+    extra: str = ""  # more lines of its configuration, with FOLDER for its folder
     port: int = field(default_factory=ports.free)
     tls_port: int = field(default_factory=ports.free)
     _process: subprocess.Popen[bytes] | None = None
@@ -98,7 +99,7 @@ class Dovecot:
             folder=self.folder, users=alone, ssl="required" if self.starttls else "no",
             chroot="" if os.getuid() == 0 else "chroot =", port=self.port, tls_port=self.tls_port,
             uid=self._owner.pw_uid, gid=self._owner.pw_gid,
-        )  # fmt: skip
+        ) + self.extra.replace("FOLDER", str(self.folder))  # fmt: skip
 
     @property
     def ca_file(self) -> Path:

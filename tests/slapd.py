@@ -41,7 +41,7 @@ directory {folder}/db
 rootdn "{root}"
 rootpw {password}
 maxsize 268435456
-access to * by dn.exact="{reader}" read by dn.exact="{curbed}" read by anonymous auth by * none
+access to * by dn.exact="{reader}" read by dn.exact="{curbed}" read {own}by anonymous auth by * none
 limits dn.exact="{reader}" size=unlimited size.prtotal=unlimited
 limits dn.exact="{curbed}" size=5 size.prtotal=5
 overlay memberof
@@ -96,6 +96,7 @@ class Slapd:
     folder: Path
     name: str = "localhost"  # whom its certificate is for
     extra: str = ""  # more lines of slapd.conf, before the database
+    self_read: bool = False  # whether people may read their own entry
     port: int = field(default_factory=ports.free)
     tls_port: int = field(default_factory=ports.free)
     _process: subprocess.Popen[bytes] | None = None
@@ -115,6 +116,7 @@ class Slapd:
             "root": ROOT,
             "password": PASSWORD,
             "extra": self.extra,
+            "own": "by self read " if self.self_read else "",
         }
         (self.folder / "slapd.conf").write_text(_CONF.format(**words))
 

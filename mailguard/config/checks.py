@@ -78,6 +78,11 @@ def _listeners(settings: Settings) -> Iterator[Remark]:
     for number, listener in enumerate(settings.smtp.listeners):
         loc: Loc = ("smtp", "listeners", number)
         here = loopback(host_port(listener.bind)[0])
+        for at, network in enumerate(listener.proxy_from):
+            if network.prefixlen < WIDEST[network.version] and not network.is_loopback:
+                how = f"name the proxies themselves, or networks of them, each /{WIDEST[network.version]} or narrower"
+                message = f"{network} is too many machines to be believed whom they speak for"
+                yield _error((*loc, "proxy_from", at), message, how)
         if listener.auth is Auth.REQUIRED or here:
             continue
         if not listener.networks:
@@ -136,7 +141,12 @@ def _sign_in(settings: Settings) -> Iterator[Remark]:
         how = "pip install 'mailguard[oidc]', in the environment that mailguard runs in"
         message = "signing in at an OpenID provider needs a library that is not installed"
         yield Remark(Finding(("web", "oidc"), "MG407", message, how, key=True))
-    if web.passwords and settings.smtp.users is None:
+    users = settings.smtp.users
+    if users is not None and users.oauth is not None and find_spec("joserfc") is None:
+        how = "pip install 'mailguard[oidc]', in the environment that mailguard runs in"
+        message = "tokens of an OpenID provider need a library that is not installed"
+        yield Remark(Finding(("smtp", "users", "oauth"), "MG407", message, how, key=True))
+    if web.passwords and not (users is not None and users.passwords):
         how = "add users: {file: users.yaml} under smtp, or leave passwords out"
         yield _error(("web", "passwords"), "there are no logins whose passwords could be asked for", how)
     if access.second_factor and not (web.passwords or web.oidc):
@@ -213,6 +223,15 @@ def _directory(settings: Settings) -> Iterator[Remark]:
         how = "pip install 'mailguard[ldap]', in the environment that mailguard runs in"
         message = "asking an LDAP server needs a library that is not installed"
         yield Remark(Finding(("directory", "ldap"), "MG407", message, how, key=True))
+    users, ldap = settings.smtp.users, settings.directory.ldap
+    if users is None or users.ldap is None:
+        return
+    loc = ("smtp", "users", "ldap")
+    if ldap is None:
+        yield _error(loc, "no directory that could know logins is named", "add directory: {ldap: {url: ldaps://…}}")
+    elif not ldap.private:
+        how = "write ldaps:// as directory.ldap.url, or starttls: true"
+        yield _error(loc, f"people's passwords would go to {ldap.url} in cleartext", how)
 
 
 def _store(settings: Settings) -> Iterator[Remark]:
@@ -233,15 +252,21 @@ def _files(settings: Settings) -> Iterator[Remark]:
         wanted += [(("smtp", "tls", "certificate"), tls.certificate), (("smtp", "tls", "key"), tls.key)]
     hops = _hops(settings)
     wanted += [((*loc, name), getattr(hop, name)) for loc, hop in hops for name in ("ca_file", "certificate", "key")]
+    wanted += [((*loc, "oauth", "ca_file"), hop.oauth.ca_file) for loc, hop in _hops(settings) if hop.oauth]
     ldap = settings.directory.ldap
     wanted += [(("directory", "ldap", "ca_file"), ldap.ca_file)] if ldap is not None else []
     oidc = settings.web.oidc
     wanted += [(("web", "oidc", "ca_file"), oidc.ca_file)] if oidc is not None else []
+    bearer = users.oauth if users is not None else None
+    wanted += [(("smtp", "users", "oauth", "ca_file"), bearer.ca_file)] if bearer is not None else []
     for loc, path in wanted:
         if path is not None and not os.access(path, os.R_OK):
             message = f"there is no file {path}" if not path.exists() else f"{path} cannot be read"
             yield Remark(Finding(loc, "MG405", message, "check the path, and who may read it"))
     secrets = [((*loc, "password_file"), hop.password_file) for loc, hop in _hops(settings)]
+    tokens = [((*loc, "oauth"), hop.oauth) for loc, hop in _hops(settings) if hop.oauth]
+    files = ("client_secret_file", "refresh_token_file")
+    secrets += [((*loc, name), getattr(oauth, name)) for loc, oauth in tokens for name in files]
     secrets += [(("smtp", "tls", "key"), tls.key)] if tls is not None else []
     secrets += [(("dkim", at, "key_file"), named.key_file) for at, named in enumerate(settings.dkim)]
     secrets += [(("directory", "ldap", "password_file"), ldap.password_file)] if ldap is not None else []

@@ -21,6 +21,7 @@ from mailguard.courier.route import Host, Route
 from mailguard.courier.settings import Hop, NextHop, Tls
 from mailguard.courier.smtp import LoginRefused, Manner, Session, TlsFailed, Unreachable, dial
 from mailguard.courier.sts import Policies
+from mailguard.courier.token import TokenSource
 from mailguard.courier.transaction import Stale, transact
 from mailguard.courier.way_back import marked
 from mailguard.courier.ways import Ways
@@ -260,11 +261,12 @@ class Courier:
         try:
             context = None if tls is Tls.NONE else _context(hop, checked=tls is not None)
             login = (hop.username, hop.password.get_secret_value()) if hop.username and hop.password else None
+            tokens = (hop.username, TokenSource(hop.oauth, self._clock)) if hop.username and hop.oauth else None
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             name = hop.smarthost or "mx"
             raise ConfigError(f"next_hop ({name}): {error}") from error
         refuse_myself = hop.mx and not self._loops_allowed
-        return Manner(self._hostname, tls, context, login, refuse_myself, self._timeouts)
+        return Manner(self._hostname, tls, context, login, tokens, refuse_myself, self._timeouts)
 
 
 class Unprotected(PermanentFailure):

@@ -1,6 +1,7 @@
 """Where mail goes next: one smarthost, or the recipients' own mail servers (MX), with routes per domain."""
 
 import re
+from datetime import timedelta
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from mailguard.document.units import HostPort, Rate, Section, host_port
+from mailguard.document.units import Duration, HostPort, Rate, Section, host_port
+from mailguard.document.url import safe
 
 _ROUTE = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 
@@ -19,6 +21,46 @@ class Tls(StrEnum):
     NONE = "none"
     STARTTLS = "starttls"  # required: without it nothing is sent
     IMPLICIT = "implicit"  # TLS from the first byte, usually port 465
+
+
+class TokenSettings(Section):
+    """Where the tokens come from that a smarthost takes instead of a password (XOAUTH2).
+
+    With a refresh token by that, else as the client itself (client credentials).
+    """
+
+    endpoint: str = Field(examples=["https://login.microsoftonline.com/TENANT-ID/oauth2/v2.0/token"])
+    """The provider's token endpoint."""
+    client_id: str = Field(min_length=1)
+    """What the provider knows mailguard by."""
+    client_secret: SecretStr | None = None
+    """What mailguard proves that with; better in a file, with client_secret_file."""
+    client_secret_file: Path | None = None
+    """File that holds the secret."""
+    refresh_token: SecretStr | None = None
+    """A refresh token of the login; better in a file, with refresh_token_file."""
+    refresh_token_file: Path | None = None
+    """File that holds the refresh token: one that stays good when it is used."""
+    scope: str | None = Field(None, examples=["https://outlook.office365.com/.default"])
+    """What the token is to allow."""
+    timeout: Duration = timedelta(seconds=10)
+    """How long the provider may take to answer."""
+    ca_file: Path | None = None
+    """PEM file of the authorities that may sign the provider's certificate, instead of the system's."""
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_safe(cls, value: str) -> str:
+        if not safe(value):
+            raise ValueError(f"{value!r} is no token endpoint: write its https address (http only on this machine)")
+        return value
+
+    @model_validator(mode="after")
+    def _proves_something(self) -> Self:
+        secrets = (self.client_secret, self.client_secret_file, self.refresh_token, self.refresh_token_file)
+        if not any(secrets):
+            raise ValueError("nothing would be proven: add client_secret_file, or refresh_token_file, or both")
+        return self
 
 
 class Hop(Section):
@@ -39,6 +81,8 @@ class Hop(Section):
     """Password of that login; better in a file, with password_file."""
     password_file: Path | None = None
     """File that holds the password."""
+    oauth: TokenSettings | None = None
+    """Instead of a password: a token, where the smarthost takes XOAUTH2."""
     ca_file: Path | None = None
     """PEM file of the authorities that may sign the server's certificate, instead of the system's."""
     certificate: Path | None = None
@@ -72,11 +116,13 @@ class Hop(Section):
     def _login(self) -> Self:
         secret = self.password is not None or self.password_file is not None
         if self.username is None:
-            if secret:
-                raise ValueError("a password without a username: add username, or take the password away")
+            if secret or self.oauth:
+                raise ValueError("a password or oauth without a username: add username, or take it away")
             return self
-        if not secret:
-            raise ValueError("a username without a password: add password_file (or password)")
+        if not secret and self.oauth is None:
+            raise ValueError("a username without a password: add password_file (or password), or oauth")
+        if secret and self.oauth is not None:
+            raise ValueError("a username with a password and a token: take password or oauth away")
         if self.mx:
             raise ValueError("a login makes no sense with mx: it would be shown to strangers")
         if self.tls is Tls.NONE:

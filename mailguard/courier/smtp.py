@@ -6,7 +6,7 @@ import os
 import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import cast
 
@@ -16,11 +16,13 @@ from aiosmtplib.email import quote_address
 from mailguard.courier.reply import heard
 from mailguard.courier.route import Host
 from mailguard.courier.settings import Tls
+from mailguard.courier.token import NoToken, TokenSource
 from mailguard.courier.wire import NONSENSE, Timeouts, Wire
 from mailguard.errors import PermanentFailure, TemporaryFailure
 from mailguard.locale import N_, saying
 
 _NO_REPLY = 200  # below it are aiosmtplib's own marks, and numbers that are no SMTP code
+_FINAL = 500  # codes from here on will not change by themselves
 _REFUSED = 5  # 5xx to EHLO: a server older than RFC 1869
 
 
@@ -65,6 +67,7 @@ class Manner:
     tls: Tls | None
     context: ssl.SSLContext | None
     login: tuple[str, str] | None = None
+    tokens: tuple[str, TokenSource] | None = None  # a login whose password is a token of the moment
     refuse_myself: bool = False
     timeouts: Timeouts = field(default_factory=Timeouts)
 
@@ -103,11 +106,13 @@ async def dial(host: Host, manner: Manner) -> Session:
     except TlsFailed:
         if manner.tls is not None:
             raise
-        plain = Manner(manner.hello, Tls.NONE, None, None, manner.refuse_myself, manner.timeouts)
+        plain = replace(manner, tls=Tls.NONE, context=None, login=None, tokens=None)
         return await _dial(host, plain)  # opportunistic: broken TLS must not be worse than none (RFC 7435)
 
 
 async def _dial(host: Host, manner: Manner) -> Session:
+    if manner.tokens is not None:
+        await _token(manner.tokens[1], host)  # without one there is nothing to connect for
     sock = await _connect(host, manner)
     client = aiosmtplib.SMTP(
         hostname=host.name,
@@ -122,6 +127,8 @@ async def _dial(host: Host, manner: Manner) -> Session:
         await _greet(client, manner, host)
         if manner.login is not None:
             await _login(client, manner.login, host)
+        if manner.tokens is not None:
+            await _token_login(client, *manner.tokens, host)
         wire = _take_over(client, host)
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         client.close()
@@ -201,8 +208,7 @@ async def _hello(client: aiosmtplib.SMTP) -> None:
 
 async def _login(client: aiosmtplib.SMTP, login: tuple[str, str], host: Host) -> None:
     """One try with one mechanism: a client that tries them all after a refusal locks the account."""
-    if client.get_transport_info("sslcontext") is None:
-        raise LoginRefused(N_("no login at {host} without TLS"), host=str(host))
+    _check_tls(client, host)
     methods = {"plain": client.auth_plain, "login": client.auth_login, "cram-md5": client.auth_crammd5}
     method = next((call for name, call in methods.items() if name in client.server_auth_methods), None)
     if method is None:
@@ -213,6 +219,39 @@ async def _login(client: aiosmtplib.SMTP, login: tuple[str, str], host: Host) ->
     except aiosmtplib.SMTPAuthenticationError as error:
         words = N_("{host} refused our login (check username and password of next_hop): {reply}")
         raise LoginRefused(words, error.code, host=str(host), reply=_words(error, host)) from error
+
+
+async def _token_login(client: aiosmtplib.SMTP, name: str, tokens: TokenSource, host: Host) -> None:
+    """A token that is refused may have been taken back before its end: one more try, with a new one."""
+    _check_tls(client, host)
+    if "xoauth2" not in client.server_auth_methods:
+        raise LoginRefused(N_("{host} takes no tokens (XOAUTH2): check the port, or use a password"), host=str(host))
+    token = await _token(tokens, host)
+    for last in (False, True):
+        try:
+            await client.auth_xoauth2(name, token)
+        except aiosmtplib.SMTPAuthenticationError as error:
+            newer = token if last or error.code < _FINAL else await _token(tokens, host, token)
+            if newer == token:
+                words = N_("{host} refused the token of our login (check username and oauth of next_hop): {reply}")
+                raise LoginRefused(words, error.code, host=str(host), reply=_words(error, host)) from error
+            token = newer
+        else:
+            return
+
+
+async def _token(tokens: TokenSource, host: Host, refused: str | None = None) -> str:
+    try:
+        return await tokens.get(refused)
+    except NoToken as error:
+        raise LoginRefused(
+            N_("the provider gave no token for {host}: {why}"), host=str(host), why=str(error)
+        ) from error
+
+
+def _check_tls(client: aiosmtplib.SMTP, host: Host) -> None:
+    if client.get_transport_info("sslcontext") is None:
+        raise LoginRefused(N_("no login at {host} without TLS"), host=str(host))
 
 
 def _words(error: aiosmtplib.SMTPResponseException, host: Host) -> str:

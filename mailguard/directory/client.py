@@ -18,17 +18,26 @@ SPANS = 30  # a whole reading may take this many times the time-out
 _PAGED = "1.2.840.113556.1.4.319"
 _ACTIVE_DIRECTORY = "1.2.840.113556.1.4.800"  # among supportedCapabilities
 _IN_CHAIN = "1.2.840.113556.1.4.1941"  # LDAP_MATCHING_RULE_IN_CHAIN
+# The password is wrong, or the account does not exist, has none, or is locked (RFC 4511, appendix A).
+_NOT_LET_IN = {19, 32, 34, 48, 49, 53}
 _NONE = "1.1"  # no attributes (RFC 4511 §4.5.1.8)
 
 
 def ask(settings: LdapSettings, monotonic: Callable[[], float]) -> Answer:
     """Everybody and every group, whole or not at all. Raises NoAnswer."""
+    with session(settings, monotonic) as asking:
+        return asking.read()
+
+
+@contextlib.contextmanager
+def session(settings: LdapSettings, monotonic: Callable[[], float]) -> Iterator["Session"]:
+    """A connection, bound as the settings say. Raises NoAnswer, also for what goes wrong while it is used."""
     try:
-        session = _Session(_library(), settings, monotonic)
+        made = Session(_library(), settings, monotonic)
         try:
-            return session.read()
+            yield made
         finally:
-            session.close()
+            made.close()
     except NoAnswer:
         raise
     except Exception as error:  # whatever a library makes of bytes from the network, it is no answer
@@ -43,7 +52,7 @@ def _library() -> Any:
     return ldap3
 
 
-class _Session:
+class Session:
     """One connection, from its bind to its last page."""
 
     def __init__(self, library: Any, settings: LdapSettings, monotonic: Callable[[], float]) -> None:
@@ -92,6 +101,33 @@ class _Session:
         others, unasked = self._others([g for g in found if g.dn not in inside], known, names)
         return Answer(people, found, tuple(others), inside, unasked)
 
+    def lets_in(self, dn: str, password: str) -> bool:
+        """Whether the server takes this password for this DN; if so, whatever follows is asked by that person.
+
+        Never asked without a password: a server takes that for nobody in particular, and says yes (RFC 4513 §5.1.2).
+        """
+        link, errors = self._link, self._library.core.exceptions
+        if not (dn and password):
+            return False
+        if link.closed:  # ldap3 would open another, and that without STARTTLS
+            raise NoAnswer("the server hung up", "see its log")
+        # As octets: ldap3 prepares text (RFC 4013), and some passwords, like one of soft hyphens, are nothing then.
+        link.authentication, link.user, link.password = self._library.SIMPLE, dn, password.encode()
+        try:
+            return bool(link.bind(read_server_info=False))
+        except errors.LDAPOperationResult as error:
+            if error.result in _NOT_LET_IN:
+                return False
+            raise
+
+    def whose(self, attributes: Sequence[str], name: str, asked: tuple[str, ...]) -> list[Entry]:
+        """People of whom one of these attributes is the name."""
+        value = self._escaped(name)
+        wanted = "".join(f"({attribute}={value})" for attribute in attributes)
+        return self._page(self._settings.base, f"(&{self._settings.filter}(|{wanted}))", asked, self._library.SUBTREE)[
+            0
+        ]
+
     def _others(self, groups: Sequence[Entry], known: set[str], names: Names) -> tuple[list[Entry], int]:
         """Members that the two searches did not find, and theirs in turn; lists first, whose mail may go outside."""
         attributes = tuple(dict.fromkeys((*self._settings.groups.all, self._settings.attributes.address)))
@@ -105,7 +141,7 @@ class _Session:
             if len(asked) - len(known) > LOOKUPS:
                 unasked += 1
                 continue
-            for entry in self._entry(dn, attributes):
+            for entry in self.entry(dn, attributes):
                 found.append(entry)
                 waiting += self._members(entry)
         return found, unasked
@@ -131,10 +167,10 @@ class _Session:
         return str(self._library.utils.conv.escape_filter_chars(value))
 
     def _is_active_directory(self) -> bool:
-        entries = self._entry("", ("supportedCapabilities",))
+        entries = self.entry("", ("supportedCapabilities",))
         return any(_ACTIVE_DIRECTORY in entry.all("supportedCapabilities") for entry in entries)
 
-    def _entry(self, dn: str, attributes: tuple[str, ...]) -> list[Entry]:
+    def entry(self, dn: str, attributes: tuple[str, ...]) -> list[Entry]:
         """The entry of this name, or none: a name may lead nowhere, or be none at all."""
         errors = self._library.core.exceptions
         nowhere = (

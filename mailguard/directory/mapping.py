@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from mailguard.directory.entry import Answer, Entry, Names, is_dn
 from mailguard.directory.groups import Unfolding
-from mailguard.directory.settings import LdapSettings
+from mailguard.directory.settings import LdapAttributes, LdapSettings
 from mailguard.directory.words import NoAnswer
 from mailguard.document.problem import Problem
 from mailguard.errors import PermanentFailure
@@ -51,9 +51,8 @@ class _Mapping:
 
     def _own(self, entry: Entry) -> list[str]:
         """The main address and the others, each once; none of an entry without one."""
-        at = self.settings.attributes
-        said = [*entry.all(at.address), *(alias for one in entry.all(at.aliases) if (alias := _alias(one)))]
-        found = {addresses.key(good): good for one in said if (good := self.address(one.strip(), entry.dn))}
+        said = written(entry, self.settings.attributes)
+        found = {addresses.key(good): good for one in said if (good := self.address(one, entry.dn))}
         return list(found.values())
 
     def address(self, text: str, dn: str) -> str:
@@ -128,6 +127,12 @@ class _Mapping:
             message = f"{self.answer.unasked} more members of groups are neither people nor groups of the filters"
             self.warn("MG504", message, how, self.settings.groups.base or self.settings.base)
         return groups, lists
+
+
+def written(entry: Entry, at: LdapAttributes) -> list[str]:
+    """What stands as this person's addresses, the main one first; whether each is one is not known yet."""
+    aliases = (alias for one in entry.all(at.aliases) if (alias := _alias(one)))
+    return [one.strip() for one in (*entry.all(at.address), *aliases)]
 
 
 def _alias(value: str) -> str:

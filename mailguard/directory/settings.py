@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from mailguard.document.units import Duration, Section
 
@@ -118,10 +118,10 @@ class LdapSettings(Section):
     def _fits(self) -> Self:
         if self.starttls and self.tls:
             raise ValueError("starttls belongs to ldap://; ldaps:// has TLS from the first byte: leave one of them out")
-        secret = self.password is not None or self.password_file is not None
-        if secret is not (self.bind is not None):
+        has_password = self.password is not None or self.password_file is not None
+        if has_password is not (self.bind is not None):
             raise ValueError("bind and a password belong together: add password_file (or password), or bind")
-        if secret and not (self.tls or self.starttls) and self.host not in _HERE:
+        if has_password and not self.private:
             raise ValueError("the password would cross the network in cleartext: write ldaps://, or starttls: true")
         if not _SHORTEST <= self.timeout <= _LONGEST:
             raise ValueError("timeout is between 1s and 2m")
@@ -135,6 +135,11 @@ class LdapSettings(Section):
         return self.url.startswith("ldaps:")
 
     @property
+    def private(self) -> bool:
+        """Whether passwords may go there: inside TLS, or no further than this machine."""
+        return self.tls or self.starttls or self.host in _HERE
+
+    @property
     def host(self) -> str:
         return urlsplit(self.url).hostname or ""
 
@@ -142,6 +147,23 @@ class LdapSettings(Section):
     def port(self) -> int:
         parts = urlsplit(self.url)
         return parts.port or _PORTS[parts.scheme]
+
+
+class LdapLogins(Section):
+    """How the server of directory.ldap tells whether a login is right: it lets this person in (a bind)."""
+
+    match: tuple[Attribute, ...] = Field(("uid", "mail"), min_length=1)
+    """What people log in with: attributes of an entry among directory.ldap's people, of which one is the name. In
+    Active Directory [sAMAccountName, userPrincipalName, mail]."""
+    dn: str | None = Field(None, examples=['"uid={name},ou=people,dc=corp,dc=example"'])
+    """The person's DN, made of the name without a search; then people must be able to read their own entry."""
+
+    @field_validator("dn")
+    @classmethod
+    def _has_gap(cls, value: str | None) -> str | None:
+        if value is not None and (value.count("{name}") != 1 or "{" in value.replace("{name}", "")):
+            raise ValueError(f"{value!r} is no DN with a gap: write it like uid={{name}},ou=people,dc=corp,dc=example")
+        return value
 
 
 class DirectorySettings(Section):

@@ -1,7 +1,7 @@
-"""Signing in at an OpenID provider. What talks to it is in `provider`, which needs the extra `oidc`."""
+"""OpenID providers: signing in there, and tokens of theirs. What talks to them needs the extra `oidc`."""
 
 from mailguard.oidc.asked import Asked
 from mailguard.oidc.identity import Identity, NotProven, Unreachable
-from mailguard.oidc.settings import OidcSettings
+from mailguard.oidc.settings import BearerSettings, OidcSettings
 
-__all__ = ["Asked", "Identity", "NotProven", "OidcSettings", "Unreachable"]
+__all__ = ["Asked", "BearerSettings", "Identity", "NotProven", "OidcSettings", "Unreachable"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailguard.errors import MailguardError
-from mailguard.oidc.settings import OidcSettings
+from mailguard.oidc.settings import IssuerSettings, OidcSettings
 
 _MOST = 1000  # groups
 _LONGEST = 254  # RFC 5321 §4.5.3.1.3
@@ -30,21 +30,26 @@ class Identity:
 
 def identity(claims: Mapping[str, Any], settings: OidcSettings) -> Identity:
     """Raises NotProven where the address is missing or not verified."""
-    address = claims.get(settings.claim)
-    if not isinstance(address, str) or "@" not in address or len(address) > _LONGEST or not address.isprintable():
-        raise NotProven(f"the claim {settings.claim} holds no mail address: set web.oidc.claim, or web.oidc.scopes")
+    return Identity(address(claims, settings), _second(claims, settings), words(claims, settings.groups))
+
+
+def address(claims: Mapping[str, Any], settings: IssuerSettings) -> str:
+    """Raises NotProven as `identity` does."""
+    found = claims.get(settings.claim)
+    if not isinstance(found, str) or "@" not in found or len(found) > _LONGEST or not found.isprintable():
+        raise NotProven(f"the claim {settings.claim} holds no mail address: set claim, or what the token says")
     if settings.verified and claims.get("email_verified") not in (True, "true"):
-        raise NotProven(f"{address} is not verified (email_verified); web.oidc.verified: false takes it all the same")
-    return Identity(address, _second(claims, settings), _words(claims, settings.groups))
+        raise NotProven(f"{found} is not verified (email_verified); verified: false takes it all the same")
+    return found
 
 
 def _second(claims: Mapping[str, Any], settings: OidcSettings) -> bool:
     if settings.second_factor == "always":
         return True
-    return bool((_words(claims, "amr") | _words(claims, "acr")) & set(settings.second_factor))
+    return bool((words(claims, "amr") | words(claims, "acr")) & set(settings.second_factor))
 
 
-def _words(claims: Mapping[str, Any], name: str | None) -> frozenset[str]:
+def words(claims: Mapping[str, Any], name: str | None) -> frozenset[str]:
     """A claim of one word or of several."""
     said = claims.get(name) if name else None
     several = said[:_MOST] if isinstance(said, list) else [said]

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mailguard.document.url import safe
 from mailguard.oidc.identity import Unreachable
-from mailguard.oidc.settings import OidcSettings, safe
+from mailguard.oidc.settings import IssuerSettings
 
 # Signed with a key that only the provider has: no `none`, and nothing that our own secret could sign.
-_SOUND = (
+SOUND = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
 )  # fmt: skip
 
@@ -27,13 +28,11 @@ class Metadata:
     says_issuer: bool  # in every answer (RFC 9207)
 
 
-def metadata(said: Mapping[str, Any], settings: OidcSettings) -> Metadata:
+def metadata(said: Mapping[str, Any], settings: IssuerSettings) -> Metadata:
     """Raises Unreachable for another provider's, and for one that cannot be used."""
     if said.get("issuer") != settings.issuer:
-        raise Unreachable(
-            f"it calls itself {said.get('issuer')!r}, not {settings.issuer!r}: set web.oidc.issuer to the letter"
-        )
-    algorithms = tuple(a for a in _list(said, "id_token_signing_alg_values_supported", "RS256") if a in _SOUND)
+        raise Unreachable(f"it calls itself {said.get('issuer')!r}, not {settings.issuer!r}: set issuer to the letter")
+    algorithms = tuple(a for a in _list(said, "id_token_signing_alg_values_supported", "RS256") if a in SOUND)
     if not algorithms:
         raise Unreachable("it signs ID tokens by no method that can be trusted, like RS256 or ES256")
     return Metadata(

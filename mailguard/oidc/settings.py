@@ -1,7 +1,6 @@
-"""The `web.oidc:` section of mailguard.yaml."""
+"""The sections `web.oidc:` and `smtp.users.oauth:` of mailguard.yaml."""
 
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -9,35 +8,22 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from mailguard.document.units import Duration, Section
+from mailguard.document.url import safe
 
 EMAIL = "email"
 _SKEW = timedelta(minutes=10)
 _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(minutes=1)
 
 
-class OidcSettings(Section):
-    """An OpenID provider that people sign in at: Microsoft Entra ID, Google, Keycloak and others like them."""
+class IssuerSettings(Section):
+    """A provider whose word about people is taken."""
 
     issuer: str = Field(examples=["https://sso.corp.example/realms/corp"])
     """Its address, to the letter as it calls itself; /.well-known/openid-configuration is below it."""
-    client_id: str = Field(min_length=1, examples=["mailguard"])
-    """What it knows mailguard by."""
-    client_secret: SecretStr | None = None
-    """What mailguard proves that with; better in a file, with client_secret_file. Without it: a public client."""
-    client_secret_file: Path | None = None
-    """File that holds the secret."""
-    name: str = Field("", max_length=60)
-    """What the button says; default: the issuer's host."""
     claim: str = Field(EMAIL, min_length=1)
-    """Where in the ID token a person's address stands."""
+    """Where in the token a person's address stands."""
     verified: bool = True
     """Only addresses that the provider has verified (`email_verified`)."""
-    groups: str | None = Field(None, min_length=1)
-    """Where in the ID token the groups or roles stand that `access: {admin: [{claim: NAME}]}` names."""
-    scopes: tuple[str, ...] = ("openid", "email")
-    """What the provider is asked to say."""
-    second_factor: Literal["always"] | tuple[str, ...] = ("mfa",)
-    """Which values of `amr` or `acr` in the ID token say that a second factor was asked for; `always`: it always is."""
     skew: Duration = timedelta(minutes=2)
     """How far its clock and ours may be apart."""
     timeout: Duration = timedelta(seconds=10)
@@ -57,18 +43,46 @@ class OidcSettings(Section):
         return value
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
+    def _sound(self) -> Self:
         if self.claim != EMAIL and self.verified:
             raise ValueError(
                 f"email_verified says nothing of {self.claim}: add verified: false, "
                 "if only the provider's administrators can write it"
             )
-        if "openid" not in self.scopes:
-            raise ValueError("scopes must name openid, like [openid, email]")
         if not timedelta() <= self.skew <= _SKEW:
             raise ValueError("skew is 10m at most: set the clocks")
         if not _SHORTEST <= self.timeout <= _LONGEST:
             raise ValueError("timeout is between 1s and 1m")
+        return self
+
+    @property
+    def configuration(self) -> str:
+        """Where it says what it is (OpenID Connect Discovery §4)."""
+        return self.issuer.rstrip("/") + "/.well-known/openid-configuration"
+
+
+class OidcSettings(IssuerSettings):
+    """An OpenID provider that people sign in at: Microsoft Entra ID, Google, Keycloak and others like them."""
+
+    client_id: str = Field(min_length=1, examples=["mailguard"])
+    """What it knows mailguard by."""
+    client_secret: SecretStr | None = None
+    """What mailguard proves that with; better in a file, with client_secret_file. Without it: a public client."""
+    client_secret_file: Path | None = None
+    """File that holds the secret."""
+    name: str = Field("", max_length=60)
+    """What the button says; default: the issuer's host."""
+    groups: str | None = Field(None, min_length=1)
+    """Where in the ID token the groups or roles stand that `access: {admin: [{claim: NAME}]}` names."""
+    scopes: tuple[str, ...] = ("openid", "email")
+    """What the provider is asked to say."""
+    second_factor: Literal["always"] | tuple[str, ...] = ("mfa",)
+    """Which values of `amr` or `acr` in the ID token say that a second factor was asked for; `always`: it always is."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if "openid" not in self.scopes:
+            raise ValueError("scopes must name openid, like [openid, email]")
         return self
 
     @property
@@ -77,22 +91,10 @@ class OidcSettings(Section):
         return self.name or urlsplit(self.issuer).hostname or self.issuer
 
 
-def safe(url: str) -> bool:
-    """Whether secrets may go there: https, or http to this machine, and nothing odd in it."""
-    if not url.isascii() or not url.isprintable() or " " in url:
-        return False
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        return False
-    if not host or parts.username is not None:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _loopback(host))
+class BearerSettings(IssuerSettings):
+    """A provider whose access tokens mail clients log in with (OAUTHBEARER, XOAUTH2)."""
 
-
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    audience: tuple[str, ...] = Field(min_length=1, examples=["[mailguard]"])
+    """Whom a token must be for (its claim `aud`): what mailguard is called there."""
+    scope: str | None = Field(None, pattern=r"^[!#-\[\]-~]+$")
+    """What a token must allow besides (a word of its claim `scope` or `scp`)."""

@@ -26,8 +26,19 @@ class User:
     send_as: tuple[str, ...]
 
 
+class TokenRefused(PermanentFailure):
+    """A token that proves nothing; the client is told so in JSON first. `why` is for the log."""
+
+    code = 535
+    enhanced = "5.7.8"
+
+    def __init__(self, why: str) -> None:
+        super().__init__("the token is not accepted: sign in anew")
+        self.why = why
+
+
 class Authenticator(Protocol):
-    """A way of knowing who somebody is."""
+    """A way of knowing who somebody is by a password."""
 
     async def check(self, name: str, password: str, peer: str) -> User:
         """PermanentFailure 535 5.7.8 when name or password is wrong, TemporaryFailure 454 4.7.0: nobody can tell."""

@@ -13,8 +13,9 @@ from typing import Any, ClassVar, cast
 from aiosmtpd.smtp import SMTP
 
 from mailguard.errors import PermanentFailure, SmtpError, TemporaryFailure
+from mailguard.smtpd import proxy
 from mailguard.smtpd.floor import Floor
-from mailguard.smtpd.gate import plain_address
+from mailguard.smtpd.gate import plain_address, trusted
 from mailguard.smtpd.login import AUTH_LINE
 from mailguard.smtpd.settings import Tls
 from mailguard.smtpd.wire import GoneError, LineTooLongError, Wire
@@ -30,6 +31,7 @@ NEVER = float("inf")
 SHUTTING_DOWN = "421 4.3.2 the server is shutting down: try again in a moment"
 _SYNTAX_ERRORS = range(500, 505)
 _LOGGED = (b"MAIL", b"RCPT", b"DATA")
+_PROXY = (b"PROXY", b"\0")  # how the second line of a header of version 2 reads
 _OTHER_PROTOCOLS = (b"GET", b"POST", b"PUT", b"CONNECT", b"HOST:")
 
 Verb = Callable[[Any, str], Awaitable[None]]
@@ -68,6 +70,8 @@ class Connection(SMTP):
         self.task: asyncio.Task[None] | None = None
         self._replies: list[bytes] = []
         self._told = 0  # octets that had come when the last replies went out
+        self._proxied = False  # by a proxy that must say whom
+        self.unnamed = False  # it has, and that is nobody it knows: a health check, or a client without an address
         self._entered = self._idle = self._closing = self._draining = False
         self._shaking = False  # hands, for TLS
         self._served = self._lost = False  # the task has ended; the connection is gone
@@ -87,7 +91,9 @@ class Connection(SMTP):
         self._link = self.wire.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self.peer = str(plain_address(peer[0])) if peer else ""
-        if self.floor.listener.tls is Tls.IMPLICIT:
+        proxies = self.floor.listener.proxy_from
+        self._proxied = bool(proxies) and trusted(self.peer, proxies)
+        if self.floor.listener.tls is Tls.IMPLICIT and not self._proxied:
             self._link.pause_reading()  # the client speaks first: its bytes are for TLS
         super().connection_made(transport)
         self.task = self._handler_coroutine
@@ -112,7 +118,7 @@ class Connection(SMTP):
 
     async def _handle_client(self) -> None:
         try:
-            if self._enter():
+            if await self._introduced() and self._enter():
                 await self._serve()
         except GoneError:
             pass
@@ -135,14 +141,32 @@ class Connection(SMTP):
                 self.floor.gate.leave(self.peer)
             self._ended(self)
 
+    async def _introduced(self) -> bool:
+        """A proxy says who its client is, before anything else; from here on that is the peer."""
+        if not self._proxied:
+            return True
+        self.deadline = self.floor.clock.monotonic() + proxy.WITHIN
+        try:
+            named = await proxy.client(self.wire)
+        except proxy.NoHeader as error:
+            self._turn_away(f"the PROXY header that {self.peer} must send: {error}")
+            return False
+        self.unnamed = named is None
+        self.peer = str(plain_address(named or self.peer))
+        return True
+
     def _enter(self) -> bool:
         limits = self.floor.limits
         self._entered = self.floor.gate.enter(self.peer, limits.connections, limits.per_client)
         if not self._entered:
-            self._refuse(GoodbyeError("too many connections: try again in a moment"))
-            if self.floor.listener.tls is Tls.IMPLICIT:
-                self._replies.clear()  # a handshake is what this client waits for, not words
+            self._turn_away("too many connections: try again in a moment")
         return self._entered
+
+    def _turn_away(self, why: str) -> None:
+        """Before anything was said."""
+        self._refuse(GoodbyeError(why))
+        if self.floor.listener.tls is Tls.IMPLICIT:
+            self._replies.clear()  # a handshake is what this client waits for, not words
 
     async def _serve(self) -> None:
         if self.floor.listener.tls is Tls.IMPLICIT:
@@ -197,6 +221,8 @@ class Connection(SMTP):
         verb = verb.upper()
         if line[-2:] != b"\r\n" or (len(line) > COMMAND_LINE and verb != b"AUTH"):
             raise syntax("lines end in CR LF" if line[-2:] != b"\r\n" else "the line is too long")
+        if verb in _PROXY:
+            raise GoodbyeError(f"{self.peer} is no proxy whose word is taken here (proxy_from)")
         if verb in _OTHER_PROTOCOLS:
             raise GoodbyeError("this is a mail server, not a web server")
         method = self.VERBS.get(verb)

@@ -13,8 +13,11 @@ from mailguard.records import Accepted, Spool
 from mailguard.smtpd.auth import Authenticator
 from mailguard.smtpd.bodies import Bodies
 from mailguard.smtpd.connector import Connector
+from mailguard.smtpd.faces import Faces
 from mailguard.smtpd.gate import Gate
 from mailguard.smtpd.lock import Lock
+from mailguard.smtpd.login import PASSWORDS, TOKENS
+from mailguard.smtpd.oauth import TokenUsers
 from mailguard.smtpd.policy import Policy
 from mailguard.smtpd.quota import Meter
 from mailguard.smtpd.settings import Limits, Listener, Quota
@@ -65,6 +68,7 @@ class Floor:
     quota: Quota | None
     tls: ssl.SSLContext | None
     users: Authenticator | None
+    tokens: TokenUsers | None
     policy: Policy
     connector: Connector | None  # whose word is taken for who sent a mail, instead of the policy
     accept: Accept
@@ -77,6 +81,12 @@ class Floor:
     bodies: Bodies
     warden: Warden
     lock: Lock | None
+    faces: Faces
+
+    @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """The ways of logging in."""
+        return (*(PASSWORDS if self.users else ()), *(TOKENS if self.tokens else ()))
 
     def context(self) -> ssl.SSLContext:
         """The certificate; that there is one where it is needed was checked with the settings."""

@@ -5,9 +5,9 @@ import re
 from typing import Any
 
 from mailguard.errors import PermanentFailure, SmtpError
-from mailguard.smtpd.auth import User
+from mailguard.smtpd.auth import TokenRefused, User, cannot_say
 from mailguard.smtpd.connection import Connection, GoodbyeError, syntax
-from mailguard.smtpd.login import MECHANISMS, credentials
+from mailguard.smtpd.login import TOKENS, Credentials, credentials, refusal
 from mailguard.smtpd.settings import Auth, Tls
 
 _UNSAFE = re.compile(r"[^!-'*-\[\]-~]")  # in the comment of a Received header
@@ -55,7 +55,7 @@ class Greeting(Connection):
         if floor.listener.tls is Tls.STARTTLS and not self.secure:
             words.append("STARTTLS")
         elif floor.listener.auth is Auth.REQUIRED and self.user is None:
-            words.append(f"AUTH {MECHANISMS}")
+            words.append(f"AUTH {' '.join(floor.mechanisms)}")
         return words
 
     async def smtp_STARTTLS(self, argument: str) -> None:
@@ -75,7 +75,7 @@ class Greeting(Connection):
 
     async def smtp_AUTH(self, argument: str) -> None:
         floor = self.floor
-        if floor.listener.auth is not Auth.REQUIRED or floor.users is None:
+        if floor.listener.auth is not Auth.REQUIRED or not floor.mechanisms:
             raise PermanentFailure("no login is needed here", code=502, enhanced="5.5.1")
         if not self.helo:
             raise order("EHLO first")
@@ -83,19 +83,32 @@ class Greeting(Connection):
             raise PermanentFailure("STARTTLS first: passwords don't travel in cleartext", code=530, enhanced="5.7.0")
         if self.user is not None or self.within_mail():
             raise order("there was a login already" if self.user else "not within a mail")
-        name = ""
+        shown: Credentials | None = None
         try:
-            name, password = await credentials(argument, self._ask)
-            self.user = await floor.users.check(name, password, self.peer)
+            shown = await credentials(argument, self._ask, floor.mechanisms)
+            self.user = await self._prove(shown)
         except SmtpError as error:
-            self._login_failed(name, error)
+            await self._login_failed(shown, error)
             return
         self._say("235 2.7.0 welcome")
 
-    def _login_failed(self, name: str, error: SmtpError) -> None:
+    async def _prove(self, shown: Credentials) -> User:
+        """Who it is. PermanentFailure 535 5.7.8, or TemporaryFailure 454 4.7.0: nobody can tell."""
+        floor = self.floor
+        if floor.tokens is not None and shown.mechanism in TOKENS:
+            return await floor.tokens.check(shown.secret, shown.name)
+        if floor.users is None:
+            raise cannot_say("there are no passwords")
+        return await floor.users.check(shown.name, shown.secret, self.peer)
+
+    async def _login_failed(self, shown: Credentials | None, error: SmtpError) -> None:
         self._logins += 1
-        if isinstance(error, PermanentFailure) and name:
-            self.floor.watcher.auth_failed(name, self.peer, self.id)
+        why = error.why if isinstance(error, TokenRefused) else ""
+        if isinstance(error, PermanentFailure) and shown and (shown.name or why):
+            self.floor.watcher.auth_failed(shown.name, self.peer, self.id, why)
+        if why and shown and self.floor.tokens:
+            settings = self.floor.tokens.settings
+            await self._ask(refusal(shown.mechanism, settings.configuration, settings.scope))  # the answer is empty
         self._say(error.line)
         if self._logins >= self.floor.limits.logins:
             self._refuse(GoodbyeError("too many failed logins"))

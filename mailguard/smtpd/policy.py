@@ -36,18 +36,43 @@ def permits(patterns: tuple[str, ...], sender: str) -> bool:
     return any(address.within(host, domain) for domain in domains)
 
 
+def owner(patterns: tuple[str, ...], sender: str, verp: tuple[str, ...]) -> str:
+    """Whose address a sender is that a program made of it, so that it knows which mail comes back (VERP, BATV).
+
+    One of the addresses among the patterns, of which `verp` makes this sender; else the sender itself.
+    """
+    exact, _ = _compiled(patterns)
+    local, _, domain = address.key(sender).rpartition("@")
+    for known in exact:
+        name, _, home = known.rpartition("@")
+        if home == domain and any(_made(pattern, name).fullmatch(local) for pattern in verp):
+            return known
+    return sender
+
+
+@lru_cache(maxsize=4096)
+def _made(pattern: str, local: str) -> re.Pattern[str]:
+    parts = re.split(r"(\{local\}|\*)", pattern.lower())
+    return re.compile("".join({"{local}": re.escape(local), "*": ".+"}.get(part, re.escape(part)) for part in parts))
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The rules of one listener. `senders` is for those who don't log in; empty: `internal` addresses and `<>`."""
+    """The rules of one listener. `senders` is for those who don't log in; empty: `internal` addresses and `<>`.
+
+    `verp`: how programs make other senders of an address, like `{local}+*`.
+    """
 
     internal: Callable[[str], bool]
     notices_sender: str
     senders: tuple[str, ...] = ()
+    verp: tuple[str, ...] = ()
 
     def check_envelope(self, user: User | None, sender: str) -> None:
         """PermanentFailure 550 5.7.1. The null sender of a login waits for the header to say who it is."""
         if sender:
-            self._check(user, sender, "send as")
+            self._check_reserved(sender)
+            self._check(user, self._owner(user, sender), "send as")
         elif user is None and not self._null_allowed():
             raise _refuse("the null sender <> is not accepted here")
 
@@ -63,7 +88,8 @@ class Policy:
             raise _refuse("the mail has no From header with an address: add one, like From: ann@corp.example")
         self._check_header(user, message, authors, posters)
         if user is None:
-            return Identity(self._mailbox(authors) or sender, Proof.NETWORK)
+            resent = [box.address for box in message.mailboxes("resent-from")]  # the last who did stands first
+            return Identity(self._mailbox([*resent, *authors]) or self._owner(None, sender), Proof.NETWORK)
         return Identity(_own_mailbox(user, authors[0]), Proof.LOGIN, user.name)
 
     def _check_header(self, user: User | None, message: Message, authors: list[str], posters: list[str]) -> None:
@@ -75,6 +101,9 @@ class Policy:
             self._check(user, found, "write Sender")
         for found in filter(self.internal, shown(message)):
             self._check(user, found, "write a name that reads")
+
+    def _owner(self, user: User | None, sender: str) -> str:
+        return owner(self.senders if user is None else user.send_as, sender, self.verp) if self.verp else sender
 
     def _mailbox(self, authors: list[str]) -> str:
         return next((found for found in authors if self.internal(found)), "")

@@ -15,9 +15,12 @@ from mailguard.smtpd.auth import Authenticator, cannot_say
 from mailguard.smtpd.bodies import Bodies
 from mailguard.smtpd.connection import Connection
 from mailguard.smtpd.connector import Connector
+from mailguard.smtpd.directory import AskDirectory, DirectoryUsers
+from mailguard.smtpd.faces import Faces
 from mailguard.smtpd.floor import Accept, Commits, Floor, Room
 from mailguard.smtpd.gate import Gate
 from mailguard.smtpd.lock import Lock
+from mailguard.smtpd.oauth import TokenUsers
 from mailguard.smtpd.policy import Policy
 from mailguard.smtpd.quota import Meter
 from mailguard.smtpd.session import SmtpSession
@@ -45,7 +48,8 @@ class _Door:
 
 
 class SmtpServer:
-    """Mail in. `users` overrides what the settings say; `try_login` is needed for `users: {upstream: …}`.
+    """Mail in. `users` overrides what the settings say; `try_login` is needed for `users: {upstream: …}`, and
+    `ask_directory` for `users: {ldap: …}`.
 
     `internal` says whether an address is our own; `send_as` which addresses an upstream login may use; the `warden`
     who may send at all. `users_changed` is told of every change of users.yaml, within a second or two.
@@ -63,6 +67,7 @@ class SmtpServer:
         room: Room | None = None,
         users: Authenticator | None = None,
         try_login: TryLogin | None = None,
+        ask_directory: AskDirectory | None = None,
         send_as: Callable[[str], tuple[str, ...]] = own_address,
         warden: Warden | None = None,
         users_changed: UsersChanged | None = None,
@@ -79,15 +84,17 @@ class SmtpServer:
         self._watcher = watcher or NoWatcher()
         self._room = room or _endless
         self._given_users, self._try_login, self._send_as = users, try_login, send_as
+        self._ask_directory = ask_directory
         self._warden, self._users_changed = warden or NoWarden(), users_changed
         self._logins_elsewhere, self._shared = logins_elsewhere, shared
         self._gate, self.meter, self._commits = Gate(), Meter(clock, self._warden), Commits()
-        self._bodies = Bodies()
+        self._bodies, self._faces = Bodies(), dict[str, Faces]()
         self._doors: dict[str, _Door] = {}
         self._sessions: set[Connection] = set()
         self._sweeper: asyncio.Task[None] | None = None
         self._looker: asyncio.Task[None] | None = None
         self._users: Authenticator | None = None
+        self._tokens: TokenUsers | None = None
         self._certificate = b""
 
     async def start(self) -> None:
@@ -124,8 +131,9 @@ class SmtpServer:
         """
         tls, certificate = await asyncio.to_thread(self._load_certificate, settings.tls)
         users = await self._authenticator(settings)
+        tokens = self._token_users(settings, users)
         floors = {
-            name: self._floor(settings, one, tls, users)
+            name: self._floor(name, settings, one, tls, users, tokens)
             for name, one in zip(_names(settings), settings.listeners, strict=True)
         }
         fresh: dict[str, _Door] = {}
@@ -142,7 +150,7 @@ class SmtpServer:
         for name, door in self._doors.items():
             door.floor = floors[name]
         self._doors |= fresh
-        self._settings, self._users, self._certificate = settings, users, certificate
+        self._settings, self._users, self._tokens, self._certificate = settings, users, tokens, certificate
 
     @property
     def ports(self) -> list[int]:
@@ -173,18 +181,39 @@ class SmtpServer:
         if self._given_users is not None:
             return self._given_users
         asked = self._logins_elsewhere or any(one.auth is Auth.REQUIRED for one in settings.listeners)
-        if settings.users is None or not asked:
+        if settings.users is None or not settings.users.passwords or not asked:
             return None
         if self._users is not None and settings.users == self._settings.users:
             return self._users  # its memory of who logged in and who failed stays
         if settings.users.file is not None:
             return await asyncio.to_thread(FileUsers, settings.users.file, self._clock, self._watcher)
+        if settings.users.ldap is not None:
+            if self._ask_directory is None:
+                raise ConfigError("smtp.users.ldap: directory.ldap is read with the next restart, not with a reload")
+            return DirectoryUsers(settings.users.ldap, self._ask_directory, self._clock, self._internal, self._watcher)
         if self._try_login is None or settings.users.upstream is None:
             raise ConfigError("smtp.users.upstream: logins can't be tried from here: use users: {file: users.yaml}")
         return UpstreamUsers(settings.users.upstream, self._try_login, self._clock, self._send_as)
 
+    def _token_users(self, settings: SmtpSettings, users: Authenticator | None) -> TokenUsers | None:
+        if settings.users is None or settings.users.oauth is None:
+            return None
+        if self._tokens is not None and settings.users == self._settings.users:
+            return self._tokens  # with its provider's keys
+        from mailguard.oidc.bearer import Bearer  # an extra's libraries, and slow to load
+
+        file = users if isinstance(users, FileUsers) else None
+        whose = Bearer(settings.users.oauth, self._clock).whose
+        return TokenUsers(settings.users.oauth, whose, self._watcher, self._internal, self._send_as, file)
+
     def _floor(
-        self, settings: SmtpSettings, listener: Listener, tls: ssl.SSLContext | None, users: Authenticator | None
+        self,
+        name: str,
+        settings: SmtpSettings,
+        listener: Listener,
+        tls: ssl.SSLContext | None,
+        users: Authenticator | None,
+        tokens: TokenUsers | None,
     ) -> Floor:
         needs_login = listener.auth is Auth.REQUIRED
         return Floor(
@@ -194,7 +223,8 @@ class SmtpServer:
             quota=settings.quota if needs_login else listener.quota,
             tls=tls,
             users=users if needs_login else None,
-            policy=Policy(self._internal, self._notices_sender, listener.senders),
+            tokens=tokens if needs_login else None,
+            policy=Policy(self._internal, self._notices_sender, listener.senders, settings.verp),
             connector=self._connector if listener.mode is ListenerMode.CONNECTOR else None,
             accept=self._accept,
             clock=self._clock,
@@ -206,6 +236,7 @@ class SmtpServer:
             bodies=self._bodies,
             warden=self._warden,
             lock=Lock(listener.lock, self._internal) if listener.lock else None,
+            faces=self._faces.setdefault(name, Faces()),
         )
 
     async def _open(self, floor: Floor) -> _Door:

@@ -79,6 +79,8 @@ class SmtpSession(Greeting):
         if floor.listener.tls is Tls.STARTTLS and not self.secure:
             raise PermanentFailure("STARTTLS first", code=530, enhanced="5.7.0")
         # At MAIL and not at the greeting: 550 is no greeting, and here the words reach whoever set the client up.
+        if self.unnamed and floor.listener.trusted:
+            raise PermanentFailure("the proxy does not say who sends: only known networks may")
         if not trusted(self.peer, floor.listener.trusted):
             raise PermanentFailure(f"{self.peer} may not send mail here: its network is not trusted")
         if floor.listener.auth is Auth.REQUIRED and self.user is None:
@@ -175,6 +177,8 @@ class SmtpSession(Greeting):
         self._say(_thanks(accepted))
         self._unheard.append(accepted.queue_id)
         floor.watcher.smtp_accepted(session, envelope, len(spool.raw), accepted, floor.clock.monotonic() - dot)
+        if self.user is None and floor.faces.seen(self.peer, floor.listener):
+            floor.watcher.one_client(floor.listener.bind, self.peer)
         return accepted
 
     async def _admitted(self, sender: str, spool: Spool) -> tuple[Spool, Identity]:

@@ -9,9 +9,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
+from mailguard.directory import LdapLogins
 from mailguard.document.units import Duration, HostPort, Rate, Section, Size
 from mailguard.errors import PermanentFailure
 from mailguard.mail import address
+from mailguard.oidc import BearerSettings
 from mailguard.stamp import StampSettings
 
 _HOSTNAME = re.compile(
@@ -39,6 +41,19 @@ def sender_pattern(value: object) -> str:
 
 
 SenderPattern = Annotated[str, BeforeValidator(sender_pattern, json_schema_input_type=str)]
+
+
+def verp_pattern(value: object) -> str:
+    """How programs make senders of an address: what stands before the @. ValueError says what to write."""
+    text = value if isinstance(value, str) else ""
+    if text.count("{local}") != 1 or text.count("*") != 1 or "@" in text or "{local}*" in text or "*{local}" in text:
+        raise ValueError(
+            f"{value!r} is no pattern: write what stands before the @, like '{{local}}+*' or 'prvs=*={{local}}'"
+        )
+    return text
+
+
+VerpPattern = Annotated[str, BeforeValidator(verp_pattern, json_schema_input_type=str)]
 
 
 class Tls(StrEnum):
@@ -159,6 +174,8 @@ class Listener(Section):
     """Who may send here. Empty: anybody where a login is required, otherwise this machine only."""
     lock: LockSettings | None = None
     """For mail of Microsoft 365 or Google Workspace: whose of it is taken."""
+    proxy_from: tuple[Network, ...] = ()
+    """Proxies in front of this listener, which say by the PROXY protocol (1 or 2) who their client is; they must."""
     senders: tuple[SenderPattern, ...] = ()
     """Without a login: which senders are accepted. Empty: the organization's own domains, and <>."""
     quota: Quota | None = None
@@ -193,18 +210,30 @@ class Listener(Section):
 
 
 class Users(Section):
-    """Who can log in: a file of ours, or whoever can log in at another server."""
+    """Who can log in: a file of ours, or whoever can log in at another server or in a directory."""
 
     file: Path | None = None
     """users.yaml; changes are live at once."""
     upstream: HostPort | None = None
     """HOST:PORT of a server where logins are tried, over TLS."""
+    ldap: LdapLogins | None = None
+    """Logins that the server of directory.ldap knows."""
+    oauth: BearerSettings | None = None
+    """Logins by a token of an OpenID provider, instead of passwords or beside them."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.file is None) is (self.upstream is None):
-            raise ValueError("say either file: users.yaml or upstream: HOST:PORT")
+        ways = 3 - [self.file, self.upstream, self.ldap].count(None)
+        if ways > 1 or (ways == 0 and self.oauth is None):
+            raise ValueError(
+                "say one of file: users.yaml, upstream: HOST:PORT and ldap: {match: [uid, mail]}, or oauth: {…} without"
+            )
         return self
+
+    @property
+    def passwords(self) -> bool:
+        """Whether there are logins by password."""
+        return bool(self.file or self.upstream or self.ldap)
 
 
 class Limits(Section):
@@ -257,6 +286,9 @@ class SmtpSettings(Section):
     """The addresses that accept mail."""
     users: Users | None = None
     """Who can log in."""
+    verp: tuple[VerpPattern, ...] = ()
+    """Which other envelope senders belong to an address: "{local}+*" makes news+bob=client.example@corp.example one of
+    news@corp.example. For whoever may send as that."""
     limits: Limits = Limits()
     """What one mail, one connection and one client may ask for."""
     quota: Quota = Quota()

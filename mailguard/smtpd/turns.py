@@ -30,10 +30,10 @@ class Turns:
     all others, in a short line.
     """
 
-    def __init__(self, failed_lately: Callable[[str], bool]) -> None:
+    def __init__(self, failed_lately: Callable[[str], bool], at_once: int = AT_ONCE) -> None:
         """`failed_lately`: is this client (`gate.client`) to wait behind the others?"""
         self._failed_lately = failed_lately
-        self._free = AT_ONCE
+        self._free = at_once
         self._lines: dict[str, _Line] = {}  # by client; who had no turn for longest is first
         self._names: Counter[str] = Counter()  # how many wait for each
         self._last_first = False  # whether who came last was the last to have a turn

@@ -124,6 +124,17 @@ class FileUsers:
         self._slowdown.passed(name, peer)
         return User(entry.name, entry.send_as)
 
+    async def of_mailbox(self, mailbox: str) -> User | None:
+        """Whose own mailbox this is: who is called so, else the one whose `send_as` begins with it. None: nobody
+        who may log in, or nobody knows which of several.
+        """
+        await self._refresh()
+        wanted = address.key(mailbox)
+        named = self._users.get(wanted)
+        found = [entry for entry in self._users.values() if address.key(next(iter(entry.send_as), "")) == wanted]
+        entry = named or (found[0] if len(found) == 1 else None)
+        return None if entry is None or entry.disabled else User(entry.name, entry.send_as)
+
     def _knows(self, entry: UserEntry, password: str) -> bool:
         """Whether this login succeeded a short while ago."""
         return not entry.disabled and self._remembered.has(entry.name, password, entry.password)

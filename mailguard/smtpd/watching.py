@@ -23,8 +23,14 @@ class Watcher(Protocol):
     def locked_out(self, reason: str, tenant: str, *, session_id: str, peer: str, listener: str) -> None:
         """A connector's mail did not open the listener's lock."""
 
-    def auth_failed(self, name: str, peer: str, session_id: str) -> None:
-        """A login did not succeed; `name` is what the client typed."""
+    def auth_failed(self, name: str, peer: str, session_id: str, why: str = "") -> None:
+        """A login did not succeed; `name` is what the client typed, `why` what is wrong with its token."""
+
+    def one_client(self, listener: str, peer: str) -> None:
+        """Much mail came to a listener without a login, and all of it from here."""
+
+    def logins_down(self, where: str, why: str) -> None:
+        """Nobody could tell whether a login is right; the client was told 454."""
 
     def failure(self, where: str, error: BaseException) -> None:
         """Something nobody planned for; the client was told 451 4.3.0 and nothing else."""
@@ -44,7 +50,13 @@ class NoWatcher:
     def locked_out(self, reason: str, tenant: str, *, session_id: str, peer: str, listener: str) -> None:
         pass
 
-    def auth_failed(self, name: str, peer: str, session_id: str) -> None:
+    def auth_failed(self, name: str, peer: str, session_id: str, why: str = "") -> None:
+        pass
+
+    def one_client(self, listener: str, peer: str) -> None:
+        pass
+
+    def logins_down(self, where: str, why: str) -> None:
         pass
 
     def failure(self, where: str, error: BaseException) -> None:
@@ -74,10 +86,16 @@ class Reporter:
         self._ring(f"connector.{reason}", listener)
         self._log.locked_out(reason, tenant, session_id=session_id, peer=peer, listener=listener)
 
-    def auth_failed(self, name: str, peer: str, session_id: str) -> None:
+    def auth_failed(self, name: str, peer: str, session_id: str, why: str = "") -> None:
         self._metrics.auth_failures.inc()
-        self._log.auth_failed(name, peer, session_id)
+        self._log.auth_failed(name, peer, session_id, why)
         self._guessed(name, peer)
+
+    def one_client(self, listener: str, peer: str) -> None:
+        self._log.one_client(listener, peer)
+
+    def logins_down(self, where: str, why: str) -> None:
+        self._log.logins_down(where, why)
 
     def failure(self, where: str, error: BaseException) -> None:
         self._log.failure(where, error)

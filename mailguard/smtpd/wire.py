@@ -74,6 +74,13 @@ class Wire:
             raise LineTooLongError
         return line
 
+    async def exactly(self, count: int) -> bytes:
+        """So many octets; GoneError when they don't come."""
+        await self._until(bytes(count + 1), count)  # of a mark longer than that nothing else is found first
+        taken = bytes(self._buffer[:count])
+        self._drop(count)
+        return taken
+
     async def chunk(self) -> bytearray:
         """64 KiB, or less with the end of the message in it; GoneError when it was cut off."""
         await self._until(END, CHUNK)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mailguard.errors import PermanentFailure
 from mailguard.smtpd.commands import mail_parameters, rcpt_parameters
-from mailguard.smtpd.login import credentials
+from mailguard.smtpd.login import PASSWORDS, TOKENS, credentials
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 _WORDS = st.sampled_from(
@@ -51,7 +51,8 @@ def test_parameters_of_rcpt(text: str) -> None:
 
 @settings(max_examples=300)
 @given(
-    st.sampled_from(["PLAIN", "LOGIN", "plain ", "LOGIN "]), st.lists(st.binary(max_size=40), min_size=2, max_size=2)
+    st.sampled_from(["PLAIN", "LOGIN", "plain ", "LOGIN ", "XOAUTH2 ", "oauthbearer"]),
+    st.lists(st.binary(max_size=40), min_size=2, max_size=2),
 )
 def test_login_dialogues(mechanism: str, answers: list[bytes]) -> None:
     left = list(answers)
@@ -60,10 +61,10 @@ def test_login_dialogues(mechanism: str, answers: list[bytes]) -> None:
         return left.pop(0)
 
     try:
-        name, password = asyncio.run(credentials(mechanism + answers[0].decode("latin-1"), ask))
+        shown = asyncio.run(credentials(mechanism + answers[0].decode("latin-1"), ask, (*PASSWORDS, *TOKENS)))
     except PermanentFailure as refusal:
         if refusal.code not in (501, 504, 535):
             raise
         return
-    assert "\0" not in name + password
-    (name + password).encode()
+    assert "\0" not in shown.name + shown.secret
+    (shown.name + shown.secret).encode()

@@ -14,11 +14,14 @@ from prometheus_client import generate_latest
 from mailguard import config, people, rules
 from mailguard.cli import VERBS, cli
 from mailguard.cli.common import Context
+from mailguard.courier.settings import NextHop
+from mailguard.directory import DirectorySettings
 from mailguard.document import yaml
 from mailguard.metrics import Metrics
 from mailguard.people import Organization, People
 from mailguard.people.calendar import Calendar
 from mailguard.people.hours import parse
+from mailguard.smtpd.settings import Listener, Users
 from tests.web.screenshots import LOOKS, PICTURED
 
 ROOT = Path(__file__).parents[2]
@@ -118,13 +121,29 @@ def test_the_mistake_shown_is_answered_as_shown(tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_listener_shown_for_a_printer_loads(tmp_path: Path) -> None:
-    ((_, text),) = blocks(ROOT / "docs" / "connecting-a-client.md")
+    (_, text), (_, proxied) = blocks(ROOT / "docs" / "connecting-a-client.md")
     whole: dict[str, Any] = yaml.parse((ROOT / "deploy" / "mailguard.yaml").read_text("utf-8"), "mailguard.yaml").data
     shown: dict[str, Any] = yaml.parse(text, "example.yaml").data
     whole |= {"people": None, "rules": [], "smtp": whole["smtp"] | shown["smtp"]}
     (tmp_path / "mailguard.yaml").write_text(json.dumps(whole, default=str))
     (listener,) = config.load(tmp_path / "mailguard.yaml", {}).smtp.listeners
     assert listener.senders == ("scanner@corp.example",)
+    behind: dict[str, Any] = yaml.parse(proxied, "example.yaml").data
+    assert Listener.model_validate(behind["smtp"]["listeners"][0]).proxy_from
+
+
+def test_the_logins_shown_load() -> None:
+    """Those of mail clients, and ours at the next hop."""
+    page = ROOT / "docs" / "signing-in.md"
+    shown: list[dict[str, Any]] = [yaml.parse(text, "example.yaml").data for _, text in blocks(page)]
+    users = [one["smtp"]["users"] for one in shown if "smtp" in one] + [one for one in shown if set(one) == {"oauth"}]
+    assert [sorted(Users.model_validate(one).model_dump(exclude_none=True)) for one in users] == [
+        ["ldap"], ["file", "oauth"], ["oauth"],
+    ]  # fmt: skip
+    hops = [one["next_hop"] for one in shown if "next_hop" in one] + [one for one in shown if "smarthost" in one]
+    assert [bool(NextHop.model_validate(one).oauth) for one in hops] == [True, True]
+    (ldap,) = [one["directory"] for one in shown if "directory" in one]
+    assert DirectorySettings.model_validate(ldap).ldap
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

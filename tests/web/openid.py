@@ -29,14 +29,14 @@ PASSWORD = "correct horse"
 NAME, NOBODY = "Corp login", "http://127.0.0.1:9"
 
 
-def install(folder: Path) -> Path:
-    """Where node finds it; skips the test when npm's registry does not give it."""
+def install(folder: Path, script: Path = SCRIPT) -> Path:
+    """The script, where node finds it too; skips the test when npm's registry does not give it."""
     wanted = ["npm", "install", "--no-audit", "--no-fund", "--silent", f"oidc-provider@{VERSION}"]
     subprocess.run(wanted, cwd=folder, check=False, timeout=120, capture_output=True)
     if not (folder / "node_modules" / "oidc-provider").exists():
         pytest.skip("NOT TESTED: signing in at an OpenID provider: npm's registry did not give one")
-    shutil.copy(SCRIPT, folder)
-    return folder / SCRIPT.name
+    shutil.copy(script, folder)
+    return folder / script.name
 
 
 class There:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from mailguard.errors import PermanentFailure
 from mailguard.smtpd.commands import mail_parameters, rcpt_parameters
 from mailguard.smtpd.data import LINE, receive
-from mailguard.smtpd.login import credentials
+from mailguard.smtpd.login import PASSWORDS, TOKENS, credentials
 from mailguard.smtpd.wire import GoneError, Wire
 from tests.fuzz.target import target
 
@@ -101,7 +101,8 @@ def commands(data: bytes) -> None:
     "a login is a name and a password, or refused with words that give nothing away",
     [b"PLAIN ", b"LOGIN ", b"plain", b"=", b"*", b"AGFubgBzZWNyZXQ=", b"YW5u", b"c2VjcmV0", b"\n", b"AAAA", b"/+",
      b" ",
-     b"//8=", b"CRAM-MD5"],
+     b"//8=", b"CRAM-MD5", b"XOAUTH2 ", b"OAUTHBEARER ", b"dXNlcj1hAWF1dGg9QmVhcmVyIHgBAQ==",
+     b"bixhPWEsAWF1dGg9QmVhcmVyIHgBAQ=="],
 )  # fmt: skip
 def login(data: bytes) -> None:
     """Lines: what follows AUTH, then the client's answers."""
@@ -113,12 +114,13 @@ def login(data: bytes) -> None:
         return answers.pop(0)
 
     try:
-        name, password = _LOOP.run(credentials(argument.decode("latin-1"), ask))
+        shown = _LOOP.run(credentials(argument.decode("latin-1"), ask, (*PASSWORDS, *TOKENS)))
     except GoneError:
         return
     except PermanentFailure as refusal:
         assert refusal.code in (501, 504, 535)
         assert refusal.line.isprintable()
         return
-    assert "\0" not in name + password
-    assert len((name + password).encode()) <= 2048
+    assert "\0" not in shown.name + shown.secret
+    assert len(shown.name.encode()) <= 1024
+    assert shown.secret.isascii() if shown.mechanism in TOKENS else len(shown.secret.encode()) <= 1024

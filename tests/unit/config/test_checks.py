@@ -16,6 +16,8 @@ from .conftest import Folder
 OPEN = "{bind: '0.0.0.0:25', tls: none, auth: none"
 LDAP = "{ldap: {url: 'ldaps://ldap.corp.example', base: 'dc=corp', "
 OIDC, ISSUER = "{oidc: {client_id: mailguard, ", "issuer: 'https://sso.corp.example', "
+OAUTH = "oauth: {issuer: 'https://sso.corp.example', audience: [m]"
+CLEAR = "{ldap: {url: 'ldap://ldap.corp.example', base: 'dc=corp'}}"
 CALENDAR = "{domains: [corp.example], calendar: {hours: 'Mon-Fri 08:00-18:00', "
 DKIM = "[{domain: corp.example, selector: s, "
 MX = "{mx: true, unsigned: true, routes: {"
@@ -45,6 +47,7 @@ ERRORS = [
     ({"smtp": listening(", networks: ['::/0']")}, "MG404", "::/0 is the whole internet"),
     ({"smtp": listening(", networks: [10.0.0.0/15]")}, "MG404", "10.0.0.0/15 is too many machines to trust"),
     ({"smtp": listening(", networks: ['2001:db8::/31']")}, "MG404", "2001:db8::/31 is too many machines to trust"),
+    ({"smtp": listening(", networks: [10.0.0.0/24], proxy_from: [10.0.0.0/8]")}, "MG404", "too many machines"),
     ({"smtp": "{listeners: [{bind: '127.0.0.1:2525', tls: none, auth: required}]}"}, "MG106", "in cleartext"),
     ({"smtp": "{listeners: [{bind: '127.0.0.1:2525', tls: starttls, auth: none}]}"}, "MG106", "certificate"),
     ({"next_hop": HOP + "password: x, tls: none}"}, "MG106", "in cleartext"),
@@ -64,6 +67,15 @@ ERRORS = [
     ({"web": "{codes: false}"}, "MG106", "nobody could sign in"),
     ({"web": "{session: 1m}"}, "MG106", "session is between 5m and 30d"),
     ({"web": "{passwords: true}"}, "MG404", "there are no logins"),
+    ({"web": "{passwords: true}", "smtp": "{users: {" + OAUTH + "}}}"}, "MG404", "there are no logins"),
+    ({"smtp": "{users: {ldap: {}}}"}, "MG404", "no directory that could know logins"),
+    ({"smtp": "{users: {ldap: {}}}", "directory": CLEAR}, "MG404", "in cleartext"),
+    ({"smtp": "{users: {ldap: {dn: 'uid=ann,dc=corp'}}}"}, "MG106", "with a gap"),
+    ({"smtp": "{users: {ldap: {dn: 'uid={name},ou={unit}'}}}"}, "MG106", "with a gap"),
+    ({"smtp": "{users: {ldap: {}, file: users.yaml}}"}, "MG106", "say one of"),
+    ({"smtp": "{users: {" + OAUTH + ", claim: upn}}}"}, "MG106", "add verified: false"),
+    ({"smtp": "{users: {oauth: {issuer: 'http://sso.corp.example', audience: [m]}}}"}, "MG106", "is no issuer"),
+    ({"smtp": "{users: {oauth: {issuer: 'https://sso.corp.example', audience: []}}}"}, "MG107", "audience"),
     ({"web": OIDC + "issuer: 'http://sso.corp.example'}}"}, "MG106", "is no issuer"),
     ({"web": OIDC + "issuer: 'https://u:p@sso.corp.example'}}"}, "MG106", "is no issuer"),
     ({"web": OIDC + "issuer: 'https://sso.corp.example/?a=b'}}"}, "MG106", "is no issuer"),
@@ -259,6 +271,7 @@ def test_a_key_that_others_can_read_and_a_foreign_domain_are_remarked(folder: Fo
         ("directory", LDAP + "}}", "ldap"),
         ("web", OIDC + ISSUER + "}}", "oidc"),
         ("dkim", DKIM + "key_file: rsa}]", "dkim"),
+        ("smtp", "{hostname: mail.corp.example, users: {" + OAUTH + "}}}", "oidc"),
     ],
 )
 def test_what_needs_a_library_that_is_not_there_names_the_line_that_installs_it(

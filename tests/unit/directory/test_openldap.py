@@ -205,7 +205,7 @@ def encoded(entry: str, *changes: str) -> str:
 
 def test_a_name_in_a_filter_is_only_a_name(firm: Slapd) -> None:
     """Active Directory is asked with a group's DN in a filter: it must not become a part of the filter."""
-    session = client._Session(client._library(), settings(firm), time.monotonic)
+    session = client.Session(client._library(), settings(firm), time.monotonic)
     try:
         for dn in ("*", "x)(mail=*", "a)(|(cn=*)", "\\2a", "x\0)(cn=*"):
             wanted = f"(&(objectClass=person)(cn={session._escaped(dn)}))"
@@ -217,14 +217,14 @@ def test_a_name_in_a_filter_is_only_a_name(firm: Slapd) -> None:
 def test_active_directory_is_asked_to_follow_groups_itself(firm: Slapd, monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenLDAP does not know that rule and finds nobody by it, but it must understand the question."""
     asked: list[str] = []
-    search = client._Session._search
+    search = client.Session._search
 
-    def watched(session: client._Session, base: str, wanted: str, *more: Any) -> Iterator[Entry]:
+    def watched(session: client.Session, base: str, wanted: str, *more: Any) -> Iterator[Entry]:
         asked.append(wanted)
         return search(session, base, wanted, *more)
 
-    monkeypatch.setattr(client._Session, "_search", watched)
-    monkeypatch.setattr(client._Session, "_is_active_directory", lambda _: True)
+    monkeypatch.setattr(client.Session, "_search", watched)
+    monkeypatch.setattr(client.Session, "_is_active_directory", lambda _: True)
     firm.load(*FIRM, group("Odd *)(mail=*)", f"cn=elsewhere,{BASE}"))
     assert known(firm).directory.groups["odd *)(mail=*)"] == ()
     chains = [wanted for wanted in asked if "1.2.840.113556.1.4.1941" in wanted]

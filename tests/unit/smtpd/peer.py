@@ -58,6 +58,9 @@ class Watch:
     failed_logins: list[tuple[str, str]] = field(default_factory=list)
     locked: list[tuple[str, str]] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
+    down: list[tuple[str, str]] = field(default_factory=list)
+    whys: list[str] = field(default_factory=list)
+    alone: list[str] = field(default_factory=list)
 
     def smtp_accepted(
         self, session: Session, envelope: Envelope, size: int, accepted: Accepted, seconds: float
@@ -70,8 +73,15 @@ class Watch:
     def smtp_rejected(self, reply: str, *, session_id: str, peer: str, listener: str, sender: str) -> None:
         self.rejected.append((reply, sender))
 
-    def auth_failed(self, name: str, peer: str, session_id: str) -> None:
+    def auth_failed(self, name: str, peer: str, session_id: str, why: str = "") -> None:
         self.failed_logins.append((name, peer))
+        self.whys += [why] if why else []
+
+    def one_client(self, listener: str, peer: str) -> None:
+        self.alone.append(peer)
+
+    def logins_down(self, where: str, why: str) -> None:
+        self.down.append((where, why))
 
     def failure(self, where: str, error: BaseException) -> None:
         self.failures.append(error)

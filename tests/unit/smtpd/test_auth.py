@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 
+from mailguard.directory import LdapLogins, NoAnswer
 from mailguard.errors import ConfigError, MailguardError, PermanentFailure, SmtpError, TemporaryFailure
 from mailguard.smtpd import Authenticator, FileUsers, UpstreamUsers, User, hash_password, load_users
 from mailguard.smtpd.auth import Slowdown
+from mailguard.smtpd.directory import DirectoryUsers
 from mailguard.testing import FakeClock, eventually
 from tests.unit.smtpd.peer import Watch
 
@@ -284,6 +286,62 @@ async def test_upstream_names_without_a_domain_may_use_what_the_service_says(clo
     users = UpstreamUsers("h:1", Upstream(), clock, send_as=lambda name: (f"{name}@corp.example",))
     assert (await users.check("ann", "secret", HERE)).send_as == ("ann@corp.example",)
     assert (await UpstreamUsers("h:1", Upstream(), clock).check("ann", "x", HERE)).send_as == ()
+
+
+class Directory:
+    """Knows Ann, by her name and her address."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.trouble: NoAnswer | None = None
+
+    async def __call__(self, how: LdapLogins, name: str, password: str) -> tuple[str, ...] | None:
+        self.asked.append(name)
+        if self.trouble:
+            raise self.trouble
+        return ("ann@corp.example", "ann@partner.example") if password == "secret" else None
+
+
+def in_directory(directory: Directory, clock: FakeClock, watch: Watch) -> DirectoryUsers:
+    return DirectoryUsers(LdapLogins(), directory, clock, lambda one: one.endswith("@corp.example"), watch)
+
+
+async def test_a_directory_is_asked_about_every_login_and_only_own_addresses_count(
+    clock: FakeClock, watch: Watch
+) -> None:
+    directory = Directory()
+    users = in_directory(directory, clock, watch)
+    for name in ("ann", "Ann"):
+        assert await users.check(name, "secret", HERE) == User("ann@corp.example", ("ann@corp.example",))
+    assert directory.asked == ["ann", "Ann"]
+
+
+async def test_every_spelling_of_a_name_has_the_same_slowdown(clock: FakeClock, watch: Watch) -> None:
+    directory = Directory()
+    users = in_directory(directory, clock, watch)
+    for name in ("a\u00adnn", "ann\u200b", "\u200bann", "ann\x07"):
+        assert (await refused(users, name, "secret")).startswith("535 ")  # a directory would not see these letters
+    assert directory.asked == []
+    assert (await refused(users, "ann", "guess")).startswith("535 ")
+    for name in (" ann", "ａnn  ", "ANN"):
+        guess = asyncio.ensure_future(refused(users, name, "guess"))
+        await asyncio.sleep(0.01)
+        assert not guess.done()  # it waits for its turn
+        while not guess.done():
+            await clock.advance(1)
+            await asyncio.sleep(0)
+        assert guess.result().startswith("535 ")
+
+
+async def test_a_directory_that_is_down_is_454_told_and_no_failure_of_the_user(clock: FakeClock, watch: Watch) -> None:
+    directory = Directory()
+    users = in_directory(directory, clock, watch)
+    directory.trouble = NoAnswer("it does not answer", "look")
+    for password in ("secret", "guess"):
+        assert (await refused(users, "ann", password)).startswith("454 4.7.0 ")
+    assert watch.down == [("smtp.users.ldap", "it does not answer: look")] * 2
+    directory.trouble = None
+    await asyncio.wait_for(users.check("ann", "secret", HERE), 1)
 
 
 def test_a_change_within_the_same_second_is_seen(file: Path, clock: FakeClock, watch: Watch) -> None:

@@ -5,8 +5,9 @@ import pytest
 from mailguard.errors import PermanentFailure
 from mailguard.mail.envelope import Identity, Proof
 from mailguard.mail.message import Message
+from mailguard.notices import reply
 from mailguard.smtpd import User
-from mailguard.smtpd.policy import Policy, permits
+from mailguard.smtpd.policy import Policy, owner, permits
 from tests.unit.smtpd.conftest import internal
 
 ANN = User("ann", ("ann@corp.example", "office@corp.example"))
@@ -176,3 +177,64 @@ def test_nobody_sends_as_the_notices(user: User | None) -> None:
 def test_broken_syntax_hides_nobody(header: str) -> None:
     """Each reader mends it in its own way; each shows one of these addresses."""
     assert "ceo@corp.example" in refused(ANN, header)
+
+
+VERP = Policy(internal, "mailguard@corp.example", ("news@corp.example", "<>"), ("{local}+*", "prvs=*={local}"))
+
+
+@pytest.mark.parametrize(
+    ("sender", "whose"),
+    [
+        ("news+bob=client.example@corp.example", "news@corp.example"),
+        ("News+Bob=Client.Example@CORP.example", "news@corp.example"),
+        ("prvs=0123abcdef=news@corp.example", "news@corp.example"),
+        ("news@corp.example", "news@corp.example"),
+    ],
+)
+def test_a_sender_that_a_program_made_of_an_address_is_that_addresses(sender: str, whose: str) -> None:
+    VERP.check_envelope(None, sender)
+    VERP.check_envelope(User("list", ("news@corp.example",)), sender)
+    assert owner(("news@corp.example",), sender, VERP.verp) == whose
+    assert who(User("list", ("news@corp.example",)), "From: news@corp.example", sender=sender, policy=VERP) == Identity(
+        "news@corp.example", Proof.LOGIN, "list"
+    )
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "news+@corp.example", "+x@corp.example", "newsx+a@corp.example", "xnews+a@corp.example", "news.a@corp.example",
+        "news+a@sub.corp.example", "news+a@client.example", "ceo+news@corp.example", "prvs=1=ceo@corp.example",
+        "ceo@corp.example",
+    ],
+)  # fmt: skip
+def test_a_sender_that_was_not_made_of_it_is_somebody_elses(sender: str) -> None:
+    for user in (None, User("list", ("news@corp.example",))):
+        with pytest.raises(PermanentFailure, match=r"may not send as|nobody may send as"):
+            VERP.check_envelope(user, sender)
+
+
+def test_without_a_pattern_and_in_the_header_a_sender_is_only_itself() -> None:
+    user = User("list", ("news@corp.example",))
+    with pytest.raises(PermanentFailure):
+        POLICY.check_envelope(user, "news+a@corp.example")
+    with pytest.raises(PermanentFailure, match="may not write From"):
+        who(user, "From: news+a@corp.example", sender="news+a@corp.example", policy=VERP)
+
+
+def test_addresses_of_our_own_notices_are_nobodys_to_make() -> None:
+    ours = reply.address("mailguard@corp.example", "t" * 43)
+    greedy = User("x", ("mailguard@corp.example", "*@corp.example"))
+    with pytest.raises(PermanentFailure, match="reserved"):
+        VERP.check_envelope(greedy, ours)
+
+
+def test_without_a_login_the_one_who_resent_a_mail_is_who_sent_it() -> None:
+    """RFC 5322 §3.6.6: the last one stands first, and the authors stay."""
+    lines = ("Resent-From: office@corp.example", "Resent-From: bob@corp.example", "From: ann@corp.example")
+    assert who(None, *lines).address == "office@corp.example"
+    strangers = Policy(internal, "mailguard@corp.example", ("*@client.example", "news@corp.example"), ("{local}+*",))
+    assert who(None, "From: kim@client.example", sender="news+kim@corp.example", policy=strangers) == Identity(
+        "news@corp.example", Proof.NETWORK
+    )
+    assert who(ANN, "Resent-From: office@corp.example", "From: ann@corp.example").address == "ann@corp.example"

@@ -60,8 +60,8 @@ def test_rates(text: object, expected: int) -> None:
         ({"listeners": [OPEN, OPEN]}, "two listeners share 127.0.0.1:2525"),
         ({"tls": None}, "add tls:"),
         ({"users": None}, "add users:"),
-        ({"users": {"file": "u", "upstream": "h:1"}}, "either file"),
-        ({"users": {}}, "either file"),
+        ({"users": {"file": "u", "upstream": "h:1"}}, "say one of file"),
+        ({"users": {}}, "say one of file"),
         ({"hostname": "mail server"}, "host name"),
         ({"hostname": "-x-"}, "host name"),
         ({"quota": {"mails": "300"}}, "like 300/h"),
@@ -71,6 +71,9 @@ def test_rates(text: object, expected: int) -> None:
         ({"limits": {"recipients": 6000}}, "every recipient is a command"),
         ({"limits": {"size": "large"}}, "25MB"),
         ({"surprise": 1}, "surprise"),
+        ({"verp": ["*"]}, "is no pattern"),
+        ({"verp": ["{local}*"]}, "is no pattern"),
+        ({"verp": ["{local}+*@corp.example"]}, "is no pattern"),
     ],
 )
 def test_mistakes_say_what_to_write(wrong: dict[str, Any], help_text: str) -> None:
