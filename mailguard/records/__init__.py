@@ -28,6 +28,7 @@ from mailguard.records.mail import (
 from mailguard.records.past import Familiar, Past
 from mailguard.records.people import (
     Actor,
+    AppPassword,
     Capability,
     Decision,
     Ending,
@@ -65,6 +66,7 @@ __all__ = [
     "Accepted",
     "Action",
     "Actor",
+    "AppPassword",
     "AddedCopy",
     "AttachmentInfo",
     "Background",

@@ -21,6 +21,7 @@ from mailguard.clock import SystemClock
 from mailguard.errors import ConfigError
 from mailguard.mail.sketch import Sketch
 from mailguard.records import (
+    AppPassword,
     Capability,
     Kept,
     Login,
@@ -118,6 +119,7 @@ async def with_something_of_everything(store: Store) -> None:
     await store.set_factor("ann", "SECRET", [digest("recovery")], by=ADMIN, now=NOW)
     token = Token("siem", Role.AUDITOR, "", "uid 0", NOW, later(9000))
     await store.add_token(token, digest("token"), by=ADMIN, now=NOW)
+    await store.add_app_password(AppPassword("ann@corp.example", "Phone", NOW), digest("phone"), by=ANN, now=NOW)
     await store.remember("preference:ann@corp.example", {"language": "pl"}, event="x.y", by=ANN, now=NOW)
 
 
@@ -163,6 +165,7 @@ async def test_everything_arrives_and_goes_on(path: Path, postgres: Postgres) ->
         assert await store.use_code("ann browser", digest("123456"), later(1))
         assert await store.login(digest("session"), NOW)
         assert [one.name for one in await store.tokens()] == ["siem"]
+        assert await store.app_password(digest("phone")) == AppPassword("ann@corp.example", "Phone", NOW)
         assert await store.recall("preference:*") == {"preference:ann@corp.example": {"language": "pl"}}
         assert await store.files_sent([digest("offer")]) == {digest("offer"): {"client.example"}}
         assert await store.heard(SKETCH.new) != ()

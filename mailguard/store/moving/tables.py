@@ -56,6 +56,7 @@ TABLES = (
     Table("login", ("digest",)),
     Table("factor", ("name",)),
     Table("token", ("name",)),
+    Table("app_password", ("digest",)),
     Table("memory", ("name",)),
 )
 # Not copied: which store this is, what a start of the service writes anew, and sums and indexes that the target makes.
