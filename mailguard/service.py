@@ -39,7 +39,7 @@ from mailguard.postman import Postman
 from mailguard.records import Actor
 from mailguard.rules import RuleSet
 from mailguard.scheduler import Attempts, Reports, Scheduler
-from mailguard.smtpd import Guesses, Reporter, SmtpServer, enabled, load_users
+from mailguard.smtpd import AppPasswords, Guesses, Reporter, SmtpServer, disabled, enabled, load_users
 from mailguard.smtpd.settings import Auth
 from mailguard.store.places import place
 from mailguard.tasks import Tasks
@@ -73,10 +73,9 @@ class Service:
         self._hashes: dict[str, str] = {}
         self.failed: BaseException | None = None
         self._open_for_mail = False
-        self._stopping = asyncio.Event()
+        self._stopping, self._hang_up = asyncio.Event(), asyncio.Event()
         self._looked = float("-inf")
         self._free: int | None = None  # bytes, when we last looked
-        self._hang_up = asyncio.Event()
         hostname, shared, self._first = config.smtp.hostname, worker > 0, worker <= 1
         self._shared, self._measuring = shared, Tasks()
         self.store = place(config.store_url, config.encryption).store(self._broken)
@@ -92,10 +91,14 @@ class Service:
             self.store, attempts, self.clock, self.log, self.metrics, worker=hostname, retention=config.retention.keep,
             post_notices=self._tell, broken=self._broken,
         )  # fmt: skip
+        self.app_passwords = AppPasswords(
+            self.store, lambda: self.people, self.clock, self.log.failure, on=config.smtp.app_passwords > 0,
+            listed=config.directory.ldap is not None,
+        )  # fmt: skip
         self.desk = Desk(
             self.store, lambda: self.people, self.clock, self.log, self.metrics, self.scheduler,
             lambda: self.access, self.alerts, config.web.session, config.preferences,
-            again=lambda *about: self._again(*about),
+            again=lambda *about: self._again(*about), app_passwords=config.smtp.app_passwords,
         )  # fmt: skip
         self.live.told(self.desk.absences.now, self.desk.preferences.now)
         operator = Operator(self.desk, self.store, self.clock, self.log, self.scheduler, reports.of)
@@ -105,7 +108,7 @@ class Service:
         )  # fmt: skip
         self.curbs = Curbs(
             self.store, Reasons(lambda: self.people, config.holds), self.clock, self.log, self.alerts,
-            self.scheduler.wake,
+            self.scheduler.wake, others=self.app_passwords.admits,
         )  # fmt: skip
         self.bypass = Bypass(self.store, self.clock, self.log, self.alerts, self.scheduler.wake)
         self.in_force = InForce(self.store, self.clock)
@@ -134,7 +137,7 @@ class Service:
             internal=lambda person: self.people.internal(person), notices_sender=config.notices.sender,
             room=self._room, watcher=Reporter(self.log, self.metrics, self.guesses.note),
             try_login=self.courier.try_login, warden=self.curbs, users_changed=self._users_changed,
-            logins_elsewhere=config.web.passwords, shared=shared,
+            logins_elsewhere=config.web.passwords, shared=shared, app_passwords=self.app_passwords,
         )  # fmt: skip
         self.health = Health(
             config, self.store, self.clock, self.metrics, self.live, self.smtp, self.curbs, self.bypass,
@@ -269,9 +272,14 @@ class Service:
         """Who may log in by users.yaml; None: there is none."""
         path = self.config.users_path
         needs_login = any(one.auth is Auth.REQUIRED for one in self.config.smtp.listeners) or self.config.web.passwords
-        return enabled(load_users(path)) if path is not None and needs_login else None
+        if path is None or not needs_login:
+            return None
+        users = load_users(path)
+        self.app_passwords.barred = disabled(users)
+        return enabled(users)
 
     async def _users_changed(self, enabled: frozenset[str] | None) -> None:
+        await asyncio.to_thread(self._enabled)
         await self.curbs.users_changed(enabled)
         await self._note(Actor("users.yaml", "policy"))
 

@@ -110,19 +110,38 @@ class Listener(Section):
         return self.networks or (LOOPBACK if self.auth is Auth.NONE else ())
 
 
+class AppPasswordSettings(Section):
+    """Passwords that people make themselves on the web, one for each device."""
+
+    most: int = Field(default=20, ge=1, le=100)
+    """How many one person may have."""
+    only: bool = False
+    """true: no other password is good in a mail client."""
+
+
 class Users(Section):
-    """Who can log in: a file of ours, or whoever can log in at another server."""
+    """Who can log in: by a file of ours, by logging in at another server, or by app passwords, alone or beside."""
 
     file: Path | None = None
     """users.yaml; changes are live at once."""
     upstream: HostPort | None = None
     """HOST:PORT of a server where logins are tried, over TLS."""
 
+    app_passwords: AppPasswordSettings | None = None
+    """People make a password for each device on the web (an empty section is enough)."""
+
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.file is None) is (self.upstream is None):
+        if self.file is not None and self.upstream is not None:
             raise ValueError("say either file: users.yaml or upstream: HOST:PORT")
+        if not self.others and self.app_passwords is None:
+            raise ValueError("say either file: users.yaml or upstream: HOST:PORT, or app_passwords: {}")
         return self
+
+    @property
+    def others(self) -> bool:
+        """Whether there are logins with passwords of another kind."""
+        return self.file is not None or self.upstream is not None
 
 
 class Limits(Section):
@@ -180,6 +199,11 @@ class SmtpSettings(Section):
     quota: Quota = Quota()
     """How much one login may send."""
 
+    @property
+    def app_passwords(self) -> int:
+        """How many one person may have; 0: there are none."""
+        return self.users.app_passwords.most if self.users and self.users.app_passwords else 0
+
     @field_validator("hostname")
     @classmethod
     def _a_name(cls, hostname: str) -> str:
@@ -195,7 +219,8 @@ class SmtpSettings(Section):
             raise ValueError("a listener uses TLS: add tls: {certificate: FILE, key: FILE}")
         if self.users is None and any(listener.auth is Auth.REQUIRED for listener in self.listeners):
             raise ValueError(
-                "a listener asks for a login: add users: {file: users.yaml} or users: {upstream: HOST:PORT}"
+                "a listener asks for a login: add users: {file: users.yaml}, {upstream: HOST:PORT} "
+                "or {app_passwords: {}}"
             )
         binds = [listener.bind for listener in self.listeners]
         if twice := next((bind for bind in binds if binds.count(bind) > 1 and not bind.endswith(":0")), None):

@@ -8,7 +8,10 @@ from mailguard.records import Actor, AppPassword, Factor, Login
 
 
 class SignInStore(Protocol):
-    """Of cookies, recovery codes and app passwords only digests are kept. Names of logins are in normal form (`address.key`)."""
+    """Of cookies, recovery codes and app passwords only digests are kept.
+
+    Names of logins are in normal form (`address.key`).
+    """
 
     async def open_login(self, digest: bytes, login: Login) -> None: ...
 

@@ -17,6 +17,7 @@ from mailguard.desk import Desk, View
 from mailguard.errors import TemporaryFailure
 from mailguard.web.api import Parts, create_api
 from mailguard.web.api.app import PREFIX
+from mailguard.web.app_passwords import AppPasswords
 from mailguard.web.approvals import Approvals
 from mailguard.web.console import Console, Sources
 from mailguard.web.guard import Guard, Report
@@ -95,6 +96,7 @@ def create_app(
             Route("/readyz", _readiness(ready, paused)),
             Route("/static/{name}", _static),
             *MailPages(site, "/m", by_link, sign_in).routes(),
+            *AppPasswords(site, sign_in).routes(),
             *Outbox(site, sign_in).routes(),
             *Approvals(site, sign_in).routes(),
             *([Mount(PREFIX, create_api(site, api, sign_in.person))] if api else []),

@@ -32,7 +32,13 @@ _WRONG_PASSWORD = N_("Name, password and code do not fit together. A code is goo
 _NOT_TICKED = N_("Nothing was done: tick the box and press again.")
 _SECOND = N_("Your role asks for a second factor, which you did not sign in with. Sign in again:")
 _SPAN = timedelta(minutes=10)
-_TYPED = ("/outbox", "/outbox/preferences", "/approvals", "/console")  # there the address is typed, not ticked
+_TYPED = (
+    "/outbox",
+    "/outbox/preferences",
+    "/outbox/app-passwords",
+    "/approvals",
+    "/console",
+)  # there the address is typed, not ticked
 _ADDRESS_LIMIT = 254  # RFC 5321 §4.5.3.1.3
 _PASSWORD_LIMIT = 1024
 

@@ -70,7 +70,8 @@ class Site:
         """The template, filled in."""
         spoken = self.language
         template = _TEMPLATES.get_template(name)
-        shown = {"paused": self.paused(), "aside": self._aside(), **values}
+        devices = bool(self.desk.app_passwords.most)
+        shown = {"paused": self.paused(), "aside": self._aside(), "devices": devices, **values}
         said = {"_": spoken.say, "ngettext": spoken.ngettext, "tell": spoken.tell, "language": spoken.name}
         return HTMLResponse(template.render(said, **shown), status)
 

@@ -49,6 +49,12 @@ async def _ask_for_a_code(page: Page) -> None:
     await click(page, page.get_by_role("button", name="Mail me a code"))
 
 
+async def _make_a_password(page: Page) -> None:
+    for name in ("Phone", "Laptop at home"):
+        await page.get_by_label("Its name").fill(name)
+        await click(page, page.get_by_role("button", name="Make a password"))
+
+
 async def _read(page: Page) -> None:
     await page.get_by_label("Why do you need to read it?").fill("asked by Ann, ticket 4711")
     await click(page, page.get_by_role("button", name="Show the text"))
@@ -87,6 +93,7 @@ PAGES: Mapping[str, tuple[str, str, Step]] = {
     "code": ("", "/outbox", _ask_for_a_code),
     "outbox": (ANN, "/outbox", _nothing),
     "preferences": (ANN, "/outbox/preferences", _nothing),
+    "app-passwords": (ANN, "/outbox/app-passwords", _make_a_password),
     "meant": (ANN, "/outbox/{meant}", _nothing),
     "reading": (ANN, "/outbox/{letter}/text", _nothing),
     "first-aid": ("", "{left}/aid", _nothing),

@@ -101,6 +101,19 @@ async def test_the_preferences_also_when_something_was_wrong(house: House, scree
     assert await wrong(screen) == []
 
 
+async def test_app_passwords_new_listed_and_refused(house: House, screen: Page) -> None:
+    await sign_in(house, screen)
+    await screen.goto(f"{house.url}/outbox/app-passwords")
+    assert await wrong(screen) == []
+    for _ in range(2):
+        await screen.get_by_label("Its name").fill("A telephone with quite a long name that has to go somewhere")
+        await click(screen, screen.get_by_role("button", name="Make a password"))
+        assert await wrong(screen) == []
+        wide = await screen.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0
+    await expect(screen.get_by_role("alert")).to_contain_text("There is one for")
+
+
 async def test_every_page_of_the_console(house: House, screen: Page) -> None:
     number = await house.put((house.copy(PAT, flagged="under an order"),), hold=Hold("external-delay", ""))
     await house.delayed()
