@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mailguard import process
+from mailguard.admin.app_passwords import AppPasswordVerbs
 from mailguard.admin.factors import FactorVerbs
 from mailguard.admin.guard import GuardVerbs
 from mailguard.admin.history import HistoryVerbs
@@ -169,6 +170,7 @@ class Service:
                 self.curbs, self.bypass, forgive=self.smtp.meter.forgive, look_at_users=self.smtp.look_at_users
             ),
             factors=FactorVerbs(factors, self.store, config.organization.name),
+            app_passwords=AppPasswordVerbs(self.desk.app_passwords),
             history=HistoryVerbs(self.store, self.clock, ledgers.forget),
         )  # fmt: skip
 

@@ -23,6 +23,10 @@ class AppPasswords:
     async def of(self, person: str) -> list[AppPassword]:
         return await self._store.app_passwords(self._people().main(person))
 
+    async def all(self) -> list[AppPassword]:
+        """Everybody's."""
+        return await self._store.app_passwords()
+
     async def make(self, person: str, name: str) -> str:
         """The one time that it is seen. Raises NotConfirmed with what is wrong."""
         name, who = clean(name, NAME_LIMIT), self._people().main(person)
