@@ -23,7 +23,7 @@ from mailguard.config import load as load_config
 from mailguard.config.live import Live
 from mailguard.courier.courier import Courier
 from mailguard.curbs import Bypass, Curbs, InForce, Reasons
-from mailguard.desk import Desk, Factors, Operator, Passwords, Programs, Staff
+from mailguard.desk import Desk, Enrolment, Factors, Operator, Passwords, Programs, Staff
 from mailguard.directory import Answer
 from mailguard.document.problem import Problem
 from mailguard.errors import ConfigError
@@ -154,7 +154,10 @@ class Service:
             console=console.Sources.of(
                 staff, self.store, self.clock, lambda: self.rules, deciding, self.metrics.lags, self.health.condition
             ),
-            ways=Ways.of(config.web, self.clock, self.log, Passwords(self.desk, factors, self.smtp.log_in, self.log)),
+            ways=Ways.of(
+                config.web, self.clock, self.log, Passwords(self.desk, factors, self.smtp.log_in, self.log),
+                Enrolment(factors, self.smtp.log_in, lambda: self.people, self.desk.marks, self.clock, self.log),
+            ),
         )  # fmt: skip
         self.web = WebServer(pages, config.web.bind, pages.state.streams.close, shared=shared)
         scraped = config.metrics.bind if self._first else None  # one process speaks for all
