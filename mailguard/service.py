@@ -40,6 +40,7 @@ from mailguard.postman import Postman
 from mailguard.records import Actor
 from mailguard.rules import RuleSet
 from mailguard.scheduler import Attempts, Reports, Scheduler
+from mailguard.sent_copies import SentCopies
 from mailguard.smtpd import AppPasswords, Guesses, Reporter, SmtpServer, disabled, enabled, load_users
 from mailguard.smtpd.settings import Auth
 from mailguard.store.places import place
@@ -65,8 +66,7 @@ class Service:
     ) -> None:
         self.config = config
         self.clock = clock or SystemClock()
-        self.log = Log(config.log, stream)
-        self.metrics = Metrics()
+        self.log, self.metrics = Log(config.log, stream), Metrics()
         self.live = Live(config, self.clock, self.log, self.metrics)
         self.access = config.access
         self.alerts = Alerts(config.holds.fallback, lambda: self.access, lambda: self.people)
@@ -86,6 +86,7 @@ class Service:
             people=lambda: self.people, hostname=hostname, new_id=self._new_id, wake=lambda: self.scheduler.wake(),
         )  # fmt: skip
         self.herald = Herald(self.store, config.webhooks, self.clock, self.log, lambda: self.scheduler.wake())
+        self.sent_copies = SentCopies(self.store, config.sent_folder, self._mailbox, self.clock, self.log)
         reports = Reports(hostname, config.notices.sender, config.retry, self._new_id, self.courier.destination)
         attempts = Attempts(self.store, self.courier, self.clock, self.log, self.metrics, config.retry, reports)
         self.scheduler = Scheduler(
@@ -218,6 +219,7 @@ class Service:
             await self.admin.start()
         await self.smtp.start()
         await self.nodes.start()
+        self.sent_copies.start()
         if self._shared:
             self._measuring.spawn(self.health.measure_often())
 
@@ -225,6 +227,7 @@ class Service:
         """Close the doors first; what was accepted stays safe in the store."""
         process.tell_systemd("STOPPING=1")
         await self.nodes.stop()
+        await self.sent_copies.stop()
         await self._measuring.end(0.0)
         await self.live.stop()
         await self.smtp.stop(drain)
@@ -310,6 +313,9 @@ class Service:
     async def _alert(self, data: Mapping[str, str]) -> None:
         await self.store.notify(self.alerts(data), self.clock.now())
         self.scheduler.wake()
+
+    def _mailbox(self, person: str) -> str:
+        return self.people.main(person) if person and self.people.internal(person) else ""
 
     def _new_id(self) -> str:
         return ids.new(self.clock.now())

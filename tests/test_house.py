@@ -27,7 +27,7 @@ LINES = (
     "people",
     "rules history retry dsn notices tokens audit log metrics",
     "store courier extract directory imap oidc plugin",
-    "intake desk scheduler postman webhooks curbs nodes",
+    "intake desk scheduler postman sent_copies webhooks curbs nodes",
     "smtpd web admin answers",
     "config",
     "health",

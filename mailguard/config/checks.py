@@ -198,6 +198,8 @@ def _files(settings: Settings) -> Iterator[Remark]:
     wanted += [(("directory", "ldap", "ca_file"), ldap.ca_file)] if ldap is not None else []
     oidc = settings.web.oidc
     wanted += [(("web", "oidc", "ca_file"), oidc.ca_file)] if oidc is not None else []
+    sent = settings.sent_folder
+    wanted += [(("sent_folder", "ca_file"), sent.ca_file)] if sent is not None else []
     for loc, path in wanted:
         if path is not None and not os.access(path, os.R_OK):
             message = f"there is no file {path}" if not path.exists() else f"{path} cannot be read"
@@ -206,6 +208,7 @@ def _files(settings: Settings) -> Iterator[Remark]:
     secrets += [(("smtp", "tls", "key"), tls.key)] if tls is not None else []
     secrets += [(("directory", "ldap", "password_file"), ldap.password_file)] if ldap is not None else []
     secrets += [(("web", "oidc", "client_secret_file"), oidc.client_secret_file)] if oidc is not None else []
+    secrets += [(("sent_folder", "password_file"), sent.password_file)] if sent is not None else []
     secrets += [(("webhooks", at, "secret_file"), hook.secret_file) for at, hook in enumerate(settings.webhooks)]
     for loc, path in secrets:
         if path is not None and open_to_others(path):

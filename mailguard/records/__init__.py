@@ -22,6 +22,7 @@ from mailguard.records.mail import (
     Receipt,
     Reply,
     Result,
+    SentCopyClaim,
     Spool,
     State,
 )
@@ -122,6 +123,7 @@ __all__ = [
     "RuleHold",
     "RuleTally",
     "Seal",
+    "SentCopyClaim",
     "Shorten",
     "Span",
     "Spool",

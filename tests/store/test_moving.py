@@ -113,6 +113,7 @@ async def with_something_of_everything(store: Store) -> None:
     await store.set_hooks({"https://hook.example/": ["message.stopped"]})
     await store.stop("WAITS", by=ANN, hold=hold("late"), now=NOW)
     await store.put(mail("DUE", to=("a@x.example", "b@y.example"), files=(digest("logo"),)), NOW)
+    await store.drop("DUE", ["a@x.example"], by=ANN, now=NOW, edit_headers=False)
     await store.grant([Capability(digest("link"), "HELD", "ann@corp.example", Power.SENDER)], NOW)
     await store.set_code("ann browser", digest("123456"), later(10), NOW)
     await store.open_login(digest("session"), Login("ann@corp.example", later(60)))
@@ -173,6 +174,7 @@ async def test_everything_arrives_and_goes_on(path: Path, postgres: Postgres) ->
         assert one.scores == {"bob@client.example": -1.5}
         await store.put(mail("NEW", to=("new@x.example",), references=("<0@c>",), parent="<0@c>"), NOW)
         assert {one.mail.queue_id for one in await carry(store)} == {"DUE", "NEW"}
+        assert await store.claim_sent_copy(later(1), lease=timedelta(minutes=1))
         await store.seal(NOW)
         assert await kinds(store, "SENT") != []
 

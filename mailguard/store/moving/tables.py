@@ -50,6 +50,7 @@ TABLES = (
     Table("written", ("sender_key", "address_key", "mail"), "at"),
     Table("habit", ("sender_key",)),
     _of_mail("kept"),
+    _of_mail("sent_copy"),
     _numbered("remembered"),
     _numbered("remembered_to"),
     Table("code", ("subject",)),
