@@ -12,7 +12,8 @@ ANN, KIM, MO = "ann@corp.example", "kim@client.example", "mo@rival.example"
 RAW = f"To: {KIM}, {MO}\r\nMessage-ID: <1@c>\r\n\r\nHello\r\n".encode()
 MAIL = Mail(
     "QUEUE1", Envelope(ANN, (Recipient(KIM), Recipient(MO))), Identity(ANN, Proof.LOGIN, "ann"), len(RAW), b"", MONDAY,
-    (Drop(MO),), (Delivery(Recipient(KIM), "", State.SENT), Delivery(Recipient(MO), "", State.CANCELLED)), (), (), (), "",
+    (Drop(MO),), (Delivery(Recipient(KIM), "", State.SENT), Delivery(Recipient(MO), "", State.CANCELLED)),
+    (), (), (), "",
 )  # fmt: skip
 
 
