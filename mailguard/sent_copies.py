@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from datetime import timedelta
 
@@ -55,7 +57,9 @@ class SentCopies:
             await self._clock.sleep(LOOK)
 
     async def step(self, settings: SentFolderSettings) -> bool:
-        """Put one right, if one is due."""
+        """Put one right, if one is due. Never where the store may be a copy of another one, which does it."""
+        if self._store.paused:
+            return False
         claim = await self._store.claim_sent_copy(self._clock.now(), lease=LEASE)
         if claim is None:
             return False
@@ -91,10 +95,24 @@ class SentCopies:
             return "not kept"
         copy = AsSent(mail.message_id, mail.queue_id, as_sent(raw, mail), mail.received_at)
         account = settings.account(mailbox)
-        there = await asyncio.to_thread(imap.correct, settings.place, account, settings.folder, copy, settings.old)
-        if there:
+        if await _apart(lambda: imap.correct(settings.place, account, settings.folder, copy, settings.old)):
             return "corrected"
         return "no copy" if claim.attempts >= _ABSENT else ""
+
+
+async def _apart(work: Callable[[], bool]) -> bool:
+    """In a thread that nobody waits for at the end: a hanging server never keeps the service from stopping."""
+    done: Future[bool] = Future()
+    done.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="sent-folder", daemon=True).start()
+    return await asyncio.wrap_future(done)
 
 
 def as_sent(raw: bytes, mail: Mail) -> bytes:

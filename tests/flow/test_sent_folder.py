@@ -1,6 +1,10 @@
 """A real Dovecot's Sent folder, after a mail left otherwise than it was sent."""
 
 import asyncio
+import select
+import socket
+import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from email import message_from_bytes
 from email.message import Message
@@ -181,3 +185,35 @@ async def test_mailboxes_may_be_called_by_what_stands_before_the_at_sign(
     )  # fmt: skip
     assert await outcome(house, await send(house)) == "corrected"
     assert len(kept(dovecot, "ann", "Gesendet")) == 2
+
+
+async def test_a_server_that_says_nothing_keeps_nobody_from_stopping(opened: Open, dovecot: Dovecot) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        house = await opened(server=f"imap://localhost:{deaf.getsockname()[1]}")
+        queue_id = await send(house)
+
+        async def asked() -> bool:
+            await house.clock.advance(LOOK)
+            return bool(select.select([deaf], [], [], 0)[0])
+
+        await eventually(asked)
+        begun = time.monotonic()
+        await house.stop()
+        assert time.monotonic() - begun < 10
+        assert not any(thread.name == "sent-folder" and not thread.daemon for thread in threading.enumerate())
+    await house.restart()
+    assert await settled(house, queue_id) == []
+
+
+async def test_a_store_that_may_be_a_copy_touches_no_mailbox(opened: Open, dovecot: Dovecot) -> None:
+    dovecot.put(ANN, [MAIL])
+    house = await opened()
+    copies, settings = house.service.sent_copies, house.config.sent_folder
+    assert settings
+    await copies.stop()
+    await send(house)
+    house.service.store.paused = "it may be a copy"  # type: ignore[misc]
+    assert not await copies.step(settings)
+    house.service.store.paused = ""  # type: ignore[misc]
+    assert await copies.step(settings)
+    assert len(kept(dovecot)) == 2

@@ -128,7 +128,7 @@ def event(
     """One line of the mail's history; `kind` is noun.verb as in the log."""
     text = dump({name: str(value) for name, value in data.items() if value not in ("", None)})
     db.run("add_event", (number, micros(now), kind, clean(str(actor)), text))
-    if kind in _OTHERWISE:
+    if kind in _OTHERWISE and number is not None:
         db.run("want_sent_copy", (number, micros(now)))
 
 
