@@ -9,6 +9,7 @@ from mailguard.clock import Clock
 from mailguard.errors import MailguardError
 from mailguard.mail.address import key
 from mailguard.people import People
+from mailguard.records import AppPassword
 from mailguard.smtpd.auth import Authenticator, Slowdown, User, cannot_say, wrong
 from mailguard.smtpd.users import FileUsers
 from mailguard.store.base import Store
@@ -44,13 +45,14 @@ class AppPasswords:
         person = main(addresses[0])
         digest = tokens.app_password_digest(person, password)
         try:
-            if not await self._known(digest):
-                return None
+            found = await self._store.app_password(digest)
         except MailguardError:
             raise cannot_say("passwords can't be checked at the moment: try again later") from None
+        if found is None:
+            return None
         entry = await file.owner(lambda mailbox: main(mailbox) == person) if file is not None else None
         explicit = tuple(one for one in entry.send_as if not one.startswith("*")) if entry else ()
-        await self._used(digest)
+        await self._used(digest, found)
         return User(entry.name if entry else addresses[0], explicit or addresses, partial(self._known, digest))
 
     def _addresses(self, name: str) -> tuple[str, ...]:
@@ -60,10 +62,13 @@ class AppPasswords:
     async def _known(self, digest: bytes) -> bool:
         return await self._store.app_password(digest) is not None
 
-    async def _used(self, digest: bytes) -> None:
+    async def _used(self, digest: bytes, found: AppPassword) -> None:
         """The day, and no more: where somebody is at what hour is nobody's business. A full disk keeps nobody out."""
+        today = self._clock.now().date()
+        if found.used_on == today:
+            return
         try:
-            await self._store.app_password_used(digest, self._clock.now().date())
+            await self._store.app_password_used(digest, today)
         except MailguardError as error:
             self._failure("app password", error)
 
