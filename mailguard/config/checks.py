@@ -135,7 +135,7 @@ def _sign_in(settings: Settings) -> Iterator[Remark]:
         how = "pip install 'mailguard[oidc]', in the environment that mailguard runs in"
         message = "signing in at an OpenID provider needs a library that is not installed"
         yield Remark(Finding(("web", "oidc"), "MG407", message, how, key=True))
-    if web.passwords and not (settings.smtp.users and settings.smtp.users.others):
+    if web.passwords and not (settings.smtp.users and settings.smtp.users.passwords):
         how = "add users: {file: users.yaml} under smtp, or leave passwords out"
         yield _error(("web", "passwords"), "there are no logins whose passwords could be asked for", how)
     if access.second_factor and not (web.passwords or web.oidc):

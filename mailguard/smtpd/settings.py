@@ -134,14 +134,14 @@ class Users(Section):
     def _one(self) -> Self:
         if self.file is not None and self.upstream is not None:
             raise ValueError("say either file: users.yaml or upstream: HOST:PORT")
-        if not self.others and self.app_passwords is None:
+        if not self.passwords and self.app_passwords is None:
             raise ValueError("say either file: users.yaml or upstream: HOST:PORT, or app_passwords: {}")
         return self
 
     @property
-    def others(self) -> bool:
-        """Whether there are logins with passwords of another kind."""
-        return self.file is not None or self.upstream is not None
+    def passwords(self) -> bool:
+        """Whether there are logins by password beside app passwords."""
+        return bool(self.file or self.upstream)
 
 
 class Limits(Section):
