@@ -261,6 +261,12 @@ class Log:
         """Of mail clients: whoever knows the logins gave no answer."""
         self._log.error("logins.unreachable", where=where, error=why)
 
+    def sent_copy(self, queue_id: str, outcome: str, attempt: int, error: str = "") -> None:
+        """What became of a Sent folder that was to be put right."""
+        level = self._log.warning if error else self._log.info
+        level("sent_copy.put_off" if not outcome else "sent_copy.settled", queue_id=queue_id, state=outcome or None,
+              attempt=attempt, error=error or None)  # fmt: skip
+
     def provider_down(self, name: str, error: Exception) -> None:
         """The OpenID provider that people sign in at."""
         self._log.error("provider.unreachable", name=name, error=str(error))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mailguard import process
+from mailguard.admin.app_passwords import AppPasswordVerbs
 from mailguard.admin.factors import FactorVerbs
 from mailguard.admin.guard import GuardVerbs
 from mailguard.admin.history import HistoryVerbs
@@ -22,7 +23,7 @@ from mailguard.config import load as load_config
 from mailguard.config.live import Live
 from mailguard.courier.courier import Courier
 from mailguard.curbs import Bypass, Curbs, InForce, Reasons
-from mailguard.desk import Desk, Factors, Operator, Passwords, Programs, Staff
+from mailguard.desk import Desk, Enrolment, Factors, Operator, Passwords, Programs, Staff
 from mailguard.directory import Answer, asker
 from mailguard.document.problem import Problem
 from mailguard.errors import ConfigError
@@ -39,7 +40,8 @@ from mailguard.postman import Postman
 from mailguard.records import Actor
 from mailguard.rules import RuleSet
 from mailguard.scheduler import Attempts, Reports, Scheduler
-from mailguard.smtpd import Guesses, Reporter, SmtpServer, enabled, load_users
+from mailguard.sent_copies import SentCopies
+from mailguard.smtpd import AppPasswords, Guesses, Reporter, SmtpServer, disabled, enabled, load_users
 from mailguard.smtpd.settings import Auth
 from mailguard.stamp import Stamps
 from mailguard.store.places import place
@@ -65,8 +67,7 @@ class Service:
     ) -> None:
         self.config = config
         self.clock = clock or SystemClock()
-        self.log = Log(config.log, stream)
-        self.metrics = Metrics()
+        self.log, self.metrics = Log(config.log, stream), Metrics()
         self.live = Live(config, self.clock, self.log, self.metrics)
         self.access, self.signer, self.stamps = config.access, signing.signer(config), Stamps(config.smtp.stamp)
         self.alerts = Alerts(config.holds.fallback, lambda: self.access, lambda: self.people)
@@ -74,10 +75,9 @@ class Service:
         self._hashes: dict[str, str] = {}
         self.failed: BaseException | None = None
         self._open_for_mail = False
-        self._stopping = asyncio.Event()
+        self._stopping, self._hang_up = asyncio.Event(), asyncio.Event()
         self._looked = float("-inf")
         self._free: int | None = None  # bytes, when we last looked
-        self._hang_up = asyncio.Event()
         hostname, shared, self._first = config.smtp.hostname, worker > 0, worker <= 1
         self._shared, self._measuring = shared, Tasks()
         self.store = place(config.store_url, config.encryption).store(self._broken)
@@ -91,6 +91,7 @@ class Service:
             signer=lambda: self.signer,
         )  # fmt: skip
         self.herald = Herald(self.store, config.webhooks, self.clock, self.log, lambda: self.scheduler.wake())
+        self.sent_copies = SentCopies(self.store, config.sent_folder, self._mailbox, self.clock, self.log)
         reports = Reports(
             hostname, config.notices.sender, config.retry, self._new_id, self.courier.destination,
             config.organization.owns,
@@ -102,10 +103,14 @@ class Service:
             self.store, attempts, self.clock, self.log, self.metrics, worker=hostname, retention=config.retention.keep,
             post_notices=self._tell, broken=self._broken,
         )  # fmt: skip
+        self.app_passwords = AppPasswords(
+            self.store, lambda: self.people, self.clock, self.log.failure, on=config.smtp.app_passwords > 0,
+            listed=config.directory.ldap is not None,
+        )  # fmt: skip
         self.desk = Desk(
             self.store, lambda: self.people, self.clock, self.log, self.metrics, self.scheduler,
             lambda: self.access, self.alerts, config.web.session, config.preferences,
-            again=lambda *about: self._again(*about),
+            again=lambda *about: self._again(*about), app_passwords=config.smtp.app_passwords,
         )  # fmt: skip
         self.live.told(self.desk.absences.now, self.desk.preferences.now)
         operator = Operator(self.desk, self.store, self.clock, self.log, self.scheduler, reports.of)
@@ -115,7 +120,7 @@ class Service:
         )  # fmt: skip
         self.curbs = Curbs(
             self.store, Reasons(lambda: self.people, config.holds), self.clock, self.log, self.alerts,
-            self.scheduler.wake,
+            self.scheduler.wake, others=self.app_passwords.admits,
         )  # fmt: skip
         self.bypass = Bypass(self.store, self.clock, self.log, self.alerts, self.scheduler.wake)
         self.in_force = InForce(self.store, self.clock)
@@ -148,7 +153,7 @@ class Service:
             room=self._room, watcher=Reporter(self.log, self.metrics, self.guesses.note, self.alarm.ring),
             try_login=self.courier.try_login, warden=self.curbs, users_changed=self._users_changed,
             ask_directory=asker(config.directory.ldap, self.clock.monotonic),
-            logins_elsewhere=config.web.passwords, shared=shared,
+            logins_elsewhere=config.web.passwords, shared=shared, app_passwords=self.app_passwords,
         )  # fmt: skip
         self.health = Health(
             config, self.store, self.clock, self.metrics, self.live, self.smtp, self.curbs, self.bypass,
@@ -164,7 +169,10 @@ class Service:
             console=console.Sources.of(
                 staff, self.store, self.clock, lambda: self.rules, deciding, self.metrics.lags, self.health.condition
             ),
-            ways=Ways.of(config.web, self.clock, self.log, Passwords(self.desk, factors, self.smtp.log_in, self.log)),
+            ways=Ways.of(
+                config.web, self.clock, self.log, Passwords(self.desk, factors, self.smtp.log_in, self.log),
+                Enrolment(factors, self.smtp.log_in, lambda: self.people, self.desk.marks, self.clock, self.log),
+            ),
         )  # fmt: skip
         self.web = WebServer(pages, config.web.bind, pages.state.streams.close, shared=shared)
         scraped = config.metrics.bind if self._first else None  # one process speaks for all
@@ -180,6 +188,7 @@ class Service:
                 self.curbs, self.bypass, forgive=self.smtp.meter.forgive, look_at_users=self.smtp.look_at_users
             ),
             factors=FactorVerbs(factors, self.store, config.organization.name),
+            app_passwords=AppPasswordVerbs(self.desk.app_passwords),
             history=HistoryVerbs(self.store, self.clock, ledgers.forget),
         )  # fmt: skip
 
@@ -224,6 +233,7 @@ class Service:
             await self.admin.start()
         await self.smtp.start()
         await self.nodes.start()
+        self.sent_copies.start()
         if self._shared:
             self._measuring.spawn(self.health.measure_often())
 
@@ -231,6 +241,7 @@ class Service:
         """Close the doors first; what was accepted stays safe in the store."""
         process.tell_systemd("STOPPING=1")
         await self.nodes.stop()
+        await self.sent_copies.stop()
         await self._measuring.end(0.0)
         await self.live.stop()
         await self.smtp.stop(drain)
@@ -284,9 +295,14 @@ class Service:
         """Who may log in by users.yaml; None: there is none."""
         path = self.config.users_path
         needs_login = any(one.auth is Auth.REQUIRED for one in self.config.smtp.listeners) or self.config.web.passwords
-        return enabled(load_users(path)) if path is not None and needs_login else None
+        if path is None or not needs_login:
+            return None
+        users = load_users(path)
+        self.app_passwords.barred = disabled(users)
+        return enabled(users)
 
     async def _users_changed(self, enabled: frozenset[str] | None) -> None:
+        await asyncio.to_thread(self._enabled)
         await self.curbs.users_changed(enabled)
         await self._note(Actor("users.yaml", "policy"))
 
@@ -312,6 +328,9 @@ class Service:
     async def _alert(self, data: Mapping[str, str]) -> None:
         await self.store.notify(self.alerts(data), self.clock.now())
         self.scheduler.wake()
+
+    def _mailbox(self, person: str) -> str:
+        return self.people.main(person) if person and self.people.internal(person) else ""
 
     def _new_id(self) -> str:
         return ids.new(self.clock.now())

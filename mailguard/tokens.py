@@ -25,6 +25,31 @@ def answer_digest(token: str) -> bytes:
     return digest(f"answer:{token}")
 
 
+_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # five bits each; none is mistaken for another
+_APP_PASSWORD, _GROUP = 28, 4  # letters in all, and between two dashes
+
+
+def new_app_password() -> str:
+    """A fresh password of a device: 140 random bits, in groups that a person copies by hand."""
+    letters = "".join(secrets.choice(_LETTERS) for _ in range(_APP_PASSWORD))
+    return "-".join(letters[at : at + _GROUP] for at in range(0, _APP_PASSWORD, _GROUP))
+
+
+def like_app_password(said: str) -> bool:
+    """Whether it has the form of one, however it was typed."""
+    letters = _bare(said)
+    return len(letters) == _APP_PASSWORD and set(letters) <= set(_LETTERS)
+
+
+def app_password_digest(person: str, said: str) -> bytes:
+    """What the store keeps of it. The slow hash of a password that somebody chose would bring nothing here."""
+    return digest(f"app-password:{person}:{_bare(said)}")
+
+
+def _bare(said: str) -> str:
+    return "".join(said.split()).replace("-", "").lower()
+
+
 def code() -> str:
     """Six digits that a person types; guessing them is limited where they are used, not by their length."""
     return f"{secrets.randbelow(1_000_000):06d}"

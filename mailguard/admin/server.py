@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mailguard.admin.app_passwords import AppPasswordVerbs
 from mailguard.admin.audit import AuditVerbs
 from mailguard.admin.factors import FactorVerbs
 from mailguard.admin.guard import GuardVerbs
@@ -53,6 +54,7 @@ class AdminServer:
         health: Callable[[], Awaitable[Mapping[str, Any]]],
         guard: GuardVerbs,
         factors: FactorVerbs,
+        app_passwords: AppPasswordVerbs,
         history: HistoryVerbs,
     ) -> None:
         self._path, self._operator, self._store, self._clock, self._log = path, operator, store, clock, log
@@ -66,6 +68,7 @@ class AdminServer:
             "erase": audit.erase, "user_changed": audit.user_changed, "aid": audit.aid,
             "history_learn": history.learn, "history_forget": history.forget,
             "factor_enrol": factors.enrol, "factor_remove": factors.remove, "factor_list": factors.list,
+            "app_password_list": app_passwords.list, "app_password_revoke": app_passwords.revoke,
             "token_add": tokens.add, "token_revoke": tokens.revoke, "token_list": tokens.list,
         }  # fmt: skip
 

@@ -11,7 +11,7 @@ import segno
 from pydantic import ValidationError
 
 from mailguard.admin import client
-from mailguard.cli.common import Context, Exit, config_option, configured, say, table
+from mailguard.cli.common import Context, Exit, config_option, configured, plain, say, table
 from mailguard.cli.saving import save
 from mailguard.cli.service import asking
 from mailguard.mail import address
@@ -161,6 +161,35 @@ def totp(context: Context, name: str, remove: bool) -> None:
     say(f"none of it is shown again; {login} signs in with the password and the app's code")
     if not configured(context).web.passwords:
         say("but not before mailguard.yaml says web: {passwords: true}")
+
+
+@command.command("app-passwords")
+@click.argument("person", required=False, metavar="ADDRESS")
+@click.option("--revoke", metavar="NAME", help="It logs nobody in any more, from now on.")
+@click.option("--revoke-all", is_flag=True, help="None of this person's does: a device is lost, somebody leaves.")
+@config_option
+@click.pass_obj
+def app_passwords(context: Context, person: str | None, revoke: str | None, revoke_all: bool) -> None:
+    """List app passwords (smtp.users.app_passwords), or revoke one or all of a person.
+
+    None is ever shown: its owner makes it on the web. A client that is logged in with what is revoked is thrown out.
+    """
+    if (revoke or revoke_all) and not person:
+        raise click.UsageError("whose? Name the ADDRESS")
+    if revoke and revoke_all:
+        raise click.UsageError("either --revoke NAME or --revoke-all")
+    path = configured(context).socket_path
+    with asking():
+        if not (revoke or revoke_all):
+            rows = client.ask(path, "app_password_list", person=person)
+            shown = [(row["person"], row["name"], row["made_at"], row["used_on"] or "never") for row in rows]
+            table(("PERSON", "NAME", "MADE", "LAST USED"), shown)
+            return
+        revoked = client.ask(path, "app_password_revoke", person=person, name=revoke)["revoked"]
+    if not revoked:
+        say(f"error: {person} has none{f' called {revoke!r}' if revoke else ''}")
+        sys.exit(Exit.FAILED)
+    say(f"revoked: {', '.join(map(plain, revoked))}")
 
 
 def _told(context: Context, what: str, name: str) -> None:

@@ -259,6 +259,8 @@ def _files(settings: Settings) -> Iterator[Remark]:
     wanted += [(("web", "oidc", "ca_file"), oidc.ca_file)] if oidc is not None else []
     bearer = users.oauth if users is not None else None
     wanted += [(("smtp", "users", "oauth", "ca_file"), bearer.ca_file)] if bearer is not None else []
+    sent = settings.sent_folder
+    wanted += [(("sent_folder", "ca_file"), sent.ca_file)] if sent is not None else []
     for loc, path in wanted:
         if path is not None and not os.access(path, os.R_OK):
             message = f"there is no file {path}" if not path.exists() else f"{path} cannot be read"
@@ -271,6 +273,7 @@ def _files(settings: Settings) -> Iterator[Remark]:
     secrets += [(("dkim", at, "key_file"), named.key_file) for at, named in enumerate(settings.dkim)]
     secrets += [(("directory", "ldap", "password_file"), ldap.password_file)] if ldap is not None else []
     secrets += [(("web", "oidc", "client_secret_file"), oidc.client_secret_file)] if oidc is not None else []
+    secrets += [(("sent_folder", "password_file"), sent.password_file)] if sent is not None else []
     secrets += [(("webhooks", at, "secret_file"), hook.secret_file) for at, hook in enumerate(settings.webhooks)]
     for loc, path in secrets:
         if path is not None and open_to_others(path):

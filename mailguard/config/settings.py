@@ -12,6 +12,7 @@ from mailguard.dkim.settings import DkimKey
 from mailguard.document.units import Section
 from mailguard.extract.settings import AttachmentSettings
 from mailguard.history.settings import HistorySettings
+from mailguard.imap.settings import SentFolderSettings
 from mailguard.log import LogSettings
 from mailguard.metrics import MetricsSettings
 from mailguard.notices.settings import NoticeSettings
@@ -60,6 +61,8 @@ class Settings(Section):
     """What people may choose for themselves."""
     notices: NoticeSettings = Field(examples=["{sender: mailguard@corp.example}"])
     """The mails people get from mailguard."""
+    sent_folder: SentFolderSettings | None = None
+    """Where a mail that left otherwise than it was sent is put right: its sender's Sent folder."""
     holds: HoldSettings = Field(examples=["{fallback: postmaster@corp.example}"])
     """Defaults of every hold, and who answers when nobody else can."""
     webhooks: tuple[Webhook, ...] = ()

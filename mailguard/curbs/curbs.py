@@ -29,9 +29,11 @@ class Curbs:
     """A `smtpd.Warden`, and whoever makes waiting mail wait for a person."""
 
     def __init__(
-        self, store: Store, reasons: Reasons, clock: Clock, log: Log, alerts: Alert, wake: Callable[[], None]
-    ) -> None:
-        self._alerts = alerts
+        self, store: Store, reasons: Reasons, clock: Clock, log: Log, alerts: Alert, wake: Callable[[], None],
+        others: Callable[[str], bool] = lambda _: False,
+    ) -> None:  # fmt: skip
+        """`others`: whether a login that users.yaml does not name may send all the same."""
+        self._alerts, self._others = alerts, others
         self._store, self._reasons, self._clock = store, reasons, clock
         self._log, self._wake = log, wake
         self._standing: dict[str, Standing] = {}
@@ -99,7 +101,7 @@ class Curbs:
     # logins
     def may_send(self, login: str) -> bool:
         """Whether a login that was right when its session began still is."""
-        return self._enabled is None or address.key(login) in self._enabled
+        return self._enabled is None or address.key(login) in self._enabled or self._others(login)
 
     async def users_changed(self, enabled: frozenset[str] | None) -> None:
         """Who is not among them (disabled, or not there any more) has what waits of them held."""
@@ -108,9 +110,12 @@ class Curbs:
             return
         waiting = {address.key(login): login for login in await self._store.logins()}
         gone = {
-            name: waiting.get(name, name) for name in waiting.keys() | (before or frozenset()) if name not in enabled
+            name: waiting.get(name, name)
+            for name in waiting.keys() | (before or frozenset())
+            if name not in enabled and not self._others(name)
         }
-        for name in [n for n in self._standing if n.startswith(DISABLED) and n.removeprefix(DISABLED) in enabled]:
+        known = [n.removeprefix(DISABLED) for n in self._standing if n.startswith(DISABLED)]
+        for name in [DISABLED + n for n in known if n in enabled or self._others(n)]:
             await self._forget(name, "login.enabled", _USERS)
         for name, login in gone.items():
             if DISABLED + name not in self._standing:

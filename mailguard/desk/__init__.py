@@ -3,6 +3,7 @@
 from mailguard.desk.approvals import Asked
 from mailguard.desk.by_mail import ByMail, Unmet
 from mailguard.desk.desk import LONGER, Desk
+from mailguard.desk.enrolment import Enrolment, Pending
 from mailguard.desk.errors import CodeNeeded, CodeWrong, NotAllowed, NotConfirmed, Refusal
 from mailguard.desk.factor import Factors
 from mailguard.desk.look import Remark, View, pulse
@@ -21,11 +22,13 @@ __all__ = [
     "CodeNeeded",
     "CodeWrong",
     "Desk",
+    "Enrolment",
     "Factors",
     "NotAllowed",
     "NotConfirmed",
     "Operator",
     "Passwords",
+    "Pending",
     "Programs",
     "Refusal",
     "Remark",

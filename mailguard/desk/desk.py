@@ -11,6 +11,7 @@ from mailguard import tokens
 from mailguard.clock import Clock
 from mailguard.desk import checks, look, reading
 from mailguard.desk.absence import Absences
+from mailguard.desk.app_passwords import AppPasswords
 from mailguard.desk.approvals import Approvals
 from mailguard.desk.by_mail import ByMail
 from mailguard.desk.errors import NotAllowed, NotConfirmed
@@ -61,7 +62,7 @@ class Desk(SignIn):
         self, store: Store, people: Callable[[], People], clock: Clock, log: Log, metrics: Metrics, wake: Wake,
         access: Callable[[], Access] = Access, alerts: Alert = lambda _: [], lasts: timedelta = LOGIN_LASTS,
         preferences: PreferenceSettings = PreferenceSettings(),  # noqa: B008 - frozen
-        again: Again | None = None,
+        again: Again | None = None, app_passwords: int = 0,
     ) -> None:  # fmt: skip
         super().__init__(store, people, clock, wake, access, lasts)
         self._log, self._metrics = log, metrics
@@ -73,6 +74,7 @@ class Desk(SignIn):
         self.suggestions = Suggestions(self, store, clock, log, again)
         self.absences = Absences(store, people, clock, wake)
         self.preferences = Preferences(store, people, clock, preferences)
+        self.app_passwords = AppPasswords(store, people, clock, app_passwords)
 
     def has_role(self, person: str) -> bool:
         """Whether there is a console for this person."""

@@ -10,7 +10,7 @@ import pyotp
 from mailguard import tokens
 from mailguard.clock import Clock
 from mailguard.mail import address
-from mailguard.records import Actor
+from mailguard.records import Actor, Factor
 from mailguard.store.base import Store
 
 PERIOD = 30  # seconds
@@ -36,10 +36,26 @@ class Factors:
     async def enrol(self, name: str, issuer: str, by: Actor) -> Enrolled:
         """Another one instead of what there was. `issuer` is what the app shows beside the name."""
         who, secret = address.key(name), pyotp.random_base32()
-        recovery = tuple(_recovery() for _ in range(_CODES))
-        digests = {_digest(who, code) for code in recovery}
+        recovery, digests = _recoveries(who)
         await self._store.set_factor(who, secret, digests, by=by, now=self._clock.now())
-        return Enrolled(pyotp.TOTP(secret, interval=PERIOD).provisioning_uri(name=name, issuer_name=issuer), recovery)
+        return Enrolled(self.uri(name, issuer, secret), recovery)
+
+    async def secret(self, name: str) -> str:
+        """Of the factor there is; '' for none."""
+        found = await self._store.factor(address.key(name))
+        return found.secret if found else ""
+
+    async def confirm(self, name: str, secret: str, step: int, before: str, by: Actor) -> tuple[str, ...] | None:
+        """Its recovery codes; None when what there was is not `before` any more. The code of `step` is used up."""
+        who = address.key(name)
+        recovery, digests = _recoveries(who)
+        new = Factor(who, secret, step, 0, digests)
+        done = await self._store.confirm_factor(new, before, by=by, now=self._clock.now())
+        return recovery if done else None
+
+    def uri(self, name: str, issuer: str, secret: str) -> str:
+        """For the app."""
+        return pyotp.TOTP(secret, interval=PERIOD).provisioning_uri(name=name, issuer_name=issuer)
 
     async def remove(self, name: str, by: Actor) -> bool:
         return await self._store.drop_factor(address.key(name), by=by, now=self._clock.now())
@@ -50,22 +66,33 @@ class Factors:
         found = await self._store.factor(who)
         if found is None:
             return "no second factor is enrolled"
-        said = "".join(code.split()).replace("-", "").lower()
+        said = _bare(code)
         if await self._store.use_recovery(who, _digest(who, said)):
             return ""
-        step = self._step(found.secret, said)
+        step = self.step(found.secret, said)
         if step is not None and await self._store.use_step(who, step, WRONG):
             return ""
         why = "a code that was used already" if step is not None and step <= found.step else "a wrong code"
         count = await self._store.wrong_factor(who)
         return f"too many wrong codes: enrol again with mailguard user totp {name}" if count >= WRONG else why
 
-    def _step(self, secret: str, code: str) -> int | None:
+    def step(self, secret: str, code: str) -> int | None:
         """The half minute that this is the code of."""
+        code = _bare(code)
         totp, now = pyotp.TOTP(secret, interval=PERIOD), int(self._clock.now().timestamp()) // PERIOD
         steps = range(now - SKEW, now + SKEW + 1)
         fits = [step for step in steps if hmac.compare_digest(totp.generate_otp(step).encode(), code.encode())]
         return max(fits, default=None)
+
+
+def _recoveries(name: str) -> tuple[tuple[str, ...], frozenset[bytes]]:
+    """Fresh ones, and what is kept of them."""
+    codes = tuple(_recovery() for _ in range(_CODES))
+    return codes, frozenset(_digest(name, code) for code in codes)
+
+
+def _bare(code: str) -> str:
+    return "".join(code.split()).replace("-", "").lower()
 
 
 def _recovery() -> str:

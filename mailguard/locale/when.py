@@ -1,10 +1,10 @@
 """Instants as people read them: in the organization's zone, named, and dated when it is not today."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime, format_timedelta
+from babel.dates import format_date, format_timedelta
 
 from mailguard.locale.language import Language
 
@@ -56,14 +56,15 @@ class When:
         name = instant.astimezone(self.zone).tzname() or "UTC"
         return f"UTC{name}" if name[:1] in "+-" else name
 
+    def day(self, day: date) -> str:
+        """`Tue 24 Nov`, with its year when that is another. How (CLDR letters: EEE, d, MMM, y) the catalogue says."""
+        say, today = self.language.say, self.now.astimezone(self.zone)
+        pattern = say("EEE d MMM") if day.year == today.year else say("EEE d MMM y")
+        return format_date(day, pattern, locale=self.language.locale)
+
     def _day(self, local: datetime) -> str:
-        """'' is today. How a day is written (CLDR letters: EEE, d, MMM, y) is a sentence of the catalogue too."""
-        today = self.now.astimezone(self.zone)
-        if local.date() == today.date():
-            return ""
-        say = self.language.say
-        pattern = say("EEE d MMM") if local.year == today.year else say("EEE d MMM y")
-        return format_datetime(local, pattern, locale=self.language.locale)
+        """'' is today."""
+        return "" if local.date() == self.now.astimezone(self.zone).date() else self.day(local.date())
 
     @staticmethod
     def _clock(local: datetime, seconds: bool) -> str:

@@ -232,6 +232,19 @@ class People:
         person = self.person(address)
         return person is not None and person.service
 
+    def writes_as(self, address: str) -> tuple[str, ...]:
+        """What somebody may write as, the main address first: their own, and the shared mailboxes they work in.
+
+        () for a machine, a list and somebody outside.
+        """
+        name = self.main(address)
+        person = self._persons.get(name)
+        if not name or name in self._lists or self.external(name) or (person and person.service):
+            return ()
+        own = (person.address, *person.aliases) if person else (name,)
+        shared = (one.address for one in self.persons if one.shared and self.shares(name, one.address))
+        return tuple(one for one in dict.fromkeys((*own, *shared)) if not self.external(one))
+
     def shares(self, person: str, mailbox: str) -> bool:
         """Whether this is a shared mailbox, and that person works in it: what it is sent, they read."""
         found = self.person(mailbox)

@@ -23,12 +23,14 @@ from mailguard.records.mail import (
     Receipt,
     Reply,
     Result,
+    SentCopyClaim,
     Spool,
     State,
 )
 from mailguard.records.past import Familiar, Past
 from mailguard.records.people import (
     Actor,
+    AppPassword,
     Capability,
     Decision,
     Ending,
@@ -70,6 +72,7 @@ __all__ = [
     "Action",
     "Actor",
     "AddedCopy",
+    "AppPassword",
     "AttachmentInfo",
     "Background",
     "CallClaim",
@@ -124,6 +127,7 @@ __all__ = [
     "RuleHold",
     "RuleTally",
     "Seal",
+    "SentCopyClaim",
     "Shorten",
     "Span",
     "Spool",

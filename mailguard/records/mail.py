@@ -200,6 +200,15 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
+class SentCopyClaim:
+    """A mail that left otherwise than it was sent, to be put right in its sender's Sent folder."""
+
+    id: int
+    mail: Mail
+    attempts: int  # this one counted: who settles it shows it
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """The due deliveries of one message to one destination, owned until `lease_until`; `fence` proves it."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from mailguard.records.verdict import Hold
@@ -79,6 +79,16 @@ class Factor:
     step: int
     wrong: int  # codes in a row
     recovery: frozenset[bytes] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class AppPassword:
+    """What one device logs in with, without the secret; `person` is the key of somebody's main address."""
+
+    person: str
+    name: str
+    made_at: datetime
+    used_on: date | None = None  # the day (UTC) of its last login
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from mailguard.clock import Clock
@@ -24,6 +24,8 @@ class User:
 
     name: str
     send_as: tuple[str, ...]
+    valid: Callable[[], Awaitable[bool]] | None = field(default=None, compare=False)
+    """Whether the login is good still, asked anew at every mail; None: whoever logged in stays in."""
 
 
 class TokenRefused(PermanentFailure):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from mailguard.clock import Clock
 from mailguard.document.units import host_port
 from mailguard.errors import ConfigError
+from mailguard.smtpd.app_passwords import AppPasswords, WithAppPasswords
 from mailguard.smtpd.auth import Authenticator, cannot_say
 from mailguard.smtpd.bodies import Bodies
 from mailguard.smtpd.connection import Connection
@@ -73,6 +74,7 @@ class SmtpServer:
         users_changed: UsersChanged | None = None,
         logins_elsewhere: bool = False,
         shared: bool = False,
+        app_passwords: AppPasswords | None = None,
     ) -> None:
         """`logins_elsewhere`: others ask for logins here (`log_in`), also where no listener does.
 
@@ -87,6 +89,7 @@ class SmtpServer:
         self._ask_directory = ask_directory
         self._warden, self._users_changed = warden or NoWarden(), users_changed
         self._logins_elsewhere, self._shared = logins_elsewhere, shared
+        self._app_passwords = app_passwords
         self._gate, self.meter, self._commits = Gate(), Meter(clock, self._warden), Commits()
         self._bodies, self._faces = Bodies(), dict[str, Faces]()
         self._doors: dict[str, _Door] = {}
@@ -133,7 +136,7 @@ class SmtpServer:
         users = await self._authenticator(settings)
         tokens = self._token_users(settings, users)
         floors = {
-            name: self._floor(name, settings, one, tls, users, tokens)
+            name: self._floor(name, settings, one, tls, self._of_clients(settings, users), tokens)
             for name, one in zip(_names(settings), settings.listeners, strict=True)
         }
         fresh: dict[str, _Door] = {}
@@ -194,6 +197,14 @@ class SmtpServer:
         if self._try_login is None or settings.users.upstream is None:
             raise ConfigError("smtp.users.upstream: logins can't be tried from here: use users: {file: users.yaml}")
         return UpstreamUsers(settings.users.upstream, self._try_login, self._clock, self._send_as)
+
+    def _of_clients(self, settings: SmtpSettings, users: Authenticator | None) -> Authenticator | None:
+        """Who lets mail clients in; `users` alone are asked for the passwords of people."""
+        asked = settings.users.app_passwords if settings.users else None
+        if asked is None or self._app_passwords is None:
+            return users
+        file = users if isinstance(users, FileUsers) else None
+        return WithAppPasswords(self._app_passwords, None if asked.only else users, file)
 
     def _token_users(self, settings: SmtpSettings, users: Authenticator | None) -> TokenUsers | None:
         if settings.users is None or settings.users.oauth is None:

@@ -52,7 +52,7 @@ class SmtpSession(Greeting):
         self.transaction = None
 
     async def smtp_MAIL(self, argument: str) -> None:
-        self._may_send()
+        await self._may_send()
         if self.transaction is not None:
             raise order("there is a mail in progress: RSET first")
         floor = self.floor
@@ -72,7 +72,7 @@ class SmtpSession(Greeting):
         self.transaction = Transaction(self.sender, given, floor.limits.recipients)
         self._say("250 2.1.0 sender ok")
 
-    def _may_send(self) -> None:
+    async def _may_send(self) -> None:
         floor = self.floor
         if not self.helo:
             raise order("EHLO first")
@@ -85,11 +85,14 @@ class SmtpSession(Greeting):
             raise PermanentFailure(f"{self.peer} may not send mail here: its network is not trusted")
         if floor.listener.auth is Auth.REQUIRED and self.user is None:
             raise PermanentFailure("log in first (AUTH)", code=530, enhanced="5.7.0")
-        self._refuse_disabled()
+        await self._refuse_disabled()
 
-    def _refuse_disabled(self) -> None:
-        """Somebody disabled this login while its session went on."""
-        if self.user is not None and not self.floor.warden.may_send(self.user.name):
+    async def _refuse_disabled(self) -> None:
+        """Somebody disabled this login, or revoked its password, while its session went on."""
+        user = self.user
+        if user is None:
+            return
+        if not self.floor.warden.may_send(user.name) or (user.valid is not None and not await user.valid()):
             raise GoodbyeError("this login is not valid any more")
 
     def _payer(self) -> Payer:
@@ -165,7 +168,7 @@ class SmtpSession(Greeting):
         session = Session(
             self.id, identity, self.peer, self.helo, self._protocol(envelope.smtputf8), floor.listener.bind
         )
-        self._refuse_disabled()
+        await self._refuse_disabled()
         if floor.quota is not None:
             floor.meter.refuse_frozen(self._payer())
         self.committing = True

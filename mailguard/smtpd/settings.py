@@ -209,8 +209,19 @@ class Listener(Section):
         return self.networks or (LOOPBACK if self.auth is Auth.NONE else ())
 
 
+class AppPasswordSettings(Section):
+    """Passwords that people make themselves on the web, one for each device."""
+
+    most: int = Field(default=20, ge=1, le=100)
+    """How many one person may have."""
+    only: bool = False
+    """true: no other password is good in a mail client."""
+
+
 class Users(Section):
-    """Who can log in: a file of ours, or whoever can log in at another server or in a directory."""
+    """Who can log in: a file of ours, or whoever can log in at another server or in a directory; and by app passwords
+    or tokens, alone or beside.
+    """
 
     file: Path | None = None
     """users.yaml; changes are live at once."""
@@ -220,19 +231,22 @@ class Users(Section):
     """Logins that the server of directory.ldap knows."""
     oauth: BearerSettings | None = None
     """Logins by a token of an OpenID provider, instead of passwords or beside them."""
+    app_passwords: AppPasswordSettings | None = None
+    """People make a password for each device on the web (an empty section is enough)."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:
         ways = 3 - [self.file, self.upstream, self.ldap].count(None)
-        if ways > 1 or (ways == 0 and self.oauth is None):
+        if ways > 1 or (ways == 0 and self.oauth is None and self.app_passwords is None):
             raise ValueError(
-                "say one of file: users.yaml, upstream: HOST:PORT and ldap: {match: [uid, mail]}, or oauth: {…} without"
+                "say one of file: users.yaml, upstream: HOST:PORT and ldap: {match: [uid, mail]};"
+                " or app_passwords: {} or oauth: {…} without"
             )
         return self
 
     @property
     def passwords(self) -> bool:
-        """Whether there are logins by password."""
+        """Whether there are logins by password beside app passwords."""
         return bool(self.file or self.upstream or self.ldap)
 
 
@@ -296,6 +310,11 @@ class SmtpSettings(Section):
     stamp: StampSettings = StampSettings()
     """What mail carries back to the provider it came from."""
 
+    @property
+    def app_passwords(self) -> int:
+        """How many one person may have; 0: there are none."""
+        return self.users.app_passwords.most if self.users and self.users.app_passwords else 0
+
     @field_validator("hostname")
     @classmethod
     def _a_name(cls, hostname: str) -> str:
@@ -311,7 +330,8 @@ class SmtpSettings(Section):
             raise ValueError("a listener uses TLS: add tls: {certificate: FILE, key: FILE}")
         if self.users is None and any(listener.auth is Auth.REQUIRED for listener in self.listeners):
             raise ValueError(
-                "a listener asks for a login: add users: {file: users.yaml} or users: {upstream: HOST:PORT}"
+                "a listener asks for a login: add users: {file: users.yaml}, {upstream: HOST:PORT} "
+                "or {app_passwords: {}}"
             )
         binds = [listener.bind for listener in self.listeners]
         if twice := next((bind for bind in binds if binds.count(bind) > 1 and not bind.endswith(":0")), None):

@@ -91,6 +91,13 @@ def enabled(users: Mapping[str, UserEntry]) -> frozenset[str]:
     return frozenset(name for name, entry in users.items() if not entry.disabled)
 
 
+def disabled(users: Mapping[str, UserEntry]) -> frozenset[str]:
+    """Whom the file locks out: names and own mailboxes of who can't log in by it, in normal form."""
+    barred = [one for entry in users.values() if entry.disabled for one in (entry.name, *entry.send_as[:1])]
+    others = [one for entry in users.values() if not entry.disabled for one in (entry.name, *entry.send_as[:1])]
+    return frozenset(map(address.key, barred)) - frozenset(map(address.key, others))
+
+
 class FileUsers:
     """An Authenticator. The file is read at once: ConfigError when it is wrong.
 
@@ -151,6 +158,14 @@ class FileUsers:
             self._slowdown.failed(name, peer)
             raise wrong()
         return entry
+
+    async def owner(self, theirs: Callable[[str], bool]) -> UserEntry | None:
+        """Whose own mailbox is one of theirs; None for nobody's. PermanentFailure 535: all of those are disabled."""
+        await self._refresh()
+        found = [user for user in self._users.values() if any(map(theirs, user.send_as[:1]))]
+        if found and all(user.disabled for user in found):
+            raise wrong()
+        return next((user for user in found if not user.disabled), None)
 
     async def tell(self, changed: UsersChanged) -> None:
         """Let somebody know of a change, once; again later if that fails."""

@@ -36,6 +36,7 @@ from mailguard.store.habits import HabitStore
 from mailguard.store.nodes import NodeStore
 from mailguard.store.notices import NoticeStore
 from mailguard.store.search import SearchStore
+from mailguard.store.sent_copies import SentCopyStore
 from mailguard.store.sign_in import SignInStore
 
 
@@ -92,7 +93,7 @@ class Counts:
     notices_undelivered: int  # older than five minutes and not gone
 
 
-class Store(AuditStore, NoticeStore, SearchStore, SignInStore, HabitStore, NodeStore, Protocol):
+class Store(AuditStore, NoticeStore, SearchStore, SignInStore, HabitStore, NodeStore, SentCopyStore, Protocol):
     """Durable memory of mail and what was decided about it.
 
     Errors: StoreFull (no room), TemporaryFailure (busy, closing), StoreBroken (stop the service).

@@ -1,14 +1,17 @@
-"""What a store promises about web sessions and second factors."""
+"""What a store promises about web sessions, second factors and app passwords."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
-from mailguard.records import Actor, Factor, Login
+from mailguard.records import Actor, AppPassword, Factor, Login
 
 
 class SignInStore(Protocol):
-    """Of cookies and recovery codes only digests are kept. Names of logins are in normal form (`address.key`)."""
+    """Of cookies, recovery codes and app passwords only digests are kept.
+
+    Names of logins are in normal form (`address.key`).
+    """
 
     async def open_login(self, digest: bytes, login: Login) -> None: ...
 
@@ -26,6 +29,10 @@ class SignInStore(Protocol):
         self, name: str, secret: str, recovery: Collection[bytes], *, by: Actor, now: datetime
     ) -> None:
         """A second factor instead of an earlier one; what was opened with the earlier one ends."""
+        ...
+
+    async def confirm_factor(self, new: Factor, before: str, *, by: Actor, now: datetime) -> bool:
+        """The same, if the one before has this secret ('': if there is none) when it is asked. False: it has not."""
         ...
 
     async def drop_factor(self, name: str, *, by: Actor, now: datetime) -> bool:
@@ -48,4 +55,24 @@ class SignInStore(Protocol):
 
     async def wrong_factor(self, name: str) -> int:
         """Count a wrong code; how many in a row that makes."""
+        ...
+
+    async def add_app_password(self, made: AppPassword, digest: bytes, *, by: Actor, now: datetime) -> bool:
+        """False: this person has one of that name."""
+        ...
+
+    async def drop_app_password(self, person: str, name: str, *, by: Actor, now: datetime) -> bool:
+        """From the next look on it is nobody's. False: there was none."""
+        ...
+
+    async def app_passwords(self, person: str = "") -> list[AppPassword]:
+        """Those of this person (the key of their main address), the oldest first; '' is everybody's."""
+        ...
+
+    async def app_password(self, digest: bytes) -> AppPassword | None:
+        """Whose it is."""
+        ...
+
+    async def app_password_used(self, digest: bytes, day: date) -> None:
+        """It logged somebody in that day."""
         ...

@@ -17,12 +17,14 @@ from mailguard.desk import Desk, View
 from mailguard.errors import TemporaryFailure
 from mailguard.web.api import Parts, create_api
 from mailguard.web.api.app import PREFIX
+from mailguard.web.app_passwords import AppPasswords
 from mailguard.web.approvals import Approvals
 from mailguard.web.console import Console, Sources
 from mailguard.web.guard import Guard, Report
 from mailguard.web.live import Streams
 from mailguard.web.outbox import Outbox
 from mailguard.web.pages import MailPages
+from mailguard.web.second_factor import SecondFactor
 from mailguard.web.settings import WebSettings
 from mailguard.web.sign_in import SignIn, Ways
 from mailguard.web.site import Site, see
@@ -95,6 +97,8 @@ def create_app(
             Route("/readyz", _readiness(ready, paused)),
             Route("/static/{name}", _static),
             *MailPages(site, "/m", by_link, sign_in).routes(),
+            *AppPasswords(site, sign_in).routes(),
+            *SecondFactor(site, sign_in, ways.enrolment if ways else None).routes(),
             *Outbox(site, sign_in).routes(),
             *Approvals(site, sign_in).routes(),
             *([Mount(PREFIX, create_api(site, api, sign_in.person))] if api else []),

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from mailguard import tokens
 from mailguard.clock import Clock
-from mailguard.desk import Passwords
+from mailguard.desk import Enrolment, Passwords
 from mailguard.locale import N_
 from mailguard.log import Log
 from mailguard.notices.words import clean
@@ -32,9 +32,15 @@ _WRONG_PASSWORD = N_("Name, password and code do not fit together. A code is goo
 _NOT_TICKED = N_("Nothing was done: tick the box and press again.")
 _SECOND = N_("Your role asks for a second factor, which you did not sign in with. Sign in again:")
 _SPAN = timedelta(minutes=10)
-_TYPED = ("/outbox", "/outbox/preferences", "/approvals", "/console")  # there the address is typed, not ticked
-_ADDRESS_LIMIT = 254  # RFC 5321 §4.5.3.1.3
-_PASSWORD_LIMIT = 1024
+_TYPED = (
+    "/outbox",
+    "/outbox/preferences",
+    "/outbox/app-passwords",
+    "/approvals",
+    "/console",
+)  # there the address is typed, not ticked
+ADDRESS_LIMIT = 254  # RFC 5321 §4.5.3.1.3
+PASSWORD_LIMIT = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +49,19 @@ class Ways:
 
     provider: "Provider | None" = None
     passwords: Passwords | None = None
+    enrolment: Enrolment | None = None
     log: Log | None = None
 
     @classmethod
-    def of(cls, settings: WebSettings, clock: Clock, log: Log, passwords: Passwords) -> "Ways":
+    def of(cls, settings: WebSettings, clock: Clock, log: Log, passwords: Passwords, enrolment: Enrolment) -> "Ways":
         """What these settings allow."""
         provider = None
         if settings.oidc is not None:
             from mailguard.oidc.provider import Provider  # an extra's libraries, and slow to load
 
             provider = Provider(settings.oidc, settings.url + BACK, settings.url + "/outbox", clock)
-        return cls(provider, passwords if settings.passwords else None, log)
+        on = settings.passwords
+        return cls(provider, passwords if on else None, enrolment if on else None, log)
 
 
 class SignIn:
@@ -161,12 +169,12 @@ class SignIn:
         if not self._site.trusts(request) or self._passwords is None:
             return self._site.note("refused", 403)
         form = await forms.read(request)
-        name, then = clean(forms.one(form, "name"), _ADDRESS_LIMIT), ours(forms.one(form, "then"))
+        name, then = clean(forms.one(form, "name"), ADDRESS_LIMIT), ours(forms.one(form, "then"))
         password, code = forms.one(form, "password"), forms.one(form, "code")
         if not self.allows(request, name):
             return self._site.note("too_often", 429)
         cookie = None
-        if name and code and 0 < len(password) <= _PASSWORD_LIMIT:
+        if name and code and 0 < len(password) <= PASSWORD_LIMIT:
             cookie = await self._passwords.signed_in(name, password, code, client(request))
         if cookie is None:
             return self.page(request, 422, self._site.say(_WRONG_PASSWORD), then=then, tried=name)
@@ -205,4 +213,4 @@ class SignIn:
 
 
 def _address(form: forms.Form) -> str:
-    return clean(forms.one(form, "address"), _ADDRESS_LIMIT)
+    return clean(forms.one(form, "address"), ADDRESS_LIMIT)

@@ -70,7 +70,10 @@ class Site:
         """The template, filled in."""
         spoken = self.language
         template = _TEMPLATES.get_template(name)
-        shown = {"paused": self.paused(), "aside": self._aside(), **values}
+        shown = {
+            "paused": self.paused(), "aside": self._aside(), "devices": bool(self.desk.app_passwords.most),
+            "factors": self.settings.passwords, **values,
+        }  # fmt: skip
         said = {"_": spoken.say, "ngettext": spoken.ngettext, "tell": spoken.tell, "language": spoken.name}
         return HTMLResponse(template.render(said, **shown), status)
 

@@ -120,6 +120,17 @@ async def test_an_added_user_logs_in_and_once_disabled_no_more(installed: Instal
     await asyncio.to_thread(admin)
 
 
+async def test_app_passwords_are_listed_and_revoked_from_the_command_line(installed: Installed) -> None:
+    def admin() -> None:
+        installed.start(MAILGUARD_SMTP__USERS__APP_PASSWORDS__MOST="3")
+        assert "PERSON" in installed.command("user", "app-passwords")
+        for arguments in (("pat@corp.example", "--revoke", "Phone"), ("pat@corp.example", "--revoke-all")):
+            with pytest.raises(AssertionError, match="has none"):
+                installed.command("user", "app-passwords", *arguments)
+
+    await asyncio.to_thread(admin)
+
+
 async def test_a_users_password_and_second_factor_open_the_pages_until_one_is_taken_away(installed: Installed) -> None:
     def signed_in(pages: httpx.Client, code: str) -> bool:
         form = {"name": "pat", "password": "battery staple", "code": code}

@@ -68,6 +68,23 @@ async def test_another_factor_ends_what_was_opened_with_the_one_before(store: St
     assert await store.login(digest("cookie"), NOW) is None
 
 
+async def test_a_factor_that_was_confirmed_replaces_what_its_owner_saw_and_nothing_else(store: Store) -> None:
+    first = Factor("ann", "FIRST", 7, 0, frozenset({digest("one")}))
+    assert not await store.confirm_factor(first, "OTHER", by=BY, now=NOW), "somebody took it away meanwhile"
+    assert await store.confirm_factor(first, "", by=BY, now=NOW)
+    assert await store.factor("ann") == first
+    assert not await store.use_step("ann", 7, 20), "the code that confirmed it"
+    second = Factor("ann", "SECOND", 8, 0, frozenset({digest("two")}))
+    for before in ("", "OTHER"):
+        assert not await store.confirm_factor(second, before, by=BY, now=NOW)
+    await store.wrong_factor("ann")
+    await store.open_login(digest("cookie"), Login(ANN, UNTIL, Way.PASSWORD, second=True, name="ann"))
+    assert await store.confirm_factor(second, "FIRST", by=BY, now=NOW)
+    assert await store.factor("ann") == second
+    assert await store.login(digest("cookie"), NOW) is None
+    assert await events(store) == ["factor.enrolled"] * 2
+
+
 async def test_a_step_is_good_once_and_none_before_it(store: Store) -> None:
     await enrolled(store)
     assert [await store.use_step("ann", step, 20) for step in (5, 5, 4, 6)] == [True, False, False, True]

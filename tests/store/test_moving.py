@@ -21,6 +21,7 @@ from mailguard.clock import SystemClock
 from mailguard.errors import ConfigError
 from mailguard.mail.sketch import Sketch
 from mailguard.records import (
+    AppPassword,
     Capability,
     Kept,
     Login,
@@ -111,13 +112,15 @@ async def with_something_of_everything(store: Store) -> None:
     await store.put(mail("WAITS", delay=5, raw=os.urandom(700_000), fork=digest("fork")), NOW)
     await store.set_hooks({"https://hook.example/": ["message.stopped"]})
     await store.stop("WAITS", by=ANN, hold=hold("late"), now=NOW)
-    await store.put(mail("DUE", to=("a@x.example", "b@y.example"), files=(digest("logo"),)), NOW)
+    await store.put(mail("DUE", to=("a@x.example", "b@y.example", "c@z.example"), files=(digest("logo"),)), NOW)
+    await store.drop("DUE", ["c@z.example"], by=ANN, now=NOW, edit_headers=False)
     await store.grant([Capability(digest("link"), "HELD", "ann@corp.example", Power.SENDER)], NOW)
     await store.set_code("ann browser", digest("123456"), later(10), NOW)
     await store.open_login(digest("session"), Login("ann@corp.example", later(60)))
     await store.set_factor("ann", "SECRET", [digest("recovery")], by=ADMIN, now=NOW)
     token = Token("siem", Role.AUDITOR, "", "uid 0", NOW, later(9000))
     await store.add_token(token, digest("token"), by=ADMIN, now=NOW)
+    await store.add_app_password(AppPassword("ann@corp.example", "Phone", NOW), digest("phone"), by=ANN, now=NOW)
     await store.remember("preference:ann@corp.example", {"language": "pl"}, event="x.y", by=ANN, now=NOW)
 
 
@@ -163,6 +166,7 @@ async def test_everything_arrives_and_goes_on(path: Path, postgres: Postgres) ->
         assert await store.use_code("ann browser", digest("123456"), later(1))
         assert await store.login(digest("session"), NOW)
         assert [one.name for one in await store.tokens()] == ["siem"]
+        assert await store.app_password(digest("phone")) == AppPassword("ann@corp.example", "Phone", NOW)
         assert await store.recall("preference:*") == {"preference:ann@corp.example": {"language": "pl"}}
         assert await store.files_sent([digest("offer")]) == {digest("offer"): {"client.example"}}
         assert await store.heard(SKETCH.new) != ()
@@ -170,6 +174,7 @@ async def test_everything_arrives_and_goes_on(path: Path, postgres: Postgres) ->
         assert one.scores == {"bob@client.example": -1.5}
         await store.put(mail("NEW", to=("new@x.example",), references=("<0@c>",), parent="<0@c>"), NOW)
         assert {one.mail.queue_id for one in await carry(store)} == {"DUE", "NEW"}
+        assert await store.claim_sent_copy(later(1), lease=timedelta(minutes=1))
         await store.seal(NOW)
         assert await kinds(store, "SENT") != []
 

@@ -23,3 +23,19 @@ def test_codes_are_six_digits_with_their_leading_zeros() -> None:
     codes = [tokens.code() for _ in range(2000)]
     assert all(re.fullmatch(r"\d{6}", code) for code in codes)
     assert any(code.startswith("0") for code in codes)
+
+
+def test_app_passwords_are_distinct_and_easy_to_copy() -> None:
+    seen = {tokens.new_app_password() for _ in range(200)}
+    assert len(seen) == 200
+    assert all(re.fullmatch(r"([a-km-np-z2-9]{4}-){6}[a-km-np-z2-9]{4}", secret) for secret in seen)
+    assert all(map(tokens.like_app_password, seen))
+
+
+def test_an_app_password_is_the_same_however_it_is_typed_and_one_persons() -> None:
+    typed = ("abcd-efgh-ijkm-npqr-stuv-wxyz-2345", "ABCDEFGHIJKMNPQRSTUVWXYZ2345", " abcd efgh ijkmnpqrstuvwxyz 2345 ")
+    assert all(map(tokens.like_app_password, typed))
+    assert len({tokens.app_password_digest("ann@corp.example", one) for one in typed}) == 1
+    assert tokens.app_password_digest("bob@corp.example", typed[0]) != tokens.app_password_digest("ann@", typed[0])
+    for other in ("", "secret", "a" * 27, "a" * 29, "l" * 28, "\udcff" * 28):
+        assert not tokens.like_app_password(other)

@@ -281,7 +281,7 @@ async def build(
     api: Callable[[Desk, SqliteStore, FakeClock], Parts] | None = None,
     ways: Callable[[Desk, SqliteStore, FakeClock, str], Awaitable[tuple[WebSettings, Ways]]] | None = None,
     preferences: PreferenceSettings = PreferenceSettings(),  # noqa: B008 - frozen
-    start: datetime = MONDAY, **app: Any,
+    app_passwords: int = 20, start: datetime = MONDAY, **app: Any,
 ) -> House:  # fmt: skip
     """Started; `stop` ends it. Lex approves what names them, Rita whatever waits for anybody (`access`).
 
@@ -305,7 +305,7 @@ async def build(
     )  # fmt: skip
     desk = Desk(
         store, lambda: people, clock, Log(), metrics, bell, lambda: rights, preferences=preferences,
-        again=Again(store, judge, clock),
+        again=Again(store, judge, clock), app_passwords=app_passwords,
     )  # fmt: skip
     people.absences, people.preferences = desk.absences.now, desk.preferences.now
     operator = Operator(desk, store, clock, Log(), bell, lambda *_: [])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mailguard.desk import Desk, Factors, Passwords
+from mailguard.desk import Desk, Enrolment, Factors, Passwords
 from mailguard.errors import PermanentFailure
 from mailguard.log import Log
 from mailguard.oidc import OidcSettings
@@ -82,7 +82,9 @@ async def house_with(
         provider = {"oidc": OidcSettings.model_validate({**known, "name": NAME, **oidc})} if there or oidc else {}
         settings = WebSettings.model_validate({"url": url, **provider, **(web or {})})
         desk.lasts = settings.session
-        return settings, Ways.of(settings, clock, Log(), Passwords(desk, Factors(store, clock), log_in, Log()))
+        factors = Factors(store, clock)
+        enrolment = Enrolment(factors, log_in, lambda: desk._people(), desk.marks, clock, Log())
+        return settings, Ways.of(settings, clock, Log(), Passwords(desk, factors, log_in, Log()), enrolment)
 
     house = await build(folder, access=access, ways=ways, start=datetime.now(UTC))
     try:

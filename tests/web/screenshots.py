@@ -12,6 +12,7 @@ from email import policy
 from email.message import EmailMessage
 from pathlib import Path
 
+import pyotp
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from mailguard.demo.cast import ANN as DEMO_ANN
@@ -22,7 +23,7 @@ from tests import tools
 from tests.flow import house as flow
 from tests.web.conftest import ARGUMENTS
 from tests.web.house import ADA, ANN, HELPER, LEX, PAT, ROB, House, build, stop
-from tests.web.openid import NAME, house_with
+from tests.web.openid import NAME, PASSWORD, house_with
 from tests.web.test_mail_page import letter
 from tests.web.walking import click, sign_in
 
@@ -47,6 +48,27 @@ async def _nothing(_: Page) -> None:
 async def _ask_for_a_code(page: Page) -> None:
     await page.get_by_label("Your mail address").fill(ANN)
     await click(page, page.get_by_role("button", name="Mail me a code"))
+
+
+async def _make_a_password(page: Page) -> None:
+    for name in ("Phone", "Laptop at home"):
+        await page.get_by_label("Its name").fill(name)
+        await click(page, page.get_by_role("button", name="Make a password"))
+
+
+async def enrol(page: Page) -> None:
+    await page.get_by_label("Name of your login").fill("ada")
+    await page.get_by_label("Its password").fill(PASSWORD)
+    await click(page, page.get_by_role("button", name="Go on"))
+
+
+async def confirm(page: Page) -> None:
+    await enrol(page)
+    uri = await page.locator("a[href^='otpauth:']").get_attribute("href")
+    app = pyotp.parse_uri(uri or "")
+    assert isinstance(app, pyotp.TOTP)
+    await page.get_by_label("Code of the app").fill(app.now())
+    await click(page, page.get_by_role("button", name="Confirm"))
 
 
 async def _read(page: Page) -> None:
@@ -87,6 +109,7 @@ PAGES: Mapping[str, tuple[str, str, Step]] = {
     "code": ("", "/outbox", _ask_for_a_code),
     "outbox": (ANN, "/outbox", _nothing),
     "preferences": (ANN, "/outbox/preferences", _nothing),
+    "app-passwords": (ANN, "/outbox/app-passwords", _make_a_password),
     "meant": (ANN, "/outbox/{meant}", _nothing),
     "reading": (ANN, "/outbox/{letter}/text", _nothing),
     "first-aid": ("", "{left}/aid", _nothing),
@@ -106,7 +129,11 @@ PAGES: Mapping[str, tuple[str, str, Step]] = {
 }
 
 # The same in a house with every way to sign in.
-WAYS: Mapping[str, tuple[str, str, Step]] = {"signing-in": ("", "/console", _nothing)}
+WAYS: Mapping[str, tuple[str, str, Step]] = {
+    "signing-in": ("", "/console", _nothing),
+    "second-factor": (ADA, "/outbox/second-factor", enrol),
+    "recovery-codes": (ADA, "/outbox/second-factor", confirm),
+}
 # And in the demo's own house: its third story, held because of what half a year of mail taught.
 STORY: Mapping[str, tuple[str, str, Step]] = {"story-3": ("", "{story}", _nothing)}
 PICTURED = (*PAGES, *WAYS, *STORY)

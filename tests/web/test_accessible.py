@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 from mailguard.records import Hold, Power, State
 from tests.web.house import ADA, HELPER, LEX, PAT, House
 from tests.web.openid import NAME, house_with
+from tests.web.screenshots import confirm, enrol
 from tests.web.walking import click, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -99,6 +100,30 @@ async def test_the_preferences_also_when_something_was_wrong(house: House, scree
     await click(screen, screen.get_by_role("button", name="Save"))
     await expect(screen.get_by_role("alert")).to_contain_text("At most 60 minutes")
     assert await wrong(screen) == []
+
+
+async def test_app_passwords_new_listed_and_refused(house: House, screen: Page) -> None:
+    await sign_in(house, screen)
+    await screen.goto(f"{house.url}/outbox/app-passwords")
+    assert await wrong(screen) == []
+    for _ in range(2):
+        await screen.get_by_label("Its name").fill("A telephone with quite a long name that has to go somewhere")
+        await click(screen, screen.get_by_role("button", name="Make a password"))
+        assert await wrong(screen) == []
+        wide = await screen.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0
+    await expect(screen.get_by_role("alert")).to_contain_text("There is one for")
+
+
+async def test_a_second_factor_from_the_password_to_the_recovery_codes(tmp_path: Path, screen: Page) -> None:
+    async with house_with(tmp_path, None, web={"passwords": True}) as house:
+        await sign_in(house, screen, ADA)
+        await screen.goto(f"{house.url}/outbox/second-factor")
+        for name, step in (("begun", enrol), ("confirmed", confirm)):
+            assert await wrong(screen) == [], f"before it was {name}"
+            await step(screen)
+            assert await wrong(screen) == [], name
+            await screen.goto(f"{house.url}/outbox/second-factor")
 
 
 async def test_every_page_of_the_console(house: House, screen: Page) -> None:

@@ -42,7 +42,7 @@ _WRITTEN = re.compile(
     "|external-delay|unexpected-cc(?:-inside)?|no-contact|executive-assistant|confidential-outside|sick-rule"
     "|has never been on a mail with the others|under a no-contact order|legal hold|first mail to this address"
     "|to change your mind before mail leaves the company|Five|recipients, outside:|recipient outside"
-    "|Europe/Warsaw|client.example|hop.example|English|Deutsch|Polski"
+    "|Europe/Warsaw|client.example|hop.example|English|Deutsch|Polski|Phone|Laptop at home"
 )
 _WHOLE = frozenset({"mailguard", "ok", "ann", "to"})  # where it is all there is
 

@@ -51,12 +51,14 @@ TABLES = (
     Table("written", ("sender_key", "address_key", "mail"), "at"),
     Table("habit", ("sender_key",)),
     _of_mail("kept"),
+    _of_mail("sent_copy"),
     _numbered("remembered"),
     _numbered("remembered_to"),
     Table("code", ("subject",)),
     Table("login", ("digest",)),
     Table("factor", ("name",)),
     Table("token", ("name",)),
+    Table("app_password", ("digest",)),
     Table("memory", ("name",)),
 )
 # Not copied: which store this is, what a start of the service writes anew, and sums and indexes that the target makes.

@@ -24,6 +24,14 @@ DELETE FROM login WHERE name = ? AND name != '';
 INSERT INTO factor (name, secret, recovery) VALUES (?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET secret = excluded.secret, recovery = excluded.recovery, step = 0, wrong = 0;
 
+-- name: first_factor
+-- A second factor where there was none, its first code used; nothing happens when there is one.
+INSERT INTO factor (name, secret, recovery, step) VALUES (:name, :secret, :recovery, :step) ON CONFLICT DO NOTHING;
+
+-- name: next_factor
+-- The same instead of this earlier one, and of no other.
+UPDATE factor SET secret = :secret, recovery = :recovery, step = :step, wrong = 0 WHERE name = :name AND secret = :before;
+
 -- name: drop_factor
 -- No second factor any more.
 DELETE FROM factor WHERE name = ?;

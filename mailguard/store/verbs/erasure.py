@@ -64,7 +64,7 @@ def forget(db: Database, mails: Collection[int], events: Collection[int], why: s
 
 
 def forget_facts(db: Database, person: str) -> None:
-    """What was learnt of them, what they were told, their sessions and second factor."""
+    """What was learnt of them, what they were told, their sessions, second factor and app passwords."""
     who = (key(person),)
     db.run("forget_written_person", {"key": key(person)})
     db.run("forget_habit_person", who)
@@ -75,6 +75,7 @@ def forget_facts(db: Database, person: str) -> None:
     db.run_many("forget_notice", [(row["id"],) for row in told if _names(row["data"], key(person))])
     db.run("forget_logins_person", who)
     db.run("drop_factor", who)
+    db.run("drop_app_passwords", who)
     db.run("forget_said_by", who)
 
 

@@ -43,6 +43,16 @@ def set_factor(db: Database, name: str, secret: str, recovery: Collection[bytes]
     mails.event(db, None, now, "factor.enrolled", by, {"name": name})
 
 
+def confirm_factor(db: Database, new: Factor, before: str, by: Actor, now: datetime) -> bool:
+    row = {"name": new.name, "secret": new.secret, "recovery": _dump(new.recovery), "step": new.step}
+    done = db.run("next_factor", row | {"before": before}) if before else db.run("first_factor", row)
+    if not done.rowcount:
+        return False
+    close_logins(db, new.name)
+    mails.event(db, None, now, "factor.enrolled", by, {"name": new.name})
+    return True
+
+
 def drop_factor(db: Database, name: str, by: Actor, now: datetime) -> bool:
     if not db.run("drop_factor", (name,)).rowcount:
         return False

@@ -124,12 +124,17 @@ def lock(db: Database, queue_id: str) -> int | None:
     return None if row is None else int(row[0])
 
 
+_OTHERWISE = frozenset({"recipient.dropped", "recipient.replaced", "recipient.hidden"})
+
+
 def event(
     db: Database, number: int | None, now: datetime, kind: str, actor: object, data: Mapping[str, object]
 ) -> None:
     """One line of the mail's history; `kind` is noun.verb as in the log."""
     text = dump({name: str(value) for name, value in data.items() if value not in ("", None)})
     db.run("add_event", (number, micros(now), kind, clean(str(actor)), text))
+    if kind in _OTHERWISE and number is not None:
+        db.run("want_sent_copy", (number, micros(now)))
 
 
 def add_notices(

@@ -1,11 +1,11 @@
-"""The store's verbs of web sessions and second factors."""
+"""The store's verbs of web sessions, second factors and app passwords."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 
-from mailguard.records import Actor, Factor, Login
-from mailguard.store.verbs import logins
+from mailguard.records import Actor, AppPassword, Factor, Login
+from mailguard.store.verbs import app_passwords, logins
 from mailguard.store.verbs.running import Runs
 
 
@@ -29,6 +29,9 @@ class SigningIn(Runs):
     ) -> None:
         await self._write(partial(logins.set_factor, name=name, secret=secret, recovery=recovery, by=by, now=now))
 
+    async def confirm_factor(self, new: Factor, before: str, *, by: Actor, now: datetime) -> bool:
+        return await self._write(partial(logins.confirm_factor, new=new, before=before, by=by, now=now))
+
     async def drop_factor(self, name: str, *, by: Actor, now: datetime) -> bool:
         return await self._write(partial(logins.drop_factor, name=name, by=by, now=now))
 
@@ -46,3 +49,18 @@ class SigningIn(Runs):
 
     async def wrong_factor(self, name: str) -> int:
         return await self._write(partial(logins.wrong_factor, name=name))
+
+    async def add_app_password(self, made: AppPassword, digest: bytes, *, by: Actor, now: datetime) -> bool:
+        return await self._write(partial(app_passwords.add, made=made, digest=digest, by=by, now=now))
+
+    async def drop_app_password(self, person: str, name: str, *, by: Actor, now: datetime) -> bool:
+        return await self._write(partial(app_passwords.drop, person=person, name=name, by=by, now=now))
+
+    async def app_passwords(self, person: str = "") -> list[AppPassword]:
+        return await self._look(partial(app_passwords.known, person=person))
+
+    async def app_password(self, digest: bytes) -> AppPassword | None:
+        return await self._look(partial(app_passwords.found, digest=digest))
+
+    async def app_password_used(self, digest: bytes, day: date) -> None:
+        await self._write(partial(app_passwords.used, digest=digest, day=day))

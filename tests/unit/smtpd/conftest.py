@@ -76,13 +76,16 @@ class Serve(Protocol):
 async def serve(
     clock: FakeClock, intake: Intake, watch: Watch, certificate: dict[str, Path], tmp_path: Path
 ) -> AsyncIterator[Serve]:
-    """Start a server; keywords are settings, or (`users_`, `room`, …) arguments of SmtpServer."""
+    """Start a server; keywords are settings (of users: `logins`), or (`users`, `room`, …) arguments of SmtpServer."""
     servers: list[SmtpServer] = []
     trouble: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: trouble.append(context))
 
     async def start(*listeners: dict[str, Any], **more: Any) -> SmtpServer:
-        own = {name: more.pop(name) for name in ("clock", "room", "users", "try_login", "send_as") if name in more}
+        names = ("clock", "room", "users", "try_login", "send_as", "app_passwords")
+        own = {name: more.pop(name) for name in names if name in more}
+        if "logins" in more:
+            more["users"], own["users"] = more.pop("logins"), None
         server = SmtpServer(
             make_settings(certificate, *listeners, **more), intake, own.pop("clock", clock), internal=internal,
             notices_sender="mailguard@corp.example", watcher=watch, **{"users": Logins(), **own},
