@@ -69,6 +69,7 @@ class Health:
         self._metrics.reserve.set(self._store.reserve_spent)
         self._metrics.paused.set(bool(self._store.paused))
         self._metrics.notices_undelivered.set(counts.notices_undelivered)
+        self._metrics.journals_undelivered.set(counts.journals_undelivered)
         self._metrics.nodes.set(len(await self._store.nodes()) or 1)
         self._measure()
         return self._metrics.render()

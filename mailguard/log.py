@@ -19,7 +19,7 @@ from pydantic import Field
 from mailguard.document.units import Section
 from mailguard.mail import address, edits, headers
 from mailguard.mail.envelope import Session
-from mailguard.records import Actor, CallClaim, Delivery, Mail, NewMail, Outcome, Seal
+from mailguard.records import Actor, CallClaim, Delivery, JournalClaim, Mail, NewMail, Outcome, Seal
 from mailguard.syslog import Syslog, in_journal, marked
 
 _COLUMNS = [
@@ -314,6 +314,16 @@ class Log:
         level(
             "notice.sent" if ok else f"notice.{outcome.result}", queue_id=",".join(queue_ids), kinds=sorted(set(kinds)),
             recipient=self.address(person), smtp_code=outcome.reply.code, error="" if ok else outcome.reply.text,
+        )  # fmt: skip
+
+    def journalled(self, claim: JournalClaim, outcome: Outcome) -> None:
+        """Whatever the archive answers, it is told until it has taken it."""
+        taken = outcome.result == "sent"
+        level = self._log.info if taken else self._log.warning
+        level(
+            "journal.sent" if taken else "journal.deferred", queue_id=claim.mail.queue_id,
+            facts=sorted(set(claim.facts.values())), attempt=claim.attempts, smtp_code=outcome.reply.code,
+            enhanced_code=outcome.reply.enhanced, error="" if taken else outcome.reply.text,
         )  # fmt: skip
 
     def webhook_failed(self, claim: CallClaim, answer: str, *, over: bool) -> None:

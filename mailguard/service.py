@@ -38,7 +38,7 @@ from mailguard.people.alerts import Alerts
 from mailguard.postman import Postman
 from mailguard.records import Actor
 from mailguard.rules import RuleSet
-from mailguard.scheduler import Attempts, Reports, Scheduler
+from mailguard.scheduler import Attempts, Journals, Reports, Scheduler
 from mailguard.smtpd import Guesses, Reporter, SmtpServer, enabled, load_users
 from mailguard.smtpd.settings import Auth
 from mailguard.store.places import place
@@ -86,6 +86,11 @@ class Service:
             people=lambda: self.people, hostname=hostname, new_id=self._new_id, wake=lambda: self.scheduler.wake(),
         )  # fmt: skip
         self.herald = Herald(self.store, config.webhooks, self.clock, self.log, lambda: self.scheduler.wake())
+        self.journals = Journals(
+            self.store, self.courier, self.clock, self.log, config.archive, sender=config.notices.sender,
+            hostname=hostname, new_id=self._new_id, destination=self.courier.destination,
+            wake=lambda: self.scheduler.wake(),
+        )  # fmt: skip
         reports = Reports(hostname, config.notices.sender, config.retry, self._new_id, self.courier.destination)
         attempts = Attempts(self.store, self.courier, self.clock, self.log, self.metrics, config.retry, reports)
         self.scheduler = Scheduler(
@@ -111,8 +116,7 @@ class Service:
         self.in_force = InForce(self.store, self.clock)
         within = config.smtp.limits.decide
         deciding = IntakeSettings(hostname, config.holds, config.history, config.notices, within)
-        attached = config.attachments
-        self.files = Pool(attached.limits, attached.workers, within.total_seconds(), self.metrics)
+        self.files = Pool(config.attachments.limits, config.attachments.workers, within.total_seconds(), self.metrics)
         ledgers = Ledgers(self.store, config.history)
         judge = Judge(
             self.store, lambda: self.rules, lambda: self.people, self.courier.destination, deciding, self.log,
@@ -199,6 +203,7 @@ class Service:
         await self.desk.absences.start()
         await self.desk.preferences.start()
         await self.herald.start()
+        await self.journals.start()
         await self._note(Actor("start", "policy"))
         await self.intake.resume()
         await self.scheduler.start()
@@ -231,6 +236,7 @@ class Service:
         await self.scheduler.stop(drain)
         await self.postman.stop(drain)
         await self.herald.stop(drain)
+        await self.journals.stop(drain)
         await self.files.close()
         await self.courier.close()
         await self.store.close()
@@ -283,8 +289,8 @@ class Service:
         await self.in_force.note(by, self._hashes)
 
     async def _tell(self) -> int:
-        """People by mail, other systems by webhook."""
-        return await self.postman.post() + await self.herald.tell()
+        """People by mail, other systems by webhook, an archive by journal."""
+        return await self.postman.post() + await self.herald.tell() + await self.journals.post()
 
     def _read_again(self) -> tuple[Refresh, ...]:
         """What the store remembers, and another process may have changed."""

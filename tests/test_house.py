@@ -25,7 +25,7 @@ LINES = (
     "document mail locale",
     "records",
     "people",
-    "rules history retry dsn notices tokens audit log metrics",
+    "rules history retry dsn journal notices tokens audit log metrics",
     "store courier extract directory imap oidc plugin",
     "intake desk scheduler postman webhooks curbs nodes",
     "smtpd web admin answers",

@@ -18,6 +18,7 @@ from mailguard.people import Organization, PreferenceSettings
 from mailguard.people.access import Access
 from mailguard.retry import RetrySettings
 from mailguard.rules.settings import HoldSettings
+from mailguard.scheduler.settings import ArchiveSettings
 from mailguard.smtpd.settings import SmtpSettings
 from mailguard.store.settings import DEFAULT_URL, EncryptionSettings, RetentionSettings, StoreUrl
 from mailguard.web.settings import WebSettings
@@ -61,6 +62,8 @@ class Settings(Section):
     """Defaults of every hold, and who answers when nobody else can."""
     webhooks: tuple[Webhook, ...] = ()
     """Other systems that are told what was held, released or failed."""
+    archive: ArchiveSettings | None = None
+    """An archive that gets a journal of what left; leave it out for none."""
     retention: RetentionSettings = RetentionSettings()
     """How long what is kept."""
     retry: RetrySettings = RetrySettings()

@@ -7,6 +7,7 @@ from mailguard.records.audit import CallClaim, Erasure, Record, Seal, Span
 from mailguard.records.content import Content, FoundFile, Piece, Where
 from mailguard.records.curb import Curb
 from mailguard.records.habits import Background, Doubt, Habits, PastMail, Reached, Remembered
+from mailguard.records.journal import Fact, JournalClaim
 from mailguard.records.kept import Kept
 from mailguard.records.known import Known, Need, Reach
 from mailguard.records.mail import (
@@ -79,6 +80,7 @@ __all__ = [
     "Ending",
     "Erasure",
     "Event",
+    "Fact",
     "Factor",
     "Familiar",
     "Fate",
@@ -88,6 +90,7 @@ __all__ = [
     "Hit",
     "Hold",
     "HoldKind",
+    "JournalClaim",
     "Kept",
     "Kind",
     "Known",

@@ -32,6 +32,7 @@ from mailguard.records import (
 )
 from mailguard.store.audit import AuditStore
 from mailguard.store.habits import HabitStore
+from mailguard.store.journals import JournalStore
 from mailguard.store.nodes import NodeStore
 from mailguard.store.notices import NoticeStore
 from mailguard.store.search import SearchStore
@@ -89,9 +90,10 @@ class Counts:
     deliveries: Mapping[State, int]
     oldest: Mapping[State, datetime]
     notices_undelivered: int  # older than five minutes and not gone
+    journals_undelivered: int = 0  # the same of what an archive is told
 
 
-class Store(AuditStore, NoticeStore, SearchStore, SignInStore, HabitStore, NodeStore, Protocol):
+class Store(AuditStore, NoticeStore, JournalStore, SearchStore, SignInStore, HabitStore, NodeStore, Protocol):
     """Durable memory of mail and what was decided about it.
 
     Errors: StoreFull (no room), TemporaryFailure (busy, closing), StoreBroken (stop the service).
@@ -165,7 +167,7 @@ class Store(AuditStore, NoticeStore, SearchStore, SignInStore, HabitStore, NodeS
     async def reclaim(self, now: datetime, *, everything: bool = False) -> int:
         """Give back deliveries whose lease ran out. Three times → held.
 
-        `everything`, at start: all that is `sending`, notices too.
+        `everything`, at start: all that is `sending`, notices and journals too.
         """
         ...
 

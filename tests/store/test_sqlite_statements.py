@@ -22,6 +22,7 @@ HOT: dict[str, Any] = {
     "expired_mails": {"now": 1},
     "to_remind": {"now": 1},
     "due_people": {"now": 1, "lease": 1, "latest": 1, "limit": 1},
+    "due_mails": {"now": 1, "lease": 1, "latest": 1, "limit": 1},
     "bodies_to_purge": (1, 1),
     "mail_of_claim": ("Q",),
     "load": ("ann",),
@@ -76,6 +77,7 @@ async def test_the_hot_path_scans_no_table(tmp_path: Path, name: str) -> None:
     tables = {
         "mail",
         "delivery",
+        "journal",
         "hold",
         "notice",
         "written",
@@ -103,7 +105,7 @@ async def test_what_is_about_one_mail_reads_only_that_mail(tmp_path: Path, name:
     await store.open()
     db = sqlite3.connect(tmp_path / "mail.db")
     named = {"mail": 1, "now": 1, "due": 1, "until": 1, "scope": "[]", "reason": "", "by": "", "edits": "", "reply": ""}
-    named |= {"rule": "", "since": 1, "fence": 1, "domain": "", "origin": b"", "sender": ""}
+    named |= {"rule": "", "since": 1, "fence": 1, "domain": "", "origin": b"", "sender": "", "version": 1, "lease": 1}
     arguments: Any = (1,) * SQL[name].count("?") if "?" in SQL[name] else named
     plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {SQL[name]}", arguments)]
     db.close()
@@ -116,6 +118,7 @@ async def test_what_is_about_one_mail_reads_only_that_mail(tmp_path: Path, name:
         "hold_reminder",
         "notice_due",
         "notice_late",
+        "journal_due",
     )
     assert [step for step in plan if any(index in step for index in wide)] == []
 

@@ -211,6 +211,7 @@ def reclaim(db: Database, now: datetime, *, everything: bool) -> int:
     at = micros(now)
     if everything:
         db.run("notices_back", (at,))
+        db.run("journals_back", (at,))
     lost = {"now": micros(db.lease_time(now))}
     overdue = (db.run("left_behind", lost) if everything else db.run("overdue", lost)).fetchall()
     alone = not everything or len({row["mail"] for row in overdue}) == 1

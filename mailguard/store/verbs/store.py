@@ -38,12 +38,13 @@ from mailguard.store.verbs import (
     swapping,
 )
 from mailguard.store.verbs.auditing import Auditing
+from mailguard.store.verbs.journaling import Journaling
 from mailguard.store.verbs.questions import Questions
 from mailguard.store.verbs.searching import Searching
 from mailguard.store.verbs.signing_in import SigningIn
 
 
-class Verbs(Questions, Searching, Auditing, SigningIn):
+class Verbs(Questions, Searching, Auditing, Journaling, SigningIn):
     """As `base.Store`, but for opening and closing, and what is known of the place."""
 
     paused: str

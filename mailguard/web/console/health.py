@@ -76,6 +76,8 @@ class Health:
             yield Line(say("Sending"), paused, alarm=True)
         late = found.counts.notices_undelivered
         yield Line(say("Notices not delivered for five minutes"), str(late), alarm=late > 0)
+        if late := found.counts.journals_undelivered:
+            yield Line(say("Copies the archive was not told of for five minutes"), str(late), alarm=True)
         free = say("not known") if found.free is None else size(found.free)
         yield Line(say("Free disk"), free, alarm=found.free is not None and found.free < LOW)
         if found.reserve_spent:

@@ -1,10 +1,11 @@
 -- Forgetting.
 
 -- name: bodies_to_purge
--- Mails that ended long enough ago, and that no notice needs any more.
+-- Mails that ended long enough ago, and that no notice and no archive needs any more.
 SELECT m.id FROM mail m
  WHERE m.purged_at IS NULL AND m.ended_at IS NOT NULL AND m.ended_at <= ?
    AND NOT EXISTS (SELECT 1 FROM notice n WHERE n.mail = m.id AND n.state IN ('queued', 'sending'))
+   AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.mail = m.id)
  ORDER BY m.ended_at LIMIT ? FOR NO KEY UPDATE OF m SKIP LOCKED;
 
 -- name: purge_splices
