@@ -55,7 +55,8 @@ class Health:
             await self._store.counts(self._clock.now()), await self._store.free_bytes(), self._store.reserve_spent,
             self._reload_failed(), tuple(self._smtp.addresses), hop.smarthost or "MX", await self._store.sealed(),
             self._live.heard, tuple(standing.about for standing in self._curbs.all_frozen), tuple(self._suspects()),
-            tuple(await self._store.nodes()),
+            tuple(await self._store.nodes()), tuple(await self._store.legal_holds()),
+            await self._store.held_back(self._clock.now(), self._config.retention.keep),
         )  # fmt: skip
 
     async def scrape(self) -> bytes:

@@ -316,6 +316,10 @@ class Log:
             recipient=self.address(person), smtp_code=outcome.reply.code, error="" if ok else outcome.reply.text,
         )  # fmt: skip
 
+    def held_back(self, mails: int) -> None:
+        """So many mails have their bytes for a legal hold alone; said when it becomes another number."""
+        self._log.warning("retention.held", mails=mails)
+
     def journalled(self, claim: JournalClaim, outcome: Outcome) -> None:
         """Whatever the archive answers, it is told until it has taken it."""
         taken = outcome.result == "sent"

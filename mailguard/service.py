@@ -204,6 +204,9 @@ class Service:
         await self.desk.preferences.start()
         await self.herald.start()
         await self.journals.start()
+        await self.store.configure_legal_holds(
+            self.config.legal_hold, by=Actor("configuration", "policy"), now=self.clock.now()
+        )
         await self._note(Actor("start", "policy"))
         await self.intake.resume()
         await self.scheduler.start()

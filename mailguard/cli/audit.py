@@ -155,6 +155,7 @@ def erase(context: Context, address: str, yes: bool, dry_run: bool) -> None:
 
     what = ask(dry=True)
     stays = f"; {what['waiting']} mails still wait and stay" if what["waiting"] else ""
+    stays += f"; {what['held']} mails are under the legal hold of somebody else and stay" if what["held"] else ""
     said = f"{what['mails']} mails and {what['records']} records name {address}{stays}"
     if dry_run or not (what["mails"] or what["records"]):
         say(said)

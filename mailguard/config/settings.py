@@ -20,7 +20,7 @@ from mailguard.retry import RetrySettings
 from mailguard.rules.settings import HoldSettings
 from mailguard.scheduler.settings import ArchiveSettings
 from mailguard.smtpd.settings import SmtpSettings
-from mailguard.store.settings import DEFAULT_URL, EncryptionSettings, RetentionSettings, StoreUrl
+from mailguard.store.settings import DEFAULT_URL, EncryptionSettings, Held, RetentionSettings, StoreUrl
 from mailguard.web.settings import WebSettings
 from mailguard.webhooks.settings import Webhook
 
@@ -66,6 +66,8 @@ class Settings(Section):
     """An archive that gets a journal of what left; leave it out for none."""
     retention: RetentionSettings = RetentionSettings()
     """How long what is kept."""
+    legal_hold: Held = ()
+    """Of whom nothing is forgotten while they stand here: addresses, or all."""
     retry: RetrySettings = RetrySettings()
     """How long delivery is tried."""
     history: HistorySettings = HistorySettings()

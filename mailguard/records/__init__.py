@@ -10,6 +10,7 @@ from mailguard.records.habits import Background, Doubt, Habits, PastMail, Reache
 from mailguard.records.journal import Fact, JournalClaim
 from mailguard.records.kept import Kept
 from mailguard.records.known import Known, Need, Reach
+from mailguard.records.legal import EVERYBODY, LegalHold
 from mailguard.records.mail import (
     Accepted,
     AttachmentInfo,
@@ -62,6 +63,7 @@ from mailguard.records.verdict import (
 )
 
 __all__ = [
+    "EVERYBODY",
     "OWN_WAIT",
     "Accepted",
     "Action",
@@ -94,6 +96,7 @@ __all__ = [
     "Kept",
     "Kind",
     "Known",
+    "LegalHold",
     "Login",
     "Mail",
     "Match",

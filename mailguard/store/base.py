@@ -33,8 +33,10 @@ from mailguard.records import (
 from mailguard.store.audit import AuditStore
 from mailguard.store.habits import HabitStore
 from mailguard.store.journals import JournalStore
+from mailguard.store.legal import LegalStore
 from mailguard.store.nodes import NodeStore
 from mailguard.store.notices import NoticeStore
+from mailguard.store.retention import Retention
 from mailguard.store.search import SearchStore
 from mailguard.store.sign_in import SignInStore
 
@@ -74,16 +76,6 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Retention:
-    """How long what is kept, counted from the end of the last recipient."""
-
-    bodies: timedelta
-    decisions: timedelta
-    facts: timedelta
-    habits: timedelta = timedelta(days=400)
-
-
-@dataclass(frozen=True, slots=True)
 class Counts:
     """The queue in numbers: deliveries by state, the oldest waiting one by state, late notices."""
 
@@ -93,7 +85,9 @@ class Counts:
     journals_undelivered: int = 0  # the same of what an archive is told
 
 
-class Store(AuditStore, NoticeStore, JournalStore, SearchStore, SignInStore, HabitStore, NodeStore, Protocol):
+class Store(
+    AuditStore, NoticeStore, JournalStore, LegalStore, SearchStore, SignInStore, HabitStore, NodeStore, Protocol
+):  # fmt: skip
     """Durable memory of mail and what was decided about it.
 
     Errors: StoreFull (no room), TemporaryFailure (busy, closing), StoreBroken (stop the service).
@@ -367,7 +361,10 @@ class Store(AuditStore, NoticeStore, JournalStore, SearchStore, SignInStore, Hab
 
     # keeping house
     async def purge(self, now: datetime, keep: Retention) -> int:
-        """Delete what is past its time, so that its bytes are gone from the files. How many mails lost their body."""
+        """Delete what is past its time and under no legal hold, so that its bytes are gone from the files.
+
+        How many mails lost their body.
+        """
         ...
 
     @property

@@ -18,9 +18,10 @@ import pytest
 from mailguard.errors import ConfigError, TemporaryFailure
 from mailguard.mail.headers import AddCc, Drop, Splice
 from mailguard.records import Action, Hit, Mode, State
-from mailguard.store.base import Retention, Store
+from mailguard.store.base import Store
 from mailguard.store.places import place
 from mailguard.store.postgres import PostgresStore
+from mailguard.store.retention import Retention
 from mailguard.store.sealing import PLAIN, Keyring
 from mailguard.store.settings import EncryptionSettings, OldKey
 from mailguard.store.sqlite import SqliteStore, backup

@@ -7,7 +7,8 @@ import pytest
 from mailguard.errors import ClaimLost
 from mailguard.mail.headers import Drop
 from mailguard.records import Actor, Fact, JournalClaim, Kind
-from mailguard.store.base import Retention, Store
+from mailguard.store.base import Store
+from mailguard.store.retention import Retention
 from tests.store import making
 from tests.store.making import ANN, NO, NOW, body, carry, claim, hold, kinds, later, mail, settle
 

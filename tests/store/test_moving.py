@@ -22,6 +22,7 @@ from mailguard.errors import ConfigError
 from mailguard.mail.sketch import Sketch
 from mailguard.records import (
     Capability,
+    Fact,
     Kept,
     Login,
     NewNotice,
@@ -32,11 +33,12 @@ from mailguard.records import (
     State,
     Token,
 )
-from mailguard.store.base import Retention, Store
+from mailguard.store.base import Store
 from mailguard.store.moving import move as moving
 from mailguard.store.moving.tables import LEFT, TABLES
 from mailguard.store.places import place
 from mailguard.store.postgres import PostgresStore
+from mailguard.store.retention import Retention
 from mailguard.store.search import Search
 from mailguard.store.sqlite import SqliteStore, backup
 from tests.postgres import Postgres
@@ -97,6 +99,7 @@ def verified(url: str) -> int:
 async def with_something_of_everything(store: Store) -> None:
     special: dict[str, Any] = {"attachments": (), "files": (digest("offer"),), "kept": Kept(), "subject": ODD}
     sent = mail("SENT", sketch=SKETCH, per=OUT, references=("<0@c>",), parent="<0@c>", **special)
+    await store.set_archive("journal@archive.example", [Fact.SENT], by=ADMIN, now=NOW)
     to = ["bob@client.example"]
     await store.put(replace(sent, remembered=letter(to, scores={to[0]: -1.5})), NOW)
     await carry(store)
@@ -118,6 +121,7 @@ async def with_something_of_everything(store: Store) -> None:
     await store.set_factor("ann", "SECRET", [digest("recovery")], by=ADMIN, now=NOW)
     token = Token("siem", Role.AUDITOR, "", "uid 0", NOW, later(9000))
     await store.add_token(token, digest("token"), by=ADMIN, now=NOW)
+    await store.add_legal_hold("eve@corp.example", reason="case 4711", by=ADMIN, now=NOW)
     await store.remember("preference:ann@corp.example", {"language": "pl"}, event="x.y", by=ANN, now=NOW)
 
 

@@ -13,8 +13,8 @@ from typing import TypeVar, cast
 from mailguard.clock import Clock, SystemClock
 from mailguard.errors import StoreFull, TemporaryFailure
 from mailguard.records import Actor
-from mailguard.store.base import Retention
 from mailguard.store.nodes import Node
+from mailguard.store.retention import Retention
 from mailguard.store.sealing import PLAIN, Keyring
 from mailguard.store.sqlite import connection, epoch, failures
 from mailguard.store.sqlite.connection import Connection

@@ -41,7 +41,7 @@ class Auditing(Runs):
     async def erase(self, person: str, *, by: Actor, now: datetime, dry_run: bool = False) -> Erasure:
         await self._write(lambda db: db.number_events())
         found = await self._look(partial(erasure.traces, person=person))
-        what = Erasure(len(found.mails), found.records, found.waiting)
+        what = Erasure(len(found.mails), found.records, found.waiting, found.held)
         if dry_run:
             return what
         await self.seal(now)  # a range at a time: what is forgotten has to be sealed first

@@ -9,7 +9,7 @@ from datetime import datetime
 from mailguard.mail.address import key
 from mailguard.records import Actor
 from mailguard.store.database import Database
-from mailguard.store.verbs import chain, habits, mails
+from mailguard.store.verbs import chain, habits, legal, mails
 from mailguard.store.verbs.codec import dump
 
 BATCH = 100  # mails in one transaction
@@ -22,19 +22,22 @@ class Traces:
 
     mails: tuple[int, ...]
     waiting: int
+    held: int  # mails under somebody's legal hold
     events: tuple[int, ...]
     records: int  # all events that would go
 
 
 def habits_of(db: Database, person: str, by: Actor, now: datetime) -> None:
     """As `Store.forget_habits`; that it was done is told, and of whom not."""
+    legal.refuse(db, person)
     habits.erase(db, person)
     mails.event(db, None, now, "history.erased", by, {})
 
 
 def traces(db: Database, person: str) -> Traces:
-    """Reads all of the audit: it is asked of a reader, never of the writer."""
-    who = key(person)
+    """Reads all of the audit: it is asked of a reader, never of the writer. UnderLegalHold where nothing may go."""
+    legal.refuse(db, person)
+    who, holders = key(person), [one.person for one in legal.holds(db)]
     named = {row["id"] for row in db.run("mails_of_person", {"key": who})}
     named |= {row["mail"] for row in db.each("hold_texts") if _any_names(who, *row[1:])}
     events = []
@@ -42,11 +45,14 @@ def traces(db: Database, person: str) -> Traces:
         if _any_names(who, row["actor"], row["data"]):
             if row["mail"] is not None:
                 named.add(row["mail"])
-            elif not row["kind"].startswith("audit."):
+            elif not row["kind"].startswith("audit.") and not any(
+                _any_names(one, row["actor"], row["data"]) for one in holders
+            ):
                 events.append(row["id"])
     ended = tuple(row["id"] for row in db.run("ended_of", (dump(sorted(named)),)))
     records = len(events) + len(db.run("events_of_mails", (dump(ended),)).fetchall())
-    return Traces(ended, len(named) - len(ended), tuple(events), records)
+    held = len(db.run("held_of", (dump(sorted(named)),)).fetchall())
+    return Traces(ended, len(named) - len(ended) - held, held, tuple(events), records)
 
 
 def forget(db: Database, mails: Collection[int], events: Collection[int], why: str, by: Actor, now: datetime) -> None:
@@ -65,9 +71,8 @@ def forget(db: Database, mails: Collection[int], events: Collection[int], why: s
 
 def forget_facts(db: Database, person: str) -> None:
     """What was learnt of them, what they were told, their sessions and second factor."""
+    legal.refuse(db, person)
     who = (key(person),)
-    db.run("forget_written_person", {"key": key(person)})
-    db.run("forget_habit_person", who)
     habits.erase(db, key(person))
     db.run("forget_member", who)
     db.run("forget_notices_person", who)

@@ -20,7 +20,8 @@ from mailguard.records import (
     PastMail,
     Reached,
 )
-from mailguard.store.base import Expiry, Retention
+from mailguard.store.base import Expiry
+from mailguard.store.retention import Retention
 from mailguard.store.verbs import (
     bodies,
     claims,
@@ -38,13 +39,14 @@ from mailguard.store.verbs import (
     swapping,
 )
 from mailguard.store.verbs.auditing import Auditing
+from mailguard.store.verbs.holding import Holding
 from mailguard.store.verbs.journaling import Journaling
 from mailguard.store.verbs.questions import Questions
 from mailguard.store.verbs.searching import Searching
 from mailguard.store.verbs.signing_in import SigningIn
 
 
-class Verbs(Questions, Searching, Auditing, Journaling, SigningIn):
+class Verbs(Questions, Searching, Auditing, Journaling, Holding, SigningIn):
     """As `base.Store`, but for opening and closing, and what is known of the place."""
 
     paused: str
@@ -249,9 +251,11 @@ class Verbs(Questions, Searching, Auditing, Journaling, SigningIn):
     # --- keeping house ---
 
     async def purge(self, now: datetime, keep: Retention) -> int:
-        done = batch = await self._write(partial(purge.bodies, now=now, keep=keep))
-        while batch == purge.BATCH:
-            done += (batch := await self._write(partial(purge.bodies, now=now, keep=keep)))
+        done = 0
+        while old := await self._look(partial(purge.old_bodies, now=now, keep=keep)):
+            done += (gone := await self._write(partial(purge.bodies, old=old, now=now)))
+            if gone < purge.BATCH:
+                break
         await self.seal(now)  # a range at a time: what is forgotten has to be sealed first
         while await self._write(partial(purge.decisions, now=now, keep=keep)) == purge.BATCH:
             pass
