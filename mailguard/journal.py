@@ -77,10 +77,9 @@ def _fate(d: Delivery, events: Sequence[Event]) -> str:
     """One recipient, when it ended, and by whom or with which answer."""
     at = _iso(d.ended_at) if d.ended_at else ""
     if d.state is State.CANCELLED:
-        dropped = d.reason in ("dropped", "replaced") or d.reason.startswith("dropped by ")
         by = _who(d, events)
         said = (d.address, at, f"by {by}" if by else "", d.reason)
-        return _line("Dropped" if dropped else "Cancelled", "; ".join(filter(None, said)))
+        return _line("Dropped" if d.taken_off else "Cancelled", "; ".join(filter(None, said)))
     added = "added by a rule" if d.added else ""
     return _line(_STATES[d.state], "; ".join(filter(None, (d.address, at, added, str(d.last_reply)))))
 

@@ -92,7 +92,10 @@ class Service:
             wake=lambda: self.scheduler.wake(),
         )  # fmt: skip
         reports = Reports(hostname, config.notices.sender, config.retry, self._new_id, self.courier.destination)
-        attempts = Attempts(self.store, self.courier, self.clock, self.log, self.metrics, config.retry, reports)
+        attempts = Attempts(
+            self.store, self.courier, self.clock, self.log, self.metrics, config.retry, reports,
+            lambda person: self.people.preference(person).as_sent,
+        )  # fmt: skip
         self.scheduler = Scheduler(
             self.store, attempts, self.clock, self.log, self.metrics, worker=hostname, retention=config.retention.keep,
             post_notices=self._tell, broken=self._broken,

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -39,11 +39,12 @@ class Attempts:
 
     def __init__(
         self, store: Store, courier: Carrier, clock: Clock, log: Log, metrics: Metrics, settings: RetrySettings,
-        reports: Reports,
+        reports: Reports, wants_record: Callable[[str], bool],
     ) -> None:  # fmt: skip
+        """`wants_record`: whether this person wants to be told what really left, after a drop."""
         self._store, self._courier, self._clock = store, courier, clock
         self._log, self._metrics = log, metrics
-        self._retry, self._reports = settings, reports
+        self._retry, self._reports, self._wants_record = settings, reports, wants_record
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._shares = Shares(LARGE_AT_ONCE // 4)  # a destination that hangs leaves room for the others' large mails
 
@@ -80,8 +81,9 @@ class Attempts:
         self, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail]
     ) -> None:
         """A full or busy store passes, and has written nothing: what was sent must not be sent again because of it."""
+        as_sent = self._wants_record(claim.mail.answers)
         await patiently(
-            lambda: self._store.settle(claim, outcomes, now, reports),
+            lambda: self._store.settle(claim, outcomes, now, reports, as_sent=as_sent),
             TemporaryFailure, PATIENCE, self._clock.sleep, lambda error: self._log.failure("settle", error),
         )  # fmt: skip
 

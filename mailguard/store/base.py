@@ -146,9 +146,12 @@ class Store(
     async def renew(self, claim: Claim, now: datetime, lease: timedelta) -> None: ...
 
     async def settle(
-        self, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail] = ()
-    ) -> None:
+        self, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail] = (),
+        *, as_sent: bool = False,
+    ) -> None:  # fmt: skip
         """Write each claimed delivery's outcome (by id) and the reports in one commit. Raises ClaimLost.
+
+        `as_sent`: once all of it has ended, its sender is told what left, where somebody was taken off.
 
         A SENT delivery of kind MAIL that was not `added` is learnt into the sender's past in the same commit.
         """

@@ -115,8 +115,9 @@ def renew(db: Database, claim: Claim, now: datetime, lease: timedelta) -> None:
 
 
 def settle(
-    db: Database, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail]
-) -> None:
+    db: Database, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail],
+    *, as_sent: bool = False,
+) -> None:  # fmt: skip
     """As `Store.settle`; the whole of it is undone when one delivery belongs to another attempt by now."""
     mine = {d.id: d for d in claim.deliveries}
     row = _row(db, claim)
@@ -137,9 +138,22 @@ def settle(
             past.learn(db, row["id"], row["sender_key"], gone, micros(now))
             habits.sent(db, row["id"], gone, micros(now))
             files_sent.sent(db, row["id"], gone, micros(now))
+    if as_sent:
+        _tell_as_sent(db, row["id"], now)
     for report in reports:
         # failpoint: store.reporting
         mails.put(db, report, now)
+
+
+def _tell_as_sent(db: Database, number: int, now: datetime) -> None:
+    """When nothing of the mail waits any more: by a person, for of what rules take off their sender hears at once."""
+    mail = mails.load(db, [number])[number]
+    off = any(d.taken_off and not d.reason.startswith("dropped by ") for d in mail.deliveries)
+    left = any(d.state is State.SENT for d in mail.deliveries)
+    if off and left and mail.answers and all(d.state.final for d in mail.deliveries):
+        mails.add_notices(
+            db, [NewNotice(NoticeKind.AS_SENT, mail.answers, mail.queue_id)], now, {mail.queue_id: number}
+        )
 
 
 def _row(db: Database, claim: Claim) -> Row:

@@ -85,9 +85,11 @@ class Verbs(Questions, Searching, Auditing, Journaling, Holding, SigningIn):
         await self._write(partial(claims.renew, claim=claim, now=now, lease=lease))
 
     async def settle(
-        self, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail] = ()
-    ) -> None:
-        await self._write(partial(claims.settle, claim=claim, outcomes=dict(outcomes), now=now, reports=tuple(reports)))
+        self, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail] = (),
+        *, as_sent: bool = False,
+    ) -> None:  # fmt: skip
+        done = dict(outcomes)
+        await self._write(lambda db: claims.settle(db, claim, done, now, tuple(reports), as_sent=as_sent))
 
     async def quarantine(self, claim: Claim, hold: Hold, now: datetime) -> None:
         await self._write(partial(claims.quarantine, claim=claim, hold=hold, now=now))
