@@ -35,7 +35,7 @@ class Preferences:
         return self.now.get(self._people().canonical(person), Preference())
 
     async def set(self, person: str, language: str, digest: str, wait: str, as_sent: str = "") -> None:
-        """From now on it is so; '' is no hour for the digest, and no note `as_sent`. Raises NotConfirmed with why not."""
+        """From now on it is so; '' is no hour for the digest, and no note. Raises NotConfirmed with what is wrong."""
         name, chosen = self._people().canonical(person), self._chosen(language, digest, wait, as_sent)
         if chosen == self.of(person):
             return

@@ -9,6 +9,7 @@ import pytest
 
 import mailguard.store.sqlite
 import mailguard.store.verbs
+from mailguard.store.inventory import PERSONAL
 from mailguard.store.sqlite import SqliteStore
 from mailguard.store.sqlite.connection import SQL
 from mailguard.store.statements import migrations, parse
@@ -48,7 +49,7 @@ def named_in(folder: Path) -> set[str]:
     """The statements that the modules of a folder run."""
     code = "\n".join(path.read_text() for path in folder.glob("*.py"))
     return set(re.findall(r'(?:\.run\(|\.run_many\(|\.each\(|SQL\[|\.sql\[)\s*"(\w+)"', code)) | set(
-        re.findall(r'"(\w+_notice)"', code)
+        re.findall(r'"(\w+_notice|erase_\w+)"', code)
     )
 
 
@@ -56,7 +57,7 @@ def test_every_statement_is_used() -> None:
     used = named_in(Path(mailguard.store.sqlite.__file__).parent) | named_in(
         Path(mailguard.store.verbs.__file__).parent
     )
-    assert set(SQL) == used
+    assert set(SQL) == used | set(PERSONAL.values())
 
 
 def test_a_statement_without_a_description_is_refused() -> None:

@@ -1,7 +1,5 @@
 """Taking mails and events out of the store, so that the chain over them still holds: at their time, or for a person."""
 
-import json
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,10 +8,13 @@ from mailguard.mail.address import key
 from mailguard.records import Actor
 from mailguard.store.database import Database
 from mailguard.store.verbs import chain, habits, legal, mails
+from mailguard.store.verbs import person as person_of
 from mailguard.store.verbs.codec import dump
 
 BATCH = 100  # mails in one transaction
-_ADDRESS = re.compile(r"""[^\s"'<>(),;:\[\]{}]+@[^\s"'<>(),;:\[\]{}]+""")
+_WHEREVER_NAMED = (
+    "erase_kept", "erase_audience", "erase_authors", "erase_writer", "erase_unsent", "erase_codes", "erase_tokens",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +40,14 @@ def traces(db: Database, person: str) -> Traces:
     legal.refuse(db, person)
     who, holders = key(person), [one.person for one in legal.holds(db)]
     named = {row["id"] for row in db.run("mails_of_person", {"key": who})}
-    named |= {row["mail"] for row in db.each("hold_texts") if _any_names(who, *row[1:])}
+    named |= {row["mail"] for row in db.each("hold_texts") if person_of.named(who, *row[1:])}
     events = []
     for row in db.each("event_texts"):
-        if _any_names(who, row["actor"], row["data"]):
+        if person_of.named(who, row["actor"], row["data"]):
             if row["mail"] is not None:
                 named.add(row["mail"])
             elif not row["kind"].startswith("audit.") and not any(
-                _any_names(one, row["actor"], row["data"]) for one in holders
+                person_of.named(one, row["actor"], row["data"]) for one in holders
             ):
                 events.append(row["id"])
     ended = tuple(row["id"] for row in db.run("ended_of", (dump(sorted(named)),)))
@@ -70,29 +71,16 @@ def forget(db: Database, mails: Collection[int], events: Collection[int], why: s
 
 
 def forget_facts(db: Database, person: str) -> None:
-    """What was learnt of them, what they were told, their sessions and second factor."""
+    """What was learnt of them, what they were told, their sessions, second factor, tokens and choices."""
     legal.refuse(db, person)
     who = (key(person),)
     habits.erase(db, key(person))
+    for statement in _WHEREVER_NAMED:
+        db.run(statement, person_of.asked(person))
     db.run("forget_member", who)
     db.run("forget_notices_person", who)
     told = db.run("told_of_none").fetchall()
-    db.run_many("forget_notice", [(row["id"],) for row in told if _names(row["data"], key(person))])
+    db.run_many("forget_notice", [(row["id"],) for row in told if person_of.named(key(person), row["data"])])
     db.run("forget_logins_person", who)
     db.run("drop_factor", who)
     db.run("forget_said_by", who)
-
-
-def _any_names(person: str, *texts: str) -> bool:
-    return any(_names(text, person) for text in texts)
-
-
-def _names(text: str, person: str) -> bool:
-    """Whether an address in this text (JSON or not) is theirs, in whatever spelling."""
-    if "@" not in text:
-        return False
-    try:
-        said = json.dumps(json.loads(text), ensure_ascii=False)
-    except ValueError:
-        said = text
-    return any(key(found) == person for found in _ADDRESS.findall(said))
