@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime
+from quopri import encodestring
 
 from mailguard.mail.address import key
 from mailguard.mail.message import Message
@@ -30,21 +31,23 @@ def lead(
     now: datetime, damaged: bool = False,
 ) -> bytes:  # fmt: skip
     """Everything before the original; `head` is its header. `damaged`: there is no original to go with it."""
-    text = "".join(f"{line}\r\n" for line in _lines(claim, events, head, damaged=damaged)).encode()
+    text = "".join(f"{line}\n" for line in _lines(claim, events, head, damaged=damaged)).encode()
     mail = claim.mail
     fields = (
         f"From: <{sender}>", f"To: <{to}>", f"Subject: {_subject(mail.subject)}", f"Date: {format_datetime(now)}",
         f"Message-ID: {message_id}", "X-MS-Journal-Report:", "Auto-Submitted: auto-generated",
         "X-Auto-Response-Suppress: All", "MIME-Version: 1.0",
         f'Content-Type: multipart/mixed; boundary="{boundary}"', "Content-Transfer-Encoding: 8bit",
-        "", f"--{boundary}", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit", "", "",
+        "", f"--{boundary}", "Content-Type: text/plain; charset=utf-8",
+        "Content-Transfer-Encoding: quoted-printable", "", "",
     )  # fmt: skip
     kind = "message/global" if mail.envelope.smtputf8 and not head.isascii() else "message/rfc822"
     opening = (
         f"--{boundary}", f"Content-Type: {kind}", 'Content-Disposition: attachment; filename="mail.eml"',
         "Content-Transfer-Encoding: 8bit", "", "",
     )  # fmt: skip
-    return "\r\n".join(fields).encode() + text + (b"" if damaged else "\r\n".join(opening).encode())
+    told = encodestring(text).replace(b"\n", b"\r\n")
+    return "\r\n".join(fields).encode() + told + (b"" if damaged else "\r\n".join(opening).encode())
 
 
 def tail(boundary: str) -> bytes:

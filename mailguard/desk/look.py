@@ -81,9 +81,13 @@ def remarks(events: Iterable[Event]) -> tuple[Remark, ...]:
 
 
 def taken_off(events: Iterable[Event]) -> dict[str, str]:
-    """By whom each recipient (key) was taken off."""
+    """By which person each recipient (key) was taken off; what a rule did, the page says elsewhere."""
     told = ("recipient.dropped", "recipient.replaced")
-    return {address.key(e.data["address"]): e.actor.partition(" (")[0] for e in events if e.kind in told}
+    return {
+        address.key(e.data["address"]): e.actor.partition(" (")[0]
+        for e in events
+        if e.kind in told and e.actor != "rules"
+    }
 
 
 def later(mail: Mail, span: timedelta, now: datetime) -> datetime | None:

@@ -15,7 +15,7 @@ from mailguard.scheduler.attempt import Carrier
 from mailguard.scheduler.content import leaving, read
 from mailguard.scheduler.settings import ArchiveSettings
 from mailguard.store.base import Store
-from mailguard.tasks import Tasks, patiently
+from mailguard.tasks import Tasks, in_thread, patiently
 
 LEASE = timedelta(hours=6)  # longer than two whole attempts of the courier (its Timeouts)
 PATIENCE = (1, 5, 15, 60, 300, 300, 300, 300)  # seconds between tries while the store is away: well within the lease
@@ -84,15 +84,15 @@ class Journals:
         content, intact = await read(self._store, mail)
         head, body, size = await leaving(self._store, mail, content) if intact else (b"", b"", 0)
         boundary = f"=_journal_{secrets.token_hex(16)}"
-        lead = journal.lead(
-            claim, events, head, sender=self._sender, to=to, message_id=f"<{self._new_id()}@{self._hostname}>",
-            boundary=boundary, now=self._clock.now(), damaged=not intact,
+        lead = await in_thread(
+            journal.lead, claim, events, head, sender=self._sender, to=to, boundary=boundary,
+            message_id=f"<{self._new_id()}@{self._hostname}>", now=self._clock.now(), damaged=not intact,
         )  # fmt: skip
         tail = journal.tail(boundary)
         parcel = Parcel(
             destination=self._destination(to), sender="", recipients=(Recipient(to, notify=("NEVER",)),),
             head=lead + head, body=_ended(body, tail), size=len(lead) + size + len(tail),
-            smtputf8=mail.envelope.smtputf8 or not to.isascii(), eightbit=True,
+            smtputf8=not to.isascii(), eightbit=True,  # the mail is a part: its own header does not ask for more
         )  # fmt: skip
         (outcome,) = await self._courier.carry(parcel)
         return outcome

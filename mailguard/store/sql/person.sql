@@ -131,7 +131,9 @@ UPDATE sketch SET authors = '[]' WHERE replace(replace(authors, :text, ''), :key
 
 -- name: erase_writer
 -- Whose mail in a conversation it was.
-UPDATE thread_message SET sender_key = '' WHERE sender_key = :key;
+UPDATE thread_message SET sender_key = '' WHERE sender_key = :key
+   AND NOT EXISTS (SELECT 1 FROM thread_member w JOIN legal_hold legal ON legal.person IN ('*', w.address_key)
+                    WHERE w.thread = thread_message.thread);
 
 -- name: erase_unsent
 -- What was to be remembered of mails that are gone.

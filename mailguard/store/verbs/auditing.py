@@ -49,7 +49,7 @@ class Auditing(Runs):
             some = found.mails[start : start + erasure.BATCH]
             await self._write(partial(erasure.forget, mails=some, events=(), why=_WHY, by=by, now=now))
         await self._write(partial(erasure.forget, mails=(), events=found.events, why=_WHY, by=by, now=now))
-        await self._write(partial(erasure.forget_facts, person=person))
+        await self._write(partial(erasure.forget_facts, person=person, by=by, now=now))
         await self._forget_words()
         return what
 

@@ -70,8 +70,8 @@ def forget(db: Database, mails: Collection[int], events: Collection[int], why: s
     db.run_many("forget_event", [(number,) for number in events])
 
 
-def forget_facts(db: Database, person: str) -> None:
-    """What was learnt of them, what they were told, their sessions, second factor, tokens and choices."""
+def forget_facts(db: Database, person: str, by: Actor, now: datetime) -> None:
+    """What was learnt of them, what they were told and chose, what lets them in. Told is that, and not of whom."""
     legal.refuse(db, person)
     who = (key(person),)
     habits.erase(db, key(person))
@@ -84,3 +84,4 @@ def forget_facts(db: Database, person: str) -> None:
     db.run("forget_logins_person", who)
     db.run("drop_factor", who)
     db.run("forget_said_by", who)
+    mails.event(db, None, now, "person.erased", by, {})

@@ -19,7 +19,7 @@ def rows(db: Database, person: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """(table, row). Times are instants; what proves or opens something, and hashes, are left out."""
     who = key(person)
     for table, statement in PERSONAL.items():
-        for row in db.run(statement, asked(person)):
+        for row in db.each(statement, asked(person)):
             if table != "event" or row["mine"] or named(who, row["actor"], row["data"]):
                 told = [(name, row[name]) for name in list(row.keys())]
                 yield table, {name: _told(name, value) for name, value in told if _may_be_told(name, value)}
