@@ -9,6 +9,7 @@ from mailguard.admin import client
 from mailguard.admin.client import Refused
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, BOB, DELAY, KIM, LEE, House
+from tests.flow.test_audit import command
 
 
 async def ask(house: House, verb: str, **fields: Any) -> Any:
@@ -52,6 +53,20 @@ async def test_what_makes_no_sense_is_refused(open_house: OpenHouse) -> None:
     with pytest.raises(Refused, match="no mail address"):
         await ask(house, "legal_hold_set", person="ann", reason="x")
     assert await ask(house, "legal_hold_list") == []
+
+
+async def test_the_command_line_says_what_it_did(open_house: OpenHouse) -> None:
+    house = await open_house(rules=DELAY)
+    assert "under a legal hold" in (await command(house, "legal-hold", "set", ANN, "--reason", "case 4711")).stderr
+    assert "was under one already" in (await command(house, "legal-hold", "set", ANN, "--reason", "x")).stderr
+    assert "everybody is" in (await command(house, "legal-hold", "set", "--all", "--reason", "case 4712")).stderr
+    listed = (await command(house, "legal-hold", "list")).stdout
+    assert all(word in listed for word in (ANN, "everybody", "case 4711", "case 4712", "command line"))
+    assert "everybody is under" in (await command(house, "audit", "erase", BOB, "--dry-run", code=1)).stderr
+    await command(house, "legal-hold", "lift", "--all")
+    assert "none was set here" in (await command(house, "legal-hold", "lift", KIM, code=1)).stderr
+    assert "name one ADDRESS" in (await command(house, "legal-hold", "lift", code=2)).stderr
+    assert "everybody" not in (await command(house, "legal-hold", "list")).stdout
 
 
 async def test_held_by_the_configuration(open_house: OpenHouse) -> None:

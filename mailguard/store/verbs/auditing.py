@@ -47,8 +47,10 @@ class Auditing(Runs):
         await self.seal(now)  # a range at a time: what is forgotten has to be sealed first
         for start in range(0, len(found.mails), erasure.BATCH):
             some = found.mails[start : start + erasure.BATCH]
-            await self._write(partial(erasure.forget, mails=some, events=(), why=_WHY, by=by, now=now))
-        await self._write(partial(erasure.forget, mails=(), events=found.events, why=_WHY, by=by, now=now))
+            await self._write(partial(erasure.forget, mails=some, events=(), why=_WHY, by=by, now=now, person=person))
+        await self._write(
+            partial(erasure.forget, mails=(), events=found.events, why=_WHY, by=by, now=now, person=person)
+        )
         await self._write(partial(erasure.forget_facts, person=person, by=by, now=now))
         await self._forget_words()
         return what

@@ -56,8 +56,15 @@ def traces(db: Database, person: str) -> Traces:
     return Traces(ended, len(named) - len(ended) - held, held, tuple(events), records)
 
 
-def forget(db: Database, mails: Collection[int], events: Collection[int], why: str, by: Actor, now: datetime) -> None:
-    """These mails with all that hangs on them, if they have ended, and these events. All that goes is sealed first."""
+def forget(
+    db: Database, mails: Collection[int], events: Collection[int], why: str, by: Actor, now: datetime, person: str = ""
+) -> None:
+    """These mails with all that hangs on them, if they have ended, and these events. All that goes is sealed first.
+
+    `person`: for whose sake; UnderLegalHold when one began since these were looked for.
+    """
+    if person:
+        legal.refuse(db, person)
     mails = [row["id"] for row in db.run("ended_of_locked", (dump(list(mails)),))]
     if not mails and not events:
         return
