@@ -13,7 +13,7 @@ from mailguard.records import EVERYBODY
 @click.group("legal-hold")
 @config_option
 def command() -> None:
-    """Whose mail, facts and audit neither retention nor an erasure takes."""
+    """Of whom nothing is forgotten, by time or by hand."""
 
 
 def _whom(address: str | None, everybody: bool) -> str:
