@@ -116,6 +116,10 @@ EXTRACT := $(BIN)/pybabel --quiet extract --mapping babel.cfg --no-default-keywo
 	--no-location --sort-output --output build/mailguard.pot mailguard
 CATALOGUES := --input-file build/mailguard.pot --domain mailguard --output-dir mailguard/locale
 
+.PHONY: privacy
+privacy: $(INSTALLED)  ## docs/privacy.md: what the store keeps of people, read from the code
+	@$(BIN)/python -m mailguard.store.inventory docs/privacy.md
+
 .PHONY: language
 language: $(INSTALLED)  ## the sentences of pages and notices, for their translators; NEW=fr begins another language
 	@mkdir -p build

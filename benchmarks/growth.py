@@ -23,7 +23,8 @@ from rich.table import Table
 from benchmarks import plots, processes, waiting
 from benchmarks.relays import ROOT, Mailguard
 from mailguard.records import State
-from mailguard.store.base import Filter, Retention
+from mailguard.store.base import Filter
+from mailguard.store.retention import Retention
 from mailguard.store.sqlite import connection
 from mailguard.store.sqlite.connection import Connection
 from mailguard.store.sqlite.store import MERGED
@@ -158,7 +159,7 @@ def _purged(db: Connection, now: datetime) -> Iterator[tuple[float, float]]:
             (ended, ENDED),
         )
     kinds: Sequence[Callable[[datetime], object]] = (
-        lambda at: purge.bodies(db, at, KEEP) == purge.BATCH,
+        lambda at: purge.bodies(db, purge.old_bodies(db, at, KEEP), at) == purge.BATCH,
         lambda at: chain.seal(db, at),
         lambda at: purge.decisions(db, at, KEEP) == purge.BATCH,
         lambda at: purge.facts(db, at, KEEP),

@@ -69,6 +69,10 @@ class NotKept(CannotTell):
     """A rule asks a past mail something that was not kept of it: neither true nor false, and no reason to hold."""
 
 
+class UnderLegalHold(MailguardError):
+    """What was to be forgotten must be kept; the message says whose hold it is, since when and why."""
+
+
 class ClaimLost(MailguardError):
     """The delivery was taken over by another attempt: this one's outcome must not be written."""
 

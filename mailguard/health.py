@@ -55,7 +55,8 @@ class Health:
             await self._store.counts(self._clock.now()), await self._store.free_bytes(), self._store.reserve_spent,
             self._reload_failed(), tuple(self._smtp.addresses), hop.smarthost or "MX", await self._store.sealed(),
             self._live.heard, tuple(standing.about for standing in self._curbs.all_frozen), tuple(self._suspects()),
-            tuple(await self._store.nodes()),
+            tuple(await self._store.nodes()), tuple(await self._store.legal_holds()),
+            await self._store.held_back(self._clock.now(), self._config.retention.keep),
         )  # fmt: skip
 
     async def scrape(self) -> bytes:
@@ -69,6 +70,7 @@ class Health:
         self._metrics.reserve.set(self._store.reserve_spent)
         self._metrics.paused.set(bool(self._store.paused))
         self._metrics.notices_undelivered.set(counts.notices_undelivered)
+        self._metrics.journals_undelivered.set(counts.journals_undelivered)
         self._metrics.nodes.set(len(await self._store.nodes()) or 1)
         self._measure()
         return self._metrics.render()

@@ -68,6 +68,9 @@ class Metrics:
         self.paused = most("mailguard_queue_paused", "1 while nothing is sent, until queue resume")
         self.reload_ok = least("mailguard_rules_last_reload_successful", "1 when the last reload was accepted")
         self.notices_undelivered = newest("mailguard_notices_undelivered", "Notices not delivered within five minutes")
+        self.journals_undelivered = newest(
+            "mailguard_journals_undelivered", "Copies an archive was not told of within five minutes"
+        )
         self.connections = total("mailguard_smtp_connections", "Open client connections")
         self.auth_failures = counter("mailguard_auth_failures", "Logins refused")
         self.locked_out = counter(

@@ -21,8 +21,8 @@ from mailguard.clock import Clock, SystemClock
 from mailguard.config import Config, signing
 from mailguard.config import load as load_config
 from mailguard.config.live import Live
-from mailguard.courier.courier import Courier
 from mailguard.curbs import Bypass, Curbs, InForce, Reasons
+from mailguard.departures import Departures
 from mailguard.desk import Desk, Enrolment, Factors, Operator, Passwords, Programs, Staff
 from mailguard.directory import Answer, asker
 from mailguard.document.problem import Problem
@@ -36,11 +36,8 @@ from mailguard.metrics import Metrics
 from mailguard.nodes import Nodes, Refresh
 from mailguard.people import People
 from mailguard.people.alerts import Alerts
-from mailguard.postman import Postman
 from mailguard.records import Actor
 from mailguard.rules import RuleSet
-from mailguard.scheduler import Attempts, Reports, Scheduler
-from mailguard.sent_copies import SentCopies
 from mailguard.smtpd import AppPasswords, Guesses, Reporter, SmtpServer, disabled, enabled, load_users
 from mailguard.smtpd.settings import Auth
 from mailguard.stamp import Stamps
@@ -51,7 +48,6 @@ from mailguard.web.api import Parts
 from mailguard.web.app import create_app, metrics_app
 from mailguard.web.server import WebServer
 from mailguard.web.sign_in import Ways
-from mailguard.webhooks.herald import Herald
 
 DRAIN = 25.0  # seconds for what is on the wire; systemd and compose give 30
 SWITCH = 0.001  # seconds for which a thread that reads a large mail keeps the interpreter from the others
@@ -81,28 +77,11 @@ class Service:
         hostname, shared, self._first = config.smtp.hostname, worker > 0, worker <= 1
         self._shared, self._measuring = shared, Tasks()
         self.store = place(config.store_url, config.encryption).store(self._broken)
-        self.courier = Courier(
-            config.next_hop, self.clock, hostname, log=self.log, policies_file=config.policies_path,
-            nodes=lambda: self.store.at_work, stamps=lambda: self.stamps,
+        self.departures = Departures(
+            config, self.store, self.clock, self.log, self.metrics, new_id=self._new_id, broken=self._broken,
+            people=lambda: self.people, signer=lambda: self.signer, stamps=lambda: self.stamps,
         )  # fmt: skip
-        self.postman = Postman(
-            self.store, self.courier, self.clock, self.log, config.notices, url=config.web.url,
-            people=lambda: self.people, hostname=hostname, new_id=self._new_id, wake=lambda: self.scheduler.wake(),
-            signer=lambda: self.signer,
-        )  # fmt: skip
-        self.herald = Herald(self.store, config.webhooks, self.clock, self.log, lambda: self.scheduler.wake())
-        self.sent_copies = SentCopies(self.store, config.sent_folder, self._mailbox, self.clock, self.log)
-        reports = Reports(
-            hostname, config.notices.sender, config.retry, self._new_id, self.courier.destination,
-            config.organization.owns,
-        )  # fmt: skip
-        attempts = Attempts(
-            self.store, self.courier, self.clock, self.log, self.metrics, config.retry, reports, lambda: self.signer
-        )
-        self.scheduler = Scheduler(
-            self.store, attempts, self.clock, self.log, self.metrics, worker=hostname, retention=config.retention.keep,
-            post_notices=self._tell, broken=self._broken,
-        )  # fmt: skip
+        self.courier, self.scheduler = self.departures.courier, self.departures.scheduler
         self.app_passwords = AppPasswords(
             self.store, lambda: self.people, self.clock, self.log.failure, on=config.smtp.app_passwords > 0,
             listed=config.directory.ldap is not None,
@@ -113,7 +92,7 @@ class Service:
             again=lambda *about: self._again(*about), app_passwords=config.smtp.app_passwords,
         )  # fmt: skip
         self.live.told(self.desk.absences.now, self.desk.preferences.now)
-        operator = Operator(self.desk, self.store, self.clock, self.log, self.scheduler, reports.of)
+        operator = Operator(self.desk, self.store, self.clock, self.log, self.scheduler, self.departures.reports.of)
         staff = Staff(
             self.store, operator, self.desk.rights, lambda: self.access, lambda: self.people, self.clock, self.log,
             self.desk.marks,
@@ -126,8 +105,7 @@ class Service:
         self.in_force = InForce(self.store, self.clock)
         within = config.smtp.limits.decide
         deciding = IntakeSettings(hostname, config.holds, config.history, config.notices, within)
-        attached = config.attachments
-        self.files = Pool(attached.limits, attached.workers, within.total_seconds(), self.metrics)
+        self.files = Pool(config.attachments.limits, config.attachments.workers, within.total_seconds(), self.metrics)
         ledgers = Ledgers(self.store, config.history)
         judge = Judge(
             self.store, lambda: self.rules, lambda: self.people, self.courier.destination, deciding, self.log,
@@ -221,7 +199,10 @@ class Service:
         await self.bypass.start()
         await self.desk.absences.start()
         await self.desk.preferences.start()
-        await self.herald.start()
+        await self.departures.open()
+        await self.store.configure_legal_holds(
+            self.config.legal_hold, by=Actor("configuration", "policy"), now=self.clock.now()
+        )
         await self._note(Actor("start", "policy"))
         await self.intake.resume()
         await self.scheduler.start()
@@ -233,7 +214,7 @@ class Service:
             await self.admin.start()
         await self.smtp.start()
         await self.nodes.start()
-        self.sent_copies.start()
+        self.departures.sent_copies.start()
         if self._shared:
             self._measuring.spawn(self.health.measure_often())
 
@@ -241,7 +222,7 @@ class Service:
         """Close the doors first; what was accepted stays safe in the store."""
         process.tell_systemd("STOPPING=1")
         await self.nodes.stop()
-        await self.sent_copies.stop()
+        await self.departures.sent_copies.stop()
         await self._measuring.end(0.0)
         await self.live.stop()
         await self.smtp.stop(drain)
@@ -254,9 +235,7 @@ class Service:
         await self.web.stop()
         if self.scrape:
             await self.scrape.stop()
-        await self.scheduler.stop(drain)
-        await self.postman.stop(drain)
-        await self.herald.stop(drain)
+        await self.departures.stop(drain)
         await self.files.close()
         await self.courier.close()
         await self.store.close()
@@ -313,10 +292,6 @@ class Service:
         self._hashes = {"rules": self.rules.hash, "configuration": self.config.digest, "users": digest}
         await self.in_force.note(by, self._hashes)
 
-    async def _tell(self) -> int:
-        """People by mail, other systems by webhook."""
-        return await self.postman.post() + await self.herald.tell()
-
     def _read_again(self) -> tuple[Refresh, ...]:
         """What the store remembers, and another process may have changed."""
         return (self._thaw, self.bypass.refresh, self.desk.absences.start, self.desk.preferences.start)
@@ -328,9 +303,6 @@ class Service:
     async def _alert(self, data: Mapping[str, str]) -> None:
         await self.store.notify(self.alerts(data), self.clock.now())
         self.scheduler.wake()
-
-    def _mailbox(self, person: str) -> str:
-        return self.people.main(person) if person and self.people.internal(person) else ""
 
     def _new_id(self) -> str:
         return ids.new(self.clock.now())

@@ -29,7 +29,7 @@ class AuditVerbs:
     async def erase(self, asked: Mapping[str, Any], actor: Actor) -> dict[str, int]:
         """Forget a person; with `dry_run` only say what it would be."""
         what = await self.operator.erase(str(asked["address"]), actor, dry_run=bool(asked.get("dry_run")))
-        return {"mails": what.mails, "records": what.records, "waiting": what.waiting}
+        return {"mails": what.mails, "records": what.records, "waiting": what.waiting, "held": what.held}
 
     async def user_changed(self, asked: Mapping[str, Any], actor: Actor) -> dict[str, bool]:
         """Who changed a login at the command line; the file itself is written there."""

@@ -18,6 +18,7 @@ from mailguard.admin.audit import AuditVerbs
 from mailguard.admin.factors import FactorVerbs
 from mailguard.admin.guard import GuardVerbs
 from mailguard.admin.history import HistoryVerbs
+from mailguard.admin.legal import LegalVerbs
 from mailguard.admin.tokens import TokenVerbs
 from mailguard.clock import Clock
 from mailguard.desk import Operator
@@ -60,7 +61,7 @@ class AdminServer:
         self._path, self._operator, self._store, self._clock, self._log = path, operator, store, clock, log
         self._reload, self._followed, self._health = reload, followed, health
         self._server: asyncio.Server | None = None
-        audit, tokens = AuditVerbs(operator, store, clock), TokenVerbs(store, clock)
+        audit, tokens, legal = AuditVerbs(operator, store, clock), TokenVerbs(store, clock), LegalVerbs(store, clock)
         self._verbs: dict[str, Handler] = {
             "list": self._list, "show": self._show, "act": self._act, "reload": self._reloaded, "health": self._healthy,
             "resume": self._resume,
@@ -69,6 +70,7 @@ class AdminServer:
             "history_learn": history.learn, "history_forget": history.forget,
             "factor_enrol": factors.enrol, "factor_remove": factors.remove, "factor_list": factors.list,
             "app_password_list": app_passwords.list, "app_password_revoke": app_passwords.revoke,
+            "legal_hold_set": legal.set, "legal_hold_lift": legal.lift, "legal_hold_list": legal.list,
             "token_add": tokens.add, "token_revoke": tokens.revoke, "token_list": tokens.list,
         }  # fmt: skip
 

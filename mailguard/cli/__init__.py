@@ -13,8 +13,8 @@ VERBS = {
     "serve": "serve", "demo": "demo", "init": "init", "check": "check", "test": "test", "explain": "explain",
     "backtest": "backtest", "history": "history", "rules": "rules", "promote": "promote",
     "schema": "schema", "people": "people", "queue": "queue", "user": "user", "db": "db", "reload": "reload",
-    "healthcheck": "healthcheck", "doctor": "doctor", "bypass": "bypass", "audit": "audit", "token": "token",
-    "dkim": "dkim", "support-bundle": "support_bundle", "version": "version",
+    "healthcheck": "healthcheck", "doctor": "doctor", "bypass": "bypass", "audit": "audit", "legal-hold": "legal_hold",
+    "token": "token", "dkim": "dkim", "support-bundle": "support_bundle", "version": "version",
 }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """`mailguard audit`: prove that the record is whole, take it out, and erase a person from it."""
 
+import asyncio
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,7 @@ import click
 
 from mailguard.admin import client
 from mailguard.audit import Walk, lines
+from mailguard.cli.about_person import of_person
 from mailguard.cli.common import Context, Exit, config_option, configured, say, verb
 from mailguard.cli.service import asking
 from mailguard.clock import SystemClock
@@ -102,11 +104,24 @@ def _logged(log: Iterable[str]) -> Iterator[tuple[int, bytes]]:
 @click.option("--since", metavar="TIME", help="A date, a time with zone, or how long ago, like 7d.")
 @click.option("--until", metavar="TIME", help="The same; this instant is not included.")
 @click.option("--format", "format_", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option("--person", metavar="ADDRESS", help="Instead: all that is kept of this person, as JSON Lines.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A file, instead of stdout.")
 @click.pass_obj
-def _export(context: Context, since: str | None, until: str | None, format_: str, output: Path | None) -> None:
-    """Write the record out: JSON Lines can be verified by themselves, CSV is for a spreadsheet."""
+def _export(
+    context: Context, since: str | None, until: str | None, format_: str, person: str | None, output: Path | None
+) -> None:
+    """Write the record out: JSON Lines can be verified by themselves, CSV is for a spreadsheet.
+
+    With --person: every row of the store that is about them, with the messages they sent.
+    """
     config = configured(context)
+    if person is not None:
+        if since or until or format_ != "jsonl":
+            raise click.UsageError(
+                "--person takes all there is, as JSON Lines: leave --since, --until and --format out"
+            )
+        asyncio.run(of_person(config, person, output))
+        return
     zone = ZoneInfo(config.organization.zone)
     spans = lines.within(place(config.store_url).audit().spans(), _time(since, zone), _time(until, zone))
     made = lines.jsonl(spans) if format_ == "jsonl" else lines.table(spans)
@@ -155,12 +170,13 @@ def erase(context: Context, address: str, yes: bool, dry_run: bool) -> None:
 
     what = ask(dry=True)
     stays = f"; {what['waiting']} mails still wait and stay" if what["waiting"] else ""
+    stays += f"; {what['held']} mails are under the legal hold of somebody else and stay" if what["held"] else ""
     said = f"{what['mails']} mails and {what['records']} records name {address}{stays}"
-    if dry_run or not (what["mails"] or what["records"]):
+    if dry_run:
         say(said)
         return
     if not yes:
-        click.confirm(f"{said}. Erase for ever?", abort=True, err=True)
+        click.confirm(f"{said}. Erase them and what was learnt of {address} for ever?", abort=True, err=True)
     done = ask(dry=False)
     say(f"erased: {done['mails']} mails, {done['records']} records{stays}")
 

@@ -20,6 +20,7 @@ from mailguard.document.wording import Finding
 from mailguard.intake.resends import LASTS as RESENDS_LAST
 from mailguard.mail.address import a_label, key
 from mailguard.people.hours import OFFICE
+from mailguard.records import EVERYBODY
 from mailguard.smtpd.settings import Auth
 from mailguard.store.settings import is_postgres
 
@@ -39,7 +40,8 @@ class Remark:
 def check(settings: Settings, path: Path) -> Iterator[Remark]:
     """Everything about settings whose paths are absolute already; `path` is their file."""
     parts: tuple[Callable[[Settings], Iterator[Remark]], ...] = (
-        _addresses, _listeners, _ports, _web, _sign_in, _ways, _signing, _directory, _store, _files, _rules, _limits,
+        _addresses, _legal_hold, _listeners, _ports, _web, _sign_in, _ways, _signing, _directory, _store, _files,
+        _rules, _limits,
     )  # fmt: skip
     for part in parts:
         yield from part(settings)
@@ -72,6 +74,13 @@ def _addresses(settings: Settings) -> Iterator[Remark]:
     if key(sender) == key(fallback):
         how = "name a person's mailbox: notices would be sent to the address they come from"
         yield _error(("holds", "fallback"), f"{fallback} is notices.sender too", how)
+
+
+def _legal_hold(settings: Settings) -> Iterator[Remark]:
+    for number, person in enumerate(settings.legal_hold):
+        if person != EVERYBODY and "@" not in person.strip("@"):
+            how = "write addresses, like [ann@corp.example], or legal_hold: all"
+            yield _error(("legal_hold", number), f"{person!r} is no mail address", how)
 
 
 def _listeners(settings: Settings) -> Iterator[Remark]:

@@ -13,15 +13,16 @@ from mailguard.document.units import Section
 from mailguard.extract.settings import AttachmentSettings
 from mailguard.history.settings import HistorySettings
 from mailguard.imap.settings import SentFolderSettings
-from mailguard.log import LogSettings
+from mailguard.logger import LogSettings
 from mailguard.metrics import MetricsSettings
 from mailguard.notices.settings import NoticeSettings
 from mailguard.people import Organization, PreferenceSettings
 from mailguard.people.access import Access
 from mailguard.retry import RetrySettings
 from mailguard.rules.settings import HoldSettings
+from mailguard.scheduler.settings import ArchiveSettings
 from mailguard.smtpd.settings import SmtpSettings
-from mailguard.store.settings import DEFAULT_URL, EncryptionSettings, RetentionSettings, StoreUrl
+from mailguard.store.settings import DEFAULT_URL, EncryptionSettings, Held, RetentionSettings, StoreUrl
 from mailguard.web.settings import WebSettings
 from mailguard.webhooks.settings import Webhook
 
@@ -67,8 +68,12 @@ class Settings(Section):
     """Defaults of every hold, and who answers when nobody else can."""
     webhooks: tuple[Webhook, ...] = ()
     """Other systems that are told what was held, released or failed."""
+    archive: ArchiveSettings | None = None
+    """An archive that gets a journal of what left; leave it out for none."""
     retention: RetentionSettings = RetentionSettings()
     """How long what is kept."""
+    legal_hold: Held = ()
+    """Of whom nothing is forgotten while they stand here: addresses, or all."""
     retry: RetrySettings = RetrySettings()
     """How long delivery is tried."""
     history: HistorySettings = HistorySettings()

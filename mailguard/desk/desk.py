@@ -120,13 +120,15 @@ class Desk(SignIn):
         bare = replace(bare, meant=await self.suggestions.of(mail, power))
         if self.suggestions.swappable(bare):
             bare = replace(bare, allowed=bare.allowed | {"swap"})
+        events = [] if power is Power.ASSISTANT else await self._store.events(mail.queue_id)
         return replace(
             bare,
             seen=self.seen.mark(bare),
             readable=power is not Power.ASSISTANT or has_copy(mail, person),
             names=await self._names(mail),
             strangers=await self._strangers(mail),
-            remarks=() if power is Power.ASSISTANT else look.remarks(await self._store.events(mail.queue_id)),
+            remarks=look.remarks(events),
+            taken_off=look.taken_off(events),
             earlier=await self._earlier(bare),
         )
 

@@ -53,6 +53,7 @@ class View:
     names: Mapping[str, str] = field(default_factory=dict)  # address (key) -> what the mail or we call this person
     strangers: frozenset[str] = frozenset()  # recipients outside (keys) to whom the sender never wrote before
     remarks: tuple[Remark, ...] = ()
+    taken_off: Mapping[str, str] = field(default_factory=dict)  # recipient (key) -> by whom
     meant: Mapping[str, str] = field(default_factory=dict)  # recipient (key) -> who was probably meant instead
     earlier: Mail | None = None  # nearly the same, and still waiting: this person may cancel that one instead
 
@@ -77,6 +78,16 @@ def approvers(mail: Mail) -> tuple[str, ...]:
 def remarks(events: Iterable[Event]) -> tuple[Remark, ...]:
     found = {(e.actor, e.data["said"]): e for e in events if e.data.get("said")}
     return tuple(Remark(e.actor.partition(" (")[0], e.at, e.data["said"]) for e in found.values())
+
+
+def taken_off(events: Iterable[Event]) -> dict[str, str]:
+    """By which person each recipient (key) was taken off; what a rule did, the page says elsewhere."""
+    told = ("recipient.dropped", "recipient.replaced")
+    return {
+        address.key(e.data["address"]): e.actor.partition(" (")[0]
+        for e in events
+        if e.kind in told and e.actor != "rules"
+    }
 
 
 def later(mail: Mail, span: timedelta, now: datetime) -> datetime | None:

@@ -58,9 +58,11 @@ class Operator:
 
     async def erase(self, person: str, actor: Actor, *, dry_run: bool) -> Erasure:
         """Forget a person, as `Store.erase`; absences first, so that what the audit says of their end goes as well."""
-        if not dry_run:
-            await self._desk.absences.erase(person, actor)
-        return await self._store.erase(person, by=actor, now=self._clock.now(), dry_run=dry_run)
+        what = await self._store.erase(person, by=actor, now=self._clock.now(), dry_run=True)  # or UnderLegalHold
+        if dry_run:
+            return what
+        await self._desk.absences.erase(person, actor)
+        return await self._store.erase(person, by=actor, now=self._clock.now())
 
     async def _send(self, mail: Mail, actor: Actor, revision: int | None) -> Decision:
         decision = await self._store.send_now(mail.queue_id, by=actor, now=self._clock.now(), revision=revision)

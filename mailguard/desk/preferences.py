@@ -27,16 +27,16 @@ class Preferences:
         self.now.clear()
         for name, said in kept.items():
             language = said["language"] if said["language"] in NAMES else ""  # one that was there in an earlier version
-            chosen = Preference(language, said["digest"], said["wait"]).within(self.allowed)
+            chosen = Preference(language, said["digest"], said["wait"], said.get("as_sent", False)).within(self.allowed)
             if chosen != Preference():
                 self.now[name.removeprefix(_NAME)] = chosen
 
     def of(self, person: str) -> Preference:
         return self.now.get(self._people().canonical(person), Preference())
 
-    async def set(self, person: str, language: str, digest: str, wait: str) -> None:
-        """From now on it is so; the digest's hour is '' for none. Raises NotConfirmed with what is wrong."""
-        name, chosen = self._people().canonical(person), self._chosen(language, digest, wait)
+    async def set(self, person: str, language: str, digest: str, wait: str, as_sent: str = "") -> None:
+        """From now on it is so; '' is no hour for the digest, and no note. Raises NotConfirmed with what is wrong."""
+        name, chosen = self._people().canonical(person), self._chosen(language, digest, wait, as_sent)
         if chosen == self.of(person):
             return
         value = None if chosen == Preference() else asdict(chosen)
@@ -47,7 +47,7 @@ class Preferences:
         else:
             self.now.pop(name, None)
 
-    def _chosen(self, language: str, digest: str, wait: str) -> Preference:
+    def _chosen(self, language: str, digest: str, wait: str, as_sent: str) -> Preference:
         if language and language not in NAMES:
             raise NotConfirmed(N_("Choose one of the languages."))
         hour = _number(digest) if digest else None
@@ -56,7 +56,7 @@ class Preferences:
         minutes = _number(wait or "0")
         if minutes > self.allowed.minutes:
             raise NotConfirmed(N_("At most {most} minutes can be chosen here."), most=str(self.allowed.minutes))
-        return Preference(language, hour, minutes).within(self.allowed)
+        return Preference(language, hour, minutes, bool(as_sent)).within(self.allowed)
 
 
 def _number(text: str) -> int:

@@ -11,6 +11,7 @@ from mailguard.clock import Clock
 from mailguard.errors import MailChanged, TemporaryFailure
 from mailguard.intake.judge import Judge
 from mailguard.intake.letter import Letter
+from mailguard.intake.loops import rounds
 from mailguard.mail.address import key
 from mailguard.mail.envelope import Proof
 from mailguard.mail.likeness import likeness
@@ -56,6 +57,8 @@ def gathering(letter: Letter, mail: NewMail) -> NewMail:
 async def _sign(letter: Letter) -> bytes:
     """Empty when it can have no forks."""
     if letter.session.identity.proof is not Proof.CONNECTOR or not (letter.sender and letter.message.message_id):
+        return b""
+    if rounds(letter.message):  # what left here and comes back looks like a fork of what left, and is none
         return b""
     seen = likeness(letter.message) if letter.small else await in_thread(likeness, letter.message)
     names = f"{letter.sender}\0{letter.message.message_id}\0".encode("utf-8", "surrogatepass")

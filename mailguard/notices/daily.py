@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from mailguard.records import NoticeClaim, NoticeKind
 
 # All others say what waits, what can still be stopped, what came back, or answer what somebody did just now.
-PATIENT = frozenset({NoticeKind.DECIDED, NoticeKind.NOTIFY, NoticeKind.DROPPED})
+PATIENT = frozenset({NoticeKind.DECIDED, NoticeKind.NOTIFY, NoticeKind.DROPPED, NoticeKind.AS_SENT})
 
 
 def put_off(claim: NoticeClaim, hour: int | None, zone: str, now: datetime) -> datetime | None:

@@ -1,6 +1,6 @@
 """One notice as facts and sentences, before it becomes text and HTML."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -146,12 +146,20 @@ class Teller:
             "approvers": (someone if self.minimal else ", ".join(map(clean, now.approvers))) * bool(now.approvers),
             "copied": has_copy(mail, notice.person),
             "dropped": "…" if self.minimal else _dropped(mail),
+            "left": self._ended(d for d in mail.deliveries if d.state is State.SENT),
+            "off": self._ended(d for d in mail.deliveries if d.taken_off),
             "verb": notice.data.get("verb", ""),
             "who": "…" if self.minimal else clean(notice.data.get("who", ""), 254),
             "comment": self._quoted(notice.data.get("comment", "")),
             "said": "" if self.minimal else clean(notice.data.get("said", "")),
             "reason": "" if self.minimal else self._told(_why_dropped(mail)),
         }
+
+    def _ended(self, copies: Iterable[Delivery]) -> str:
+        """Each with the time at which it left or was taken off."""
+        said = [f"{clean(d.address)} ({self.when.short(d.ended_at, seconds=True)})" for d in copies]
+        more = f", … (+{len(said) - _LISTED})" if len(said) > _LISTED else ""
+        return "…" if self.minimal else ", ".join(said[:_LISTED]) + more
 
     def _common(self, notice: NewNotice, mail: Mail, now: Fate, shown: Sequence[Delivery]) -> dict[str, str]:
         values = {

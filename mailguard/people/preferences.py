@@ -20,6 +20,9 @@ class PreferenceSettings(Section):
     longest_wait: Duration = timedelta(hours=1)
     """How long, at most, they may have their own mail to outsiders wait; 0s: they may not."""
 
+    as_sent: bool = True
+    """A note of what really left, when they had taken recipients off a mail."""
+
     @field_validator("longest_wait")
     @classmethod
     def _bounded(cls, value: timedelta) -> timedelta:
@@ -30,7 +33,7 @@ class PreferenceSettings(Section):
     @property
     def any(self) -> bool:
         """Whether there is anything to choose."""
-        return self.language or self.digest or bool(self.minutes)
+        return self.language or self.digest or self.as_sent or bool(self.minutes)
 
     @property
     def minutes(self) -> int:
@@ -45,6 +48,7 @@ class Preference:
     language: str = ""  # '': as people.yaml, the directory or the organization says
     digest: int | None = None  # the hour, in the organization's zone
     wait: int = 0  # minutes that mail to outsiders waits at least
+    as_sent: bool = False  # to be told what really left, after a drop
 
     def within(self, allowed: PreferenceSettings) -> "Preference":
         """As much of it as is allowed."""
@@ -53,4 +57,5 @@ class Preference:
             language=self.language if allowed.language else "",
             digest=self.digest if allowed.digest else None,
             wait=min(self.wait, allowed.minutes),
+            as_sent=self.as_sent and allowed.as_sent,
         )

@@ -7,8 +7,10 @@ from mailguard.records.audit import CallClaim, Erasure, Record, Seal, Span
 from mailguard.records.content import Content, FoundFile, Piece, Where
 from mailguard.records.curb import Curb
 from mailguard.records.habits import Background, Doubt, Habits, PastMail, Reached, Remembered
+from mailguard.records.journal import Fact, JournalClaim
 from mailguard.records.kept import Kept
 from mailguard.records.known import Known, Need, Reach
+from mailguard.records.legal import EVERYBODY, LegalHold
 from mailguard.records.mail import (
     GATHER,
     Accepted,
@@ -65,6 +67,7 @@ from mailguard.records.verdict import (
 )
 
 __all__ = [
+    "EVERYBODY",
     "GATHER",
     "LATE_FORK",
     "OWN_WAIT",
@@ -86,6 +89,7 @@ __all__ = [
     "Ending",
     "Erasure",
     "Event",
+    "Fact",
     "Factor",
     "Familiar",
     "Fate",
@@ -95,9 +99,11 @@ __all__ = [
     "Hit",
     "Hold",
     "HoldKind",
+    "JournalClaim",
     "Kept",
     "Kind",
     "Known",
+    "LegalHold",
     "Login",
     "Mail",
     "Match",

@@ -45,11 +45,15 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What erasing a person removes: ended mails, single records, and how many mails still wait and stay."""
+    """What erasing a person removes: ended mails, and single records.
+
+    What stays: mails that still wait for somebody or for the archive, and those under somebody else's legal hold.
+    """
 
     mails: int
     records: int
     waiting: int
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,11 @@ class Delivery:
     def address(self) -> str:
         return self.recipient.address
 
+    @property
+    def taken_off(self) -> bool:
+        """Somebody or a rule took this recipient off, whatever became of the mail."""
+        return self.state is State.CANCELLED and self.reason.startswith(("dropped", "replaced"))
+
 
 @dataclass(frozen=True, slots=True)
 class AttachmentInfo:

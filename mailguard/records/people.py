@@ -117,6 +117,7 @@ class NoticeKind(StrEnum):
     NOTIFY = "notify"  # to whom a rule's `notify` names
     COMMENT = "comment"  # to the sender: what an assistant or approver says of it; data: {"by": …, "comment": …}
     DROPPED = "dropped"  # to the sender: rules took recipients off
+    AS_SENT = "as_sent"  # to the sender who asked for it: what really left of a mail that recipients were taken off
     ANSWERED = "answered"  # what an answer by mail did; data: {"outcome": …, "verb": …}
     HELP = "help"  # an answer by mail that means nothing
     CODE = "code"  # data: {"code": "123456"}; for signing in or confirming

@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -14,23 +14,19 @@ from mailguard.courier.parcel import Parcel
 from mailguard.courier.pool import Shares
 from mailguard.courier.reply import outcome, own, unprotected
 from mailguard.courier.signing import signed
-from mailguard.dkim.broken import broken
 from mailguard.dkim.signer import Signer
 from mailguard.errors import TemporaryFailure
-from mailguard.locale import N_, saying
+from mailguard.locale import saying
 from mailguard.locale.sayings import counted
 from mailguard.log import Log
-from mailguard.mail import headers, splice
-from mailguard.mail.message import LONG_HEAD
-from mailguard.mail.splice import Splicer
 from mailguard.metrics import Metrics
-from mailguard.records import Claim, Delivery, Hold, HoldKind, Mail, NewMail, Outcome, Reply, Result
+from mailguard.records import Claim, Delivery, Hold, HoldKind, NewMail, Outcome, Reply, Result
 from mailguard.retry import RetrySettings
+from mailguard.scheduler.content import Content, leaving, read
 from mailguard.scheduler.reports import Reports
 from mailguard.store.base import Store
-from mailguard.tasks import in_thread, patiently
+from mailguard.tasks import patiently
 
-WHOLE = 8 << 20  # bytes: up to this a mail is read into memory once; a larger one is read twice, in chunks
 PATIENCE = (1, 5, 15, 60, 300, 300, 300, 300)  # seconds between tries to write an outcome: within the claim's lease
 LARGE_AT_ONCE = 8  # how many mails too large for a claim are carried at the same time: bounds memory
 
@@ -41,24 +37,17 @@ class Carrier(Protocol):
     async def carry(self, parcel: Parcel) -> tuple[Outcome, ...]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """A claimed mail's bytes: all of them, or the first chunk of a mail too large for that."""
-
-    raw: bytes | bytearray
-    whole: bool
-
-
 class Attempts:
     """Carries claims; the lease gives back what ends here without an outcome."""
 
     def __init__(
         self, store: Store, courier: Carrier, clock: Clock, log: Log, metrics: Metrics, settings: RetrySettings,
-        reports: Reports, signer: Callable[[], Signer] = Signer,
+        reports: Reports, wants_record: Callable[[str], bool], signer: Callable[[], Signer] = Signer,
     ) -> None:  # fmt: skip
+        """`wants_record`: whether this person wants to be told what really left, after a drop."""
         self._store, self._courier, self._clock = store, courier, clock
         self._log, self._metrics, self._signer = log, metrics, signer
-        self._retry, self._reports = settings, reports
+        self._retry, self._reports, self._wants_record = settings, reports, wants_record
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._shares = Shares(LARGE_AT_ONCE // 4)  # a destination that hangs leaves room for the others' large mails
 
@@ -66,13 +55,13 @@ class Attempts:
         """Raises ClaimLost when another attempt owns the mail by now."""
         if claim.raw is not None:
             intact = hashlib.sha256(claim.raw).digest() == claim.mail.digest
-            await self._carry(claim, _Content(claim.raw, whole=True), intact)
+            await self._carry(claim, Content(claim.raw, whole=True), intact)
             return
         async with self._shares.hold(claim.destination, 1), self._large:
-            content, intact = await self._read(claim)
+            content, intact = await read(self._store, claim.mail)
             await self._carry(claim, content, intact)
 
-    async def _carry(self, claim: Claim, content: _Content, intact: bool) -> None:
+    async def _carry(self, claim: Claim, content: Content, intact: bool) -> None:
         if not intact:
             await self._set_aside(claim)
             return
@@ -91,7 +80,7 @@ class Attempts:
         for delivery in claim.deliveries:
             self._note(claim, delivery, outcomes[delivery.id], seconds)
 
-    async def _carried(self, claim: Claim, content: _Content) -> tuple[Outcome, ...]:
+    async def _carried(self, claim: Claim, content: Content) -> tuple[Outcome, ...]:
         try:
             parcel = await signed(await self._parcel(claim, content), self._signer(), self._clock.now())
         except TemporaryFailure as error:  # the store's, while a large mail was read
@@ -106,20 +95,11 @@ class Attempts:
         self, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail]
     ) -> None:
         """A full or busy store passes, and has written nothing: what was sent must not be sent again because of it."""
+        as_sent = self._wants_record(claim.mail.answers)
         await patiently(
-            lambda: self._store.settle(claim, outcomes, now, reports),
+            lambda: self._store.settle(claim, outcomes, now, reports, as_sent=as_sent),
             TemporaryFailure, PATIENCE, self._clock.sleep, lambda error: self._log.failure("settle", error),
         )  # fmt: skip
-
-    async def _read(self, claim: Claim) -> tuple[_Content, bool]:
-        """The stored bytes, checked against their digest before anything is sent."""
-        seen, kept = hashlib.sha256(), bytearray()
-        whole = claim.mail.size <= WHOLE
-        async for chunk in self._store.body(claim.mail.queue_id):
-            seen.update(chunk)
-            if whole or not kept:
-                kept += chunk
-        return _Content(kept, whole), seen.digest() == claim.mail.digest
 
     async def _set_aside(self, claim: Claim) -> None:
         queue_id = claim.mail.queue_id
@@ -127,26 +107,17 @@ class Attempts:
         reason = saying("The stored mail does not match its checksum; it was not sent.")
         await self._store.quarantine(claim, Hold("damaged", reason, HoldKind.DAMAGED), self._clock.now())
 
-    async def _parcel(self, claim: Claim, content: _Content) -> Parcel:
-        mail, envelope, cut = claim.mail, claim.mail.envelope, headers.split(content.raw)
-        head = bytes(content.raw[:cut])
-        head = await in_thread(self._head, head, mail) if cut > LONG_HEAD else self._head(head, mail)
-        body = _body(content.raw, mail, cut) if content.whole else _rest(self._store, mail, cut)
+    async def _parcel(self, claim: Claim, content: Content) -> Parcel:
+        mail, envelope = claim.mail, claim.mail.envelope
+        found = await leaving(self._store, mail, content, self._signer())
+        for each in found.removed:
+            self._log.signature_removed(mail.queue_id, each.domain, each.selector)
         return Parcel(
             destination=claim.destination, sender=envelope.sender,
-            recipients=tuple(delivery.recipient for delivery in claim.deliveries), head=head, body=body,
-            size=mail.size - cut + len(head) + splice.growth(mail.edits), smtputf8=envelope.smtputf8,
-            eightbit=envelope.eightbit, ret=envelope.ret, envid=envelope.envid,
-            require_tls=envelope.require_tls, queue_id=mail.queue_id,
+            recipients=tuple(delivery.recipient for delivery in claim.deliveries), head=found.head, body=found.body,
+            size=found.size, smtputf8=envelope.smtputf8, eightbit=envelope.eightbit, ret=envelope.ret,
+            envid=envelope.envid, require_tls=envelope.require_tls, queue_id=mail.queue_id,
         )  # fmt: skip
-
-    def _head(self, received: bytes, mail: Mail) -> bytes:
-        """As it leaves, without what our edits made of our own signatures."""
-        head = headers.apply(received, mail.edits)
-        gone = broken(received, head, self._signer(), other_body=any(_splices(mail)))
-        for each in gone:
-            self._log.signature_removed(mail.queue_id, each.domain, each.selector)
-        return headers.without(head, [each.field for each in gone])
 
     def _scheduled(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Outcome:
         """A deferred outcome with its next attempt, or failed when there is none."""
@@ -175,36 +146,5 @@ class Attempts:
         self._log.attempted(claim.mail, delivery, outcome, outcome.reply.remote or claim.destination, seconds)
 
 
-def _splices(mail: Mail) -> Iterator[bool]:
-    return (isinstance(edit, headers.Splice) for edit in mail.edits)
-
-
 def _news(outcomes: Iterable[Outcome]) -> bool:
     return any(outcome.result is not Result.SENT or outcome.relayed_without_dsn for outcome in outcomes)
-
-
-def _body(raw: bytes | bytearray, mail: Mail, cut: int) -> bytes | memoryview:
-    rest = memoryview(raw)[cut:]
-    if not any(_splices(mail)):
-        return rest
-    splicer = Splicer(mail.edits, cut)
-    return b"".join([*splicer.feed(rest), splicer.end()])
-
-
-def _rest(store: Store, mail: Mail, skip: int) -> Callable[[], AsyncIterator[bytes]]:
-    """A large mail's bytes after its header; called again for every attempt at another host.
-
-    TemporaryFailure when some are missing, before the final dot: half a mail is none.
-    """
-
-    async def chunks() -> AsyncIterator[bytes]:
-        seen, splicer = 0, Splicer(mail.edits, skip)
-        async for chunk in store.body(mail.queue_id):
-            for piece in splicer.feed(chunk[max(0, skip - seen) :]):
-                yield bytes(piece)
-            seen += len(chunk)
-        if seen != mail.size:
-            raise TemporaryFailure(N_("the stored message could not be read to its end"), code=451, enhanced="4.3.0")
-        yield splicer.end()
-
-    return chunks

@@ -14,7 +14,8 @@ from mailguard.log import Log
 from mailguard.metrics import Metrics
 from mailguard.records import Claim
 from mailguard.scheduler.attempt import Attempts
-from mailguard.store.base import Retention, Store
+from mailguard.store.base import Store
+from mailguard.store.retention import Retention
 from mailguard.tasks import Tasks
 
 LEASE = timedelta(minutes=30)  # longer than the slowest phase of a courier (ten minutes at the final dot)
@@ -59,6 +60,7 @@ class Scheduler:
         self._tasks = Tasks()
         self._loop_task: asyncio.Task[None] | None = None
         self._swept: datetime | None = None
+        self._held_back = 0
         self._interrupted_tried = False
         self._stopping = asyncio.Event()
         self._worker = f"{worker}:{random.getrandbits(32):08x}"
@@ -186,7 +188,15 @@ class Scheduler:
         given_back = await self._store.reclaim(now)
         await self._seal(now)
         await self._store.purge(now, self._retention)
+        await self._note_held_back(now)
         return given_back
+
+    async def _note_held_back(self, now: datetime) -> None:
+        """What a purge left because of a legal hold."""
+        mails = await self._store.held_back(now, self._retention)
+        if mails != self._held_back:
+            self._held_back = mails
+            self._log.held_back(mails)
 
     async def _seal(self, now: datetime) -> None:
         """The head goes into the log: a copy of the log outside proves that nothing was cut off the audit."""

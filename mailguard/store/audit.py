@@ -27,7 +27,8 @@ class AuditStore(Protocol):
     async def erase(self, person: str, *, by: Actor, now: datetime, dry_run: bool = False) -> Erasure:
         """Forget a person: mails that have ended and name them, events that name them, what was learnt of them.
 
-        Mails that still wait stay. What the audit said of them is gone; that it was there goes on being proven.
+        Mails that still wait, for the archive too, stay, and what is under the legal hold of somebody else. Under their
+        own nothing goes: UnderLegalHold. What the audit said of them is gone; that it was there goes on being proven.
         """
         ...
 

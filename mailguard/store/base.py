@@ -33,8 +33,11 @@ from mailguard.records import (
 )
 from mailguard.store.audit import AuditStore
 from mailguard.store.habits import HabitStore
+from mailguard.store.journals import JournalStore
+from mailguard.store.legal import LegalStore
 from mailguard.store.nodes import NodeStore
 from mailguard.store.notices import NoticeStore
+from mailguard.store.retention import Retention
 from mailguard.store.search import SearchStore
 from mailguard.store.sent_copies import SentCopyStore
 from mailguard.store.sign_in import SignInStore
@@ -75,25 +78,19 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Retention:
-    """How long what is kept, counted from the end of the last recipient."""
-
-    bodies: timedelta
-    decisions: timedelta
-    facts: timedelta
-    habits: timedelta = timedelta(days=400)
-
-
-@dataclass(frozen=True, slots=True)
 class Counts:
     """The queue in numbers: deliveries by state, the oldest waiting one by state, late notices."""
 
     deliveries: Mapping[State, int]
     oldest: Mapping[State, datetime]
     notices_undelivered: int  # older than five minutes and not gone
+    journals_undelivered: int = 0  # the same of what an archive is told
 
 
-class Store(AuditStore, NoticeStore, SearchStore, SignInStore, HabitStore, NodeStore, SentCopyStore, Protocol):
+class Store(
+    AuditStore, NoticeStore, JournalStore, LegalStore, SearchStore, SignInStore, HabitStore, NodeStore, SentCopyStore,
+    Protocol,
+):  # fmt: skip
     """Durable memory of mail and what was decided about it.
 
     Errors: StoreFull (no room), TemporaryFailure (busy, closing), StoreBroken (stop the service).
@@ -164,9 +161,12 @@ class Store(AuditStore, NoticeStore, SearchStore, SignInStore, HabitStore, NodeS
     async def renew(self, claim: Claim, now: datetime, lease: timedelta) -> None: ...
 
     async def settle(
-        self, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail] = ()
-    ) -> None:
+        self, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail] = (),
+        *, as_sent: bool = False,
+    ) -> None:  # fmt: skip
         """Write each claimed delivery's outcome (by id) and the reports in one commit. Raises ClaimLost.
+
+        `as_sent`: once all of it has ended, its sender is told what left, where somebody was taken off.
 
         A SENT delivery of kind MAIL that was not `added` is learnt into the sender's past in the same commit.
         """
@@ -179,7 +179,7 @@ class Store(AuditStore, NoticeStore, SearchStore, SignInStore, HabitStore, NodeS
     async def reclaim(self, now: datetime, *, everything: bool = False) -> int:
         """Give back deliveries whose lease ran out. Three times → held.
 
-        `everything`, at start: all that is `sending`, notices too.
+        `everything`, at start: all that is `sending`, notices and journals too.
         """
         ...
 
@@ -379,7 +379,10 @@ class Store(AuditStore, NoticeStore, SearchStore, SignInStore, HabitStore, NodeS
 
     # keeping house
     async def purge(self, now: datetime, keep: Retention) -> int:
-        """Delete what is past its time, so that its bytes are gone from the files. How many mails lost their body."""
+        """Delete what is past its time and under no legal hold, so that its bytes are gone from the files.
+
+        How many mails lost their body.
+        """
         ...
 
     @property

@@ -3,14 +3,15 @@
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BeforeValidator, SecretStr, model_validator
 
 from mailguard.document.model import BadValue
 from mailguard.document.units import Duration, Section
-from mailguard.store.base import Retention
+from mailguard.records import EVERYBODY
+from mailguard.store.retention import Retention
 from mailguard.store.sealing import Keyring
 
 _NEAR = ("", "localhost", "127.0.0.1", "[::1]")
@@ -87,6 +88,14 @@ class EncryptionSettings(Section):
         """Raises ConfigError when one is no key."""
         old = [one.key.get_secret_value() for one in self.old if one.key]
         return Keyring(self.key.get_secret_value() if self.key else "", old)
+
+
+def _everybody(value: object) -> object:
+    return (EVERYBODY,) if value == "all" else value
+
+
+Held = Annotated[tuple[str, ...], BeforeValidator(_everybody, json_schema_input_type=Literal["all"] | list[str])]
+"""Addresses, or `all`."""
 
 
 class RetentionSettings(Section):

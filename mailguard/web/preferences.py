@@ -14,7 +14,7 @@ from mailguard.web.sign_in import SignIn
 from mailguard.web.site import Site, see
 
 PATH = "/outbox/preferences"
-_FIELDS = ("language", "digest", "wait")
+_FIELDS = ("language", "digest", "wait", "as_sent")
 
 
 class Preferences:
@@ -30,10 +30,9 @@ class Preferences:
         person = await self._sign_in.person(request)
         if person is None:
             return self._sign_in.page(request, then=PATH)
-        chosen = {name: value if value is not None else "" for name, value in self._chosen(person).items()}
-        return self._page(
-            person, {name: str(value) for name, value in chosen.items()}, saved=bool(request.query_params)
-        )
+        chosen = self._chosen(person).items()  # midnight is an hour, and no wait is none
+        said = {name: "" if value is None or value is False else str(value) for name, value in chosen}
+        return self._page(person, said, saved=bool(request.query_params))
 
     async def save(self, request: Request) -> Response:
         if not self._site.trusts(request):

@@ -221,7 +221,18 @@ class Teller:
         said = tuple(note for note, true in notes.items() if true)
         flag = self.told(d.flagged) if quote else ""
         hideable, meant = d.visible and not d.added, clean(view.meant.get(key(d.address), ""))
-        return Row(clean(d.address), name, self.copy(d), said, flag, d.state.waiting, hideable, meant)
+        return Row(
+            clean(d.address), name, self._ended(view, d) or self.copy(d), said, flag, d.state.waiting, hideable, meant
+        )
+
+    def _ended(self, view: View, d: Delivery) -> str:
+        """When this recipient was taken off and, as far as this person may know it, by whom; '' where nobody was."""
+        if not d.taken_off or d.ended_at is None:
+            return ""
+        since, who = self.when.short(d.ended_at, seconds=True, zone=True), view.taken_off.get(key(d.address), "")
+        if not who:
+            return self.say("gets nothing: taken off {since}", since=since)
+        return self.say("gets nothing: taken off {since} by {who}", since=since, who=clean(who))
 
     def copy(self, d: Delivery) -> str:
         """What is so of this copy."""

@@ -1,6 +1,8 @@
 """The audit and its verbs, beside a running service."""
 
 import asyncio
+import json
+from base64 import b64decode
 
 import httpx
 from click.testing import CliRunner, Result
@@ -8,7 +10,7 @@ from click.testing import CliRunner, Result
 from mailguard.cli import cli
 from mailguard.cli.common import Context
 from tests.flow.conftest import OpenHouse
-from tests.flow.house import ANN, DELAY, KIM, House
+from tests.flow.house import ANN, BOB, DELAY, KIM, House
 
 
 async def command(house: House, *arguments: str, code: int = 0) -> Result:
@@ -39,6 +41,32 @@ async def test_the_record_is_verified_exported_and_a_person_erased(open_house: O
     await command(house, "audit", "erase", KIM, "--yes")
     assert KIM not in (await command(house, "audit", "export")).stdout
     assert (await command(house, "audit", "verify")).stdout == ""
+
+
+async def test_a_person_gets_all_that_is_kept_of_them_with_the_messages_they_sent(open_house: OpenHouse) -> None:
+    house = await open_house(rules=DELAY)
+    mine, other = await house.send([KIM], subject="Mine"), await house.send([KIM, ANN], sender=BOB, subject="Other")
+    await house.wait(minutes=6)
+    file = house.config.path.parent / "ann.jsonl"
+    said = await command(house, "audit", "export", "--person", ANN.title(), "--output", str(file))
+    assert "1 messages" in said.stderr
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    assert {row["queue_id"] for row in rows if row["table"] == "mail"} == {mine, other}
+    (message,) = [row for row in rows if row["table"] == "message"]
+    assert message["queue_id"] == mine
+    assert b"here is the quote." in b64decode(message["base64"])
+    assert sorted(row["address"] for row in rows if row["table"] == "delivery") == [ANN, KIM], "not Bob's other one"
+    assert "no mail address" in (await command(house, "audit", "export", "--person", "ann", code=2)).stderr
+    assert "leave --since" in (await command(house, "audit", "export", "--person", ANN, "--since", "7d", code=2)).stderr
+
+
+async def test_what_was_learnt_is_erased_where_no_mail_is_left(open_house: OpenHouse) -> None:
+    house = await open_house(rules=DELAY, config={"retention": {"decisions": "8d", "facts": "400d"}})
+    await house.send([KIM])
+    await house.wait(days=12)
+    assert dict(await house.service.store.written_by(ANN)) == {KIM: 1}
+    await command(house, "audit", "erase", KIM, "--yes")
+    assert dict(await house.service.store.written_by(ANN)) == {}
 
 
 async def test_a_token_is_shown_once_opens_what_its_role_says_and_can_be_revoked(open_house: OpenHouse) -> None:

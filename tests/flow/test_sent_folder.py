@@ -145,7 +145,7 @@ async def test_an_attempt_that_is_made_again_makes_no_second_copy(opened: Open, 
     assert await outcome(house, queue_id) == "corrected"
     again, settings = SentCopyClaim(1, await house.mail(queue_id), 1), house.config.sent_folder
     assert settings
-    assert await house.service.sent_copies._corrected(again, settings) == "corrected"
+    assert await house.service.departures.sent_copies._corrected(again, settings) == "corrected"
     assert len(kept(dovecot)) == 2
 
 
@@ -208,7 +208,7 @@ async def test_a_server_that_says_nothing_keeps_nobody_from_stopping(opened: Ope
 async def test_a_store_that_may_be_a_copy_touches_no_mailbox(opened: Open, dovecot: Dovecot) -> None:
     dovecot.put(ANN, [MAIL])
     house = await opened()
-    copies, settings = house.service.sent_copies, house.config.sent_folder
+    copies, settings = house.service.departures.sent_copies, house.config.sent_folder
     assert settings
     await copies.stop()
     await send(house)

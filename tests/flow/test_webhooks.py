@@ -41,7 +41,7 @@ async def test_what_is_held_and_let_go_is_told_and_signed_without_a_word_of_the_
         assert held.headers["mailguard-delivery"] == str(held.said["id"])
         assert abs(int(held.headers["mailguard-timestamp"]) - house.clock.now().timestamp()) < 1
         assert not any(word in one.body for one in hook.heard for word in (b"lanted-471", SECRET.encode()))
-        await eventually(lambda: not house.service.herald._busy)
+        await eventually(lambda: not house.service.departures.herald._busy)
         assert await waiting_calls(house) == 0
 
 
@@ -113,7 +113,7 @@ async def test_what_happened_while_it_was_away_is_told_after_a_restart(open_hous
         await house.wait(seconds=11)
         await heard(hook, 1)
         assert hook.heard[0].said["queue_id"] == queue_id
-        await eventually(lambda: not house.service.herald._busy)
+        await eventually(lambda: not house.service.departures.herald._busy)
         assert await waiting_calls(house) == 0
 
 
@@ -139,7 +139,7 @@ async def test_a_webhook_that_was_taken_out_is_told_nothing_more(open_house: Ope
         house = await open_house(rules=HOLD, config=told(hook))
         await house.send()
         await heard(hook, 1)
-        await eventually(lambda: not house.service.herald._busy)
+        await eventually(lambda: not house.service.departures.herald._busy)
         object.__setattr__(house.config, "webhooks", ())
         await house.restart()
         assert await waiting_calls(house) == 0

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from mailguard.records import Claim, Decision, Ending, NoticeKind, State
-from mailguard.store.base import Retention, Store
+from mailguard.store.base import Store
+from mailguard.store.retention import Retention
 from mailguard.testing import FakeClock
 from tests.fuzz.model import Model
 from tests.store.making import ADMIN, NOW, OK, body, later

@@ -9,7 +9,8 @@ import pytest
 
 from mailguard.audit import Walk
 from mailguard.records import NewNotice, NoticeKind, Record, Seal
-from mailguard.store.base import Retention, Store
+from mailguard.store.base import Store
+from mailguard.store.retention import Retention
 from tests.store.conftest import sqlite_only
 from tests.store.making import ADMIN, ANN, NOW, carry, hold, later, mail, state
 from tests.store.test_purge import on_disk

@@ -12,15 +12,17 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from mailguard.errors import ConfigError, TemporaryFailure
 from mailguard.mail.headers import AddCc, Drop, Splice
 from mailguard.records import Action, Hit, Mode, State
-from mailguard.store.base import Retention, Store
+from mailguard.store.base import Store
 from mailguard.store.places import place
 from mailguard.store.postgres import PostgresStore
+from mailguard.store.retention import Retention
 from mailguard.store.sealing import PLAIN, Keyring
 from mailguard.store.settings import EncryptionSettings, OldKey
 from mailguard.store.sqlite import SqliteStore, backup
@@ -59,13 +61,14 @@ class Site:
             await store.close()
 
     def on_disk(self, text: bytes | str) -> list[str]:
-        """Where it stands: the store's files, a backup, a dump."""
+        """Where it stands: the store's files and its log, a backup, a standby, a dump."""
         wanted = text.encode() if isinstance(text, str) else text
         if self.postgres:
             return ["dump"] if dumped(self.url, wanted) else []
         copy = self.folder / "copy.db"
         copy.unlink(missing_ok=True)
         backup(self.folder / "mail.db", copy, lambda *_: None)
+        backup(self.folder / "mail.db", self.folder / "standby.db", lambda *_: None, renew=True)  # as `db standby` does
         return sorted(path.name for path in self.folder.iterdir() if wanted in path.read_bytes())
 
     def say(self, sql: str) -> list[Any]:
@@ -119,6 +122,21 @@ async def test_no_file_and_no_copy_has_a_body_or_the_words_found_in_it(site: Sit
     after = site.on_disk(TEXT)
     found = bool(files), bool(words), bool(after)
     assert found == ((False,) * 3 if keys else (True,) * 3), (files, words, after)
+
+
+async def test_no_file_of_the_server_and_not_the_log_that_its_standby_gets_has_a_body(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    """Other tests use this server, too: each text here is nobody else's."""
+    texts = {keys: uuid4().hex for keys in (True, False)}
+    for keys, text in texts.items():
+        async with Site(tmp_path, postgres).open(Keyring(A) if keys else PLAIN) as store:
+            await store.put(letter("Q1", f"Subject: x\r\n\r\n{text}\r\n".encode()), NOW)
+    postgres.say("CHECKPOINT")
+    files = [path for path in (postgres.folder / "data").rglob("*") if path.is_file()]
+    holding = {keys: [path for path in files if text.encode() in path.read_bytes()] for keys, text in texts.items()}
+    assert holding[True] == []
+    assert {"pg_wal", "base"} <= {part for path in holding[False] for part in path.parts}, "plain it is found"
 
 
 async def test_it_is_read_as_it_was(site: Site) -> None:

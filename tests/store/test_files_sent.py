@@ -4,7 +4,8 @@ import hashlib
 from datetime import timedelta
 
 from mailguard.records import HoldKind
-from mailguard.store.base import Retention, Store
+from mailguard.store.base import Store
+from mailguard.store.retention import Retention
 from tests.store.making import ANN, NO, NOW, carry, hold, later, mail
 
 OFFER, LOGO = hashlib.sha256(b"offer").digest(), hashlib.sha256(b"logo").digest()

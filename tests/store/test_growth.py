@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from mailguard.records import State
-from mailguard.store.base import Filter, Retention, Store
+from mailguard.store.base import Filter, Store
 from mailguard.store.postgres import PostgresStore, server
+from mailguard.store.retention import Retention
 from mailguard.store.sqlite import connection
 from mailguard.store.sqlite import store as sqlite
 from mailguard.store.verbs import purge

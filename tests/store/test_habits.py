@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from mailguard.records import Background, PastMail, Reached, Remembered
-from mailguard.store.base import Retention, Store
+from mailguard.store.base import Store
+from mailguard.store.retention import Retention
 from mailguard.store.verbs import habits
 from tests.store.making import ANN, NOW, carry, claim, later, mail, settle
 

@@ -6,7 +6,8 @@ from mailguard.locale import language, saying
 from mailguard.mail.attachments import Attachment
 from mailguard.mail.kind import MailKind
 from mailguard.records import HoldKind, Kept, Need, Past, Reach, Thread
-from mailguard.store.base import Retention, Store
+from mailguard.store.base import Store
+from mailguard.store.retention import Retention
 from tests.store.making import NOW, carry, hold, later, mail
 
 HOUR = later(60)

@@ -4,7 +4,8 @@ import hashlib
 from datetime import timedelta
 
 from mailguard.records import Capability, Power
-from mailguard.store.base import Retention, Store
+from mailguard.store.base import Store
+from mailguard.store.retention import Retention
 from tests.store.making import NOW, carry, later, mail
 
 SUBJECT = "ann@corp.example browser-1"

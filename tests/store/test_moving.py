@@ -23,6 +23,7 @@ from mailguard.mail.sketch import Sketch
 from mailguard.records import (
     AppPassword,
     Capability,
+    Fact,
     Kept,
     Login,
     NewNotice,
@@ -33,11 +34,12 @@ from mailguard.records import (
     State,
     Token,
 )
-from mailguard.store.base import Retention, Store
+from mailguard.store.base import Store
 from mailguard.store.moving import move as moving
 from mailguard.store.moving.tables import LEFT, TABLES
 from mailguard.store.places import place
 from mailguard.store.postgres import PostgresStore
+from mailguard.store.retention import Retention
 from mailguard.store.search import Search
 from mailguard.store.sqlite import SqliteStore, backup
 from tests.postgres import Postgres
@@ -98,6 +100,7 @@ def verified(url: str) -> int:
 async def with_something_of_everything(store: Store) -> None:
     special: dict[str, Any] = {"attachments": (), "files": (digest("offer"),), "kept": Kept(), "subject": ODD}
     sent = mail("SENT", sketch=SKETCH, per=OUT, references=("<0@c>",), parent="<0@c>", **special)
+    await store.set_archive("journal@archive.example", [Fact.SENT], by=ADMIN, now=NOW)
     to = ["bob@client.example"]
     await store.put(replace(sent, remembered=letter(to, scores={to[0]: -1.5})), NOW)
     await carry(store)
@@ -121,6 +124,7 @@ async def with_something_of_everything(store: Store) -> None:
     token = Token("siem", Role.AUDITOR, "", "uid 0", NOW, later(9000))
     await store.add_token(token, digest("token"), by=ADMIN, now=NOW)
     await store.add_app_password(AppPassword("ann@corp.example", "Phone", NOW), digest("phone"), by=ANN, now=NOW)
+    await store.add_legal_hold("eve@corp.example", reason="case 4711", by=ADMIN, now=NOW)
     await store.remember("preference:ann@corp.example", {"language": "pl"}, event="x.y", by=ANN, now=NOW)
 
 

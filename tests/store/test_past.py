@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from mailguard.records import HoldKind, Kind
-from mailguard.store.base import Retention, Store
+from mailguard.store.base import Store
+from mailguard.store.retention import Retention
 from tests.store.making import ANN, NO, NOW, carry, claim, hold, later, mail, settle
 
 A, B, C = "a@x.example", "b@y.example", "c@z.example"

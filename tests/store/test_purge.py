@@ -9,7 +9,8 @@ import pytest
 
 from mailguard.errors import ClaimLost
 from mailguard.records import Action, Hit, Mode, NewNotice, NoticeClaim, NoticeKind, Verdict
-from mailguard.store.base import Retention, Store
+from mailguard.store.base import Store
+from mailguard.store.retention import Retention
 from mailguard.testing import FakeClock
 from tests.store.conftest import sqlite_only
 from tests.store.making import ANN, LEASE, NOW, OK, body, carry, claim, deferred, hold, kinds, later, mail, settle

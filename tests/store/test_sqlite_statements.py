@@ -9,6 +9,7 @@ import pytest
 
 import mailguard.store.sqlite
 import mailguard.store.verbs
+from mailguard.store.inventory import PERSONAL
 from mailguard.store.sqlite import SqliteStore
 from mailguard.store.sqlite.connection import SQL
 from mailguard.store.statements import migrations, parse
@@ -22,6 +23,7 @@ HOT: dict[str, Any] = {
     "expired_mails": {"now": 1},
     "to_remind": {"now": 1},
     "due_people": {"now": 1, "lease": 1, "latest": 1, "limit": 1},
+    "due_mails": {"now": 1, "lease": 1, "latest": 1, "limit": 1},
     "bodies_to_purge": (1, 1),
     "mail_of_claim": ("Q",),
     "load": ("ann",),
@@ -47,7 +49,7 @@ def named_in(folder: Path) -> set[str]:
     """The statements that the modules of a folder run."""
     code = "\n".join(path.read_text() for path in folder.glob("*.py"))
     return set(re.findall(r'(?:\.run\(|\.run_many\(|\.each\(|SQL\[|\.sql\[)\s*"(\w+)"', code)) | set(
-        re.findall(r'"(\w+_notice)"', code)
+        re.findall(r'"(\w+_notice|erase_\w+)"', code)
     )
 
 
@@ -55,7 +57,7 @@ def test_every_statement_is_used() -> None:
     used = named_in(Path(mailguard.store.sqlite.__file__).parent) | named_in(
         Path(mailguard.store.verbs.__file__).parent
     )
-    assert set(SQL) == used
+    assert set(SQL) == used | set(PERSONAL.values())
 
 
 def test_a_statement_without_a_description_is_refused() -> None:
@@ -76,6 +78,7 @@ async def test_the_hot_path_scans_no_table(tmp_path: Path, name: str) -> None:
     tables = {
         "mail",
         "delivery",
+        "journal",
         "hold",
         "notice",
         "written",
@@ -103,7 +106,7 @@ async def test_what_is_about_one_mail_reads_only_that_mail(tmp_path: Path, name:
     await store.open()
     db = sqlite3.connect(tmp_path / "mail.db")
     named = {"mail": 1, "now": 1, "due": 1, "until": 1, "scope": "[]", "reason": "", "by": "", "edits": "", "reply": ""}
-    named |= {"rule": "", "since": 1, "fence": 1, "domain": "", "origin": b"", "sender": ""}
+    named |= {"rule": "", "since": 1, "fence": 1, "domain": "", "origin": b"", "sender": "", "version": 1, "lease": 1}
     named |= {"smtputf8": 0, "eightbit": 0}
     arguments: Any = (1,) * SQL[name].count("?") if "?" in SQL[name] else named
     plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {SQL[name]}", arguments)]
@@ -117,6 +120,7 @@ async def test_what_is_about_one_mail_reads_only_that_mail(tmp_path: Path, name:
         "hold_reminder",
         "notice_due",
         "notice_late",
+        "journal_due",
     )
     assert [step for step in plan if any(index in step for index in wide)] == []
 

@@ -9,7 +9,8 @@ import pytest
 
 from mailguard.mail.sketch import sketch
 from mailguard.mail.text import Text
-from mailguard.store.base import Retention, Store
+from mailguard.store.base import Store
+from mailguard.store.retention import Retention
 from mailguard.store.sqlite import SqliteStore
 from tests.store.making import ANN, NOW
 from tests.store.test_threads import SKETCH, TEXT, A, put, sent

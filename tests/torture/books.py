@@ -53,12 +53,24 @@ class Arrival:
 
     @property
     def told(self) -> str:
-        """report, returned or notice; '' when it is a person's mail."""
+        """journal, report, returned or notice; '' when it is a person's mail."""
         if self.sender:
             return ""
+        if b"\r\nX-MS-Journal-Report:" in self.raw[:2000]:
+            return "journal"
         if b"message/delivery-status" in self.raw:
             return "report"
         return "returned" if b"message/rfc822" in self.raw else "notice"
+
+    def journalled(self) -> set[tuple[str, str, str]]:
+        """(name, state, recipient) of each copy whose end the archive is told in it."""
+        report = self.raw.partition(b"\r\nSender: ")[2].partition(b"\r\n--")[0].decode()
+        head = report.partition("\r\n\r\n")[0]
+        found = {
+            (self.name, "sent", person) for person in re.findall(r"^(?:To|Recipient): (\S+)\r?$", head, re.MULTILINE)
+        }
+        taken_back = re.findall(r"^(?:Dropped|Cancelled): ([^;\s]+);", report, re.MULTILINE)
+        return found | {(self.name, "cancelled", person) for person in taken_back}
 
     @property
     def message_id(self) -> str:
@@ -74,6 +86,7 @@ class Books:
     letters: Sequence[Letter]
     rows: Sequence[Row]
     arrivals: Sequence[Arrival]
+    archive: bool = True  # whether there is one
 
     # --- what time still has to bring ---
     def unsettled(self) -> list[str]:
@@ -86,10 +99,16 @@ class Books:
         ]
         mails, came = self._mails(), self.copies()
         told = Counter((one.told, one.name) for one in self.arrivals if one.told)
+        archived = {one for arrival in self.arrivals if arrival.told == "journal" for one in arrival.journalled()}
         for letter in self.letters:
             if letter.name not in mails:
                 continue
             states = _states(mails[letter.name])
+            found += [
+                f"{letter.name} to {person} is {state} and the archive was not told"
+                for person, state in states.items()
+                if self.archive and state in ("sent", "cancelled") and (letter.name, state, person) not in archived
+            ]
             found += [
                 f"{letter.name} to {person} is sent and did not arrive"
                 for person, state in states.items()

@@ -106,6 +106,10 @@ class Parish:
         self.trial.kills += how == "killed"
         self.lives[len(self.lives)] = how
 
+    def without_archive(self) -> None:
+        """As a version that knew of none."""
+        _edit(self.site.config, r"archive: .*", "# no archive")
+
     def next_hop(self, dot: bool = True, *, pause: float = 0.0, large_passes: bool = False) -> None:
         """From now on: whether it lets mail come to its final dot, and how long it thinks about it."""
         for sink in self.sinks:
@@ -221,7 +225,8 @@ class Parish:
 
     async def _books(self) -> Books:
         rows = await tell(self.site, "list", state="", limit=100_000)
-        return Books(self.letters, rows, [one for sink in self.sinks for one in sink.arrivals])
+        archive = "archive: " in await asyncio.to_thread(self.site.config.read_text, "utf-8")
+        return Books(self.letters, rows, [one for sink in self.sinks for one in sink.arrivals], archive)
 
 
 async def _answer(reader: asyncio.StreamReader) -> tuple[str, str]:
@@ -250,6 +255,7 @@ async def parish(trial: Trial, server: Postgres | None = None) -> AsyncIterator[
             f'next_hop: {{smarthost: "{inside}", tls: none, '
             f'routes: {{client.example: {{smarthost: "{outside}", tls: none}}}}}}',
         )  # fmt: skip
+        _edit(site.config, r"next_hop:", "archive: {to: journal@archive.example}\nnext_hop:")
         _edit(site.config, r"notices: {", "notices: {digest: {over: 100000, within: 1s}, ")
         kept: Kept = InFile(database(site))
         if server is not None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from mailguard.log import Log, LogSettings
+from mailguard.log import Log
+from mailguard.logger import LogSettings
 from mailguard.syslog import Syslog, marked
 
 

@@ -157,6 +157,7 @@ WITH_LINK = {
     ),
     "decided": Kind(NoticeKind.DECIDED, House.for_approval, approve),
     "comment": Kind(NoticeKind.COMMENT, House.to_boss, comment),
+    "as sent": Kind(NoticeKind.AS_SENT, House.delayed, told(NoticeKind.AS_SENT)),
     "dropped": Kind(NoticeKind.DROPPED, House.delayed, told(NoticeKind.DROPPED)),
     "answered": Kind(NoticeKind.ANSWERED, House.held, told(NoticeKind.ANSWERED, verb="send", outcome="page")),
 }  # fmt: skip

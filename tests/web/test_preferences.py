@@ -42,6 +42,18 @@ async def test_what_is_chosen_is_kept_shown_and_in_the_audit(house: House, page:
     assert "10" in str(told[0])
 
 
+async def test_midnight_and_a_note_of_what_left_are_shown_as_chosen(house: House, page: Page) -> None:
+    await preferences(house, page)
+    await expect(page.get_by_label("Tell me what really left")).not_to_be_checked()
+    await page.get_by_label("Tell me what really left").check()
+    await page.get_by_label("Notes that ask nothing of me").select_option("0")
+    await press(page, "preferences")
+    assert house.desk.preferences.now == {ANN: Preference("", 0, 0, as_sent=True)}
+    await page.goto(f"{house.url}/outbox/preferences")
+    await expect(page.get_by_label("Tell me what really left")).to_be_checked()
+    await expect(page.get_by_label("Notes that ask nothing of me")).to_have_value("0")
+
+
 async def test_the_pages_change_their_language_with_the_choice(house: House, page: Page) -> None:
     number = await house.held()
     await preferences(house, page)

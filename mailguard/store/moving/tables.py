@@ -36,6 +36,7 @@ TABLES = (
     _numbered("delivery"),
     _numbered("hold"),
     _numbered("notice"),
+    _numbered("journal"),
     Table("event", ("id",), "id", numbers="place", made=("place", "id")),
     Table("seal", ("number",), "number"),
     Table("capability", ("digest",), "digest"),
@@ -60,9 +61,10 @@ TABLES = (
     Table("token", ("name",)),
     Table("app_password", ("digest",)),
     Table("memory", ("name",)),
+    Table("legal_hold", ("person", "source")),
 )
 # Not copied: which store this is, what a start of the service writes anew, and sums and indexes that the target makes.
-LEFT = frozenset({"epoch", "hook", "fence", "tally", "word"})
+LEFT = frozenset({"epoch", "hook", "archive", "fence", "tally", "word"})
 
 _MADE: Mapping[str, Callable[[Any], Any]] = {
     "place": lambda number: number,

@@ -15,7 +15,6 @@ from mailguard import __version__, process
 from mailguard.clock import Clock, SystemClock
 from mailguard.errors import MailguardError, StoreBroken, TemporaryFailure
 from mailguard.records import Actor, Claim, NewMail, NewNotice
-from mailguard.store.base import Retention
 from mailguard.store.database import Database
 from mailguard.store.nodes import Node
 from mailguard.store.postgres import failures, server
@@ -23,6 +22,7 @@ from mailguard.store.postgres.bridge import plainly
 from mailguard.store.postgres.connection import Connection
 from mailguard.store.postgres.lanes import Lanes, Work, drop
 from mailguard.store.postgres.lookers import Lookers
+from mailguard.store.retention import Retention
 from mailguard.store.sealing import PLAIN, Keyring
 from mailguard.store.verbs import bodies, claims, joining, mails, pause
 from mailguard.store.verbs.codec import instant, micros

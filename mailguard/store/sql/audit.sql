@@ -56,17 +56,11 @@ SELECT m.id FROM mail m
 -- Where a hold may name a person.
 SELECT mail, approvers, approved_by, resolved_by, escalate_to FROM hold;
 
--- name: forget_written_person
--- Whom they wrote to, and who wrote to them.
-DELETE FROM written WHERE sender_key = :key OR address_key = :key;
-
--- name: forget_habit_person
--- How much they wrote.
-DELETE FROM habit WHERE sender_key = ?;
-
 -- name: forget_member
 -- Their place in conversations.
-DELETE FROM thread_member WHERE address_key = ?;
+DELETE FROM thread_member WHERE address_key = ?
+   AND NOT EXISTS (SELECT 1 FROM thread_member w JOIN legal_hold legal ON legal.person IN ('*', w.address_key)
+                    WHERE w.thread = thread_member.thread);
 
 -- name: forget_notices_person
 -- What they were told about no mail.
@@ -82,7 +76,8 @@ SELECT m.revision, m.version, v.rules_hash FROM mail m JOIN version v ON v.mail 
 
 -- name: told_of_none
 -- What anybody was told about no mail.
-SELECT id, data FROM notice WHERE mail IS NULL AND state IN ('sent', 'failed');
+SELECT id, data FROM notice WHERE mail IS NULL AND state IN ('sent', 'failed')
+   AND NOT EXISTS (SELECT 1 FROM legal_hold legal WHERE legal.person IN ('*', person_key));
 
 -- name: forget_notice
 -- What was told, whoever heard it.

@@ -43,7 +43,10 @@ DELETE FROM remembered WHERE sender_key = :sender AND sent = 1
 
 -- name: forget_remembered
 -- What was sent long ago.
-DELETE FROM remembered WHERE at <= ?;
+DELETE FROM remembered WHERE at <= ? AND NOT EXISTS (
+         SELECT 1 FROM legal_hold legal
+          WHERE legal.person IN ('*', remembered.sender_key)
+             OR EXISTS (SELECT 1 FROM remembered_to t WHERE t.remembered = remembered.id AND t.address_key = legal.person));
 
 -- name: forget_unsent
 -- With a mail's bytes goes what was made of them, unless it was sent.
@@ -72,11 +75,15 @@ SELECT w.address_key, w.at FROM delivery d
 
 -- name: erase_habits
 -- Everything this person sent.
-DELETE FROM remembered WHERE sender_key = ?;
+DELETE FROM remembered WHERE sender_key = ? AND NOT EXISTS (
+         SELECT 1 FROM legal_hold legal
+          WHERE legal.person IN ('*', remembered.sender_key)
+             OR EXISTS (SELECT 1 FROM remembered_to t WHERE t.remembered = remembered.id AND t.address_key = legal.person));
 
 -- name: erase_copies
 -- And that they got anything.
-DELETE FROM remembered_to WHERE address_key = ?;
+DELETE FROM remembered_to WHERE address_key = ?
+   AND NOT EXISTS (SELECT 1 FROM legal_hold legal WHERE legal.person IN ('*', sender_key));
 
 -- name: erase_empty
 -- Mails that nobody got any more.
@@ -84,4 +91,5 @@ DELETE FROM remembered WHERE sent = 1 AND NOT EXISTS (SELECT 1 FROM remembered_t
 
 -- name: erase_written
 -- Whom this person wrote to, and who wrote to them.
-DELETE FROM written WHERE sender_key = :person OR address_key = :person;
+DELETE FROM written WHERE (sender_key = :person OR address_key = :person)
+   AND NOT EXISTS (SELECT 1 FROM legal_hold legal WHERE legal.person IN ('*', sender_key, address_key));

@@ -6,4 +6,4 @@ INSERT INTO kept (mail, at, facts) VALUES (?, ?, ?) ON CONFLICT (mail) DO UPDATE
 
 -- name: forget_kept
 -- What came long ago.
-DELETE FROM kept WHERE at <= ?;
+DELETE FROM kept WHERE at <= ? AND NOT EXISTS (SELECT 1 FROM held_mail held WHERE held.id = kept.mail);

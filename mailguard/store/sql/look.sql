@@ -42,12 +42,14 @@ SELECT m.received_at FROM mail m
  ORDER BY m.id LIMIT 1;
 
 -- name: next_due
--- The next instant later than :after with something to do: a copy, a hold's end, half time or escalation, a notice, a call.
+-- The next instant later than :after with something to do: a copy, a hold's end, half time or escalation, a notice, a call,
+-- a journal mail.
 SELECT min(at) FROM (
   SELECT min(due_at) AS at FROM delivery WHERE state = 'queued' AND behind IS NULL AND due_at > :after
   UNION ALL SELECT min(expires_at) FROM hold WHERE resolved_at IS NULL AND frozen = 0 AND expires_at > :after
   UNION ALL SELECT min(remind_at) FROM hold WHERE resolved_at IS NULL AND frozen = 0 AND remind_at > :after
   UNION ALL SELECT min(escalate_at) FROM hold WHERE resolved_at IS NULL AND frozen = 0 AND escalate_at > :after
   UNION ALL SELECT min(due_at) FROM notice WHERE state IN ('queued', 'sending') AND due_at > :after
+  UNION ALL SELECT min(due_at) FROM journal WHERE due_at > :after
   UNION ALL SELECT min(c.due_at) FROM (SELECT DISTINCT url FROM hook) h
               JOIN call c ON c.id = (SELECT min(d.id) FROM call d WHERE d.url = h.url) WHERE c.due_at > :after) due;

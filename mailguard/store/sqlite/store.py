@@ -12,9 +12,9 @@ from typing import TypeVar, cast
 
 from mailguard.clock import Clock, SystemClock
 from mailguard.errors import StoreFull, TemporaryFailure
-from mailguard.records import Actor
-from mailguard.store.base import Retention
+from mailguard.records import Actor, Erasure
 from mailguard.store.nodes import Node
+from mailguard.store.retention import Retention
 from mailguard.store.sealing import PLAIN, Keyring
 from mailguard.store.sqlite import connection, epoch, failures
 from mailguard.store.sqlite.connection import Connection
@@ -171,6 +171,12 @@ class SqliteStore(Verbs):
         if self._writer is not None:
             await self._writer.truncate()
         return done
+
+    async def erase(self, person: str, *, by: Actor, now: datetime, dry_run: bool = False) -> Erasure:
+        what = await super().erase(person, by=by, now=now, dry_run=dry_run)
+        if not dry_run and self._writer is not None:
+            await self._writer.truncate()
+        return what
 
     async def _forget_words(self) -> None:
         if await self._write(partial(_merge_words, pages=-MERGED)):

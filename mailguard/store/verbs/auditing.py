@@ -41,15 +41,17 @@ class Auditing(Runs):
     async def erase(self, person: str, *, by: Actor, now: datetime, dry_run: bool = False) -> Erasure:
         await self._write(lambda db: db.number_events())
         found = await self._look(partial(erasure.traces, person=person))
-        what = Erasure(len(found.mails), found.records, found.waiting)
+        what = Erasure(len(found.mails), found.records, found.waiting, found.held)
         if dry_run:
             return what
         await self.seal(now)  # a range at a time: what is forgotten has to be sealed first
         for start in range(0, len(found.mails), erasure.BATCH):
             some = found.mails[start : start + erasure.BATCH]
-            await self._write(partial(erasure.forget, mails=some, events=(), why=_WHY, by=by, now=now))
-        await self._write(partial(erasure.forget, mails=(), events=found.events, why=_WHY, by=by, now=now))
-        await self._write(partial(erasure.forget_facts, person=person))
+            await self._write(partial(erasure.forget, mails=some, events=(), why=_WHY, by=by, now=now, person=person))
+        await self._write(
+            partial(erasure.forget, mails=(), events=found.events, why=_WHY, by=by, now=now, person=person)
+        )
+        await self._write(partial(erasure.forget_facts, person=person, by=by, now=now))
         await self._forget_words()
         return what
 

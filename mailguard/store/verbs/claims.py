@@ -116,8 +116,9 @@ def renew(db: Database, claim: Claim, now: datetime, lease: timedelta) -> None:
 
 
 def settle(
-    db: Database, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail]
-) -> None:
+    db: Database, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail],
+    *, as_sent: bool = False,
+) -> None:  # fmt: skip
     """As `Store.settle`; the whole of it is undone when one delivery belongs to another attempt by now."""
     mine = {d.id: d for d in claim.deliveries}
     row = _row(db, claim)
@@ -138,9 +139,22 @@ def settle(
             past.learn(db, row["id"], row["sender_key"], gone, micros(now))
             habits.sent(db, row["id"], gone, micros(now))
             files_sent.sent(db, row["id"], gone, micros(now))
+    if as_sent:
+        _tell_as_sent(db, row["id"], now)
     for report in reports:
         # failpoint: store.reporting
         mails.put(db, report, now)
+
+
+def _tell_as_sent(db: Database, number: int, now: datetime) -> None:
+    """When nothing of the mail waits any more: by a person, for of what rules take off their sender hears at once."""
+    mail = mails.load(db, [number])[number]
+    off = any(d.taken_off and not d.reason.startswith("dropped by ") for d in mail.deliveries)
+    left = any(d.state is State.SENT for d in mail.deliveries)
+    if off and left and mail.answers and all(d.state.final for d in mail.deliveries):
+        mails.add_notices(
+            db, [NewNotice(NoticeKind.AS_SENT, mail.answers, mail.queue_id)], now, {mail.queue_id: number}
+        )
 
 
 def _row(db: Database, claim: Claim) -> Row:
@@ -212,6 +226,7 @@ def reclaim(db: Database, now: datetime, *, everything: bool) -> int:
     at = micros(now)
     if everything:
         db.run("notices_back", (at,))
+        db.run("journals_back", (at,))
     lost = {"now": micros(db.lease_time(now))}
     overdue = (db.run("left_behind", lost) if everything else db.run("overdue", lost)).fetchall()
     alone = not everything or len({row["mail"] for row in overdue}) == 1

@@ -87,6 +87,7 @@ def counts(db: Database, now: datetime) -> Counts:
         deliveries={State(row["state"]): row["deliveries"] for row in db.run("tally")},
         oldest={state: instant(row[0]) for state, row in oldest.items() if row is not None},
         notices_undelivered=late,
+        journals_undelivered=db.run("journals_undelivered", (micros(now - _LATE),)).fetchone()[0],
     )
 
 

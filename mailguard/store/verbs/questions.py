@@ -20,6 +20,7 @@ from mailguard.store.verbs import (
     threads,
     unremembered,
 )
+from mailguard.store.verbs import person as one_person
 from mailguard.store.verbs.running import Looks
 
 _AT_ONCE = 200  # past mails, with everything that is stored of them
@@ -30,6 +31,10 @@ class Questions(Looks):
 
     async def get(self, queue_id: str) -> Mail | None:
         return await self._look(partial(looking.get, queue_id=queue_id))
+
+    async def of_person(self, person: str) -> list[tuple[str, Mapping[str, Any]]]:
+        """All that is kept of this person, but for their mails' bytes: (table, row), as they may see it."""
+        return await self._look(lambda db: list(one_person.rows(db, person)))
 
     async def body(self, queue_id: str) -> AsyncGenerator[bytes, None]:
         number, size = await self._look(partial(looking.size_of, queue_id=queue_id))

@@ -21,7 +21,8 @@ from mailguard.records import (
     PastMail,
     Reached,
 )
-from mailguard.store.base import Expiry, Retention
+from mailguard.store.base import Expiry
+from mailguard.store.retention import Retention
 from mailguard.store.verbs import (
     bodies,
     claims,
@@ -41,12 +42,14 @@ from mailguard.store.verbs import (
 )
 from mailguard.store.verbs.auditing import Auditing
 from mailguard.store.verbs.correcting import Correcting
+from mailguard.store.verbs.holding import Holding
+from mailguard.store.verbs.journaling import Journaling
 from mailguard.store.verbs.questions import Questions
 from mailguard.store.verbs.searching import Searching
 from mailguard.store.verbs.signing_in import SigningIn
 
 
-class Verbs(Questions, Searching, Auditing, SigningIn, Correcting):
+class Verbs(Questions, Searching, Auditing, Journaling, Holding, SigningIn, Correcting):
     """As `base.Store`, but for opening and closing, and what is known of the place."""
 
     paused: str
@@ -88,9 +91,11 @@ class Verbs(Questions, Searching, Auditing, SigningIn, Correcting):
         await self._write(partial(claims.renew, claim=claim, now=now, lease=lease))
 
     async def settle(
-        self, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail] = ()
-    ) -> None:
-        await self._write(partial(claims.settle, claim=claim, outcomes=dict(outcomes), now=now, reports=tuple(reports)))
+        self, claim: Claim, outcomes: Mapping[int, Outcome], now: datetime, reports: Sequence[NewMail] = (),
+        *, as_sent: bool = False,
+    ) -> None:  # fmt: skip
+        done = dict(outcomes)
+        await self._write(lambda db: claims.settle(db, claim, done, now, tuple(reports), as_sent=as_sent))
 
     async def quarantine(self, claim: Claim, hold: Hold, now: datetime) -> None:
         await self._write(partial(claims.quarantine, claim=claim, hold=hold, now=now))
@@ -254,9 +259,11 @@ class Verbs(Questions, Searching, Auditing, SigningIn, Correcting):
     # --- keeping house ---
 
     async def purge(self, now: datetime, keep: Retention) -> int:
-        done = batch = await self._write(partial(purge.bodies, now=now, keep=keep))
-        while batch == purge.BATCH:
-            done += (batch := await self._write(partial(purge.bodies, now=now, keep=keep)))
+        done = 0
+        while old := await self._look(partial(purge.old_bodies, now=now, keep=keep)):
+            done += (gone := await self._write(partial(purge.bodies, old=old, now=now)))
+            if gone < purge.BATCH:
+                break
         await self.seal(now)  # a range at a time: what is forgotten has to be sealed first
         while await self._write(partial(purge.decisions, now=now, keep=keep)) == purge.BATCH:
             pass

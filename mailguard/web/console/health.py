@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from mailguard.locale.when import When
 from mailguard.people.access import Right
-from mailguard.records import State
+from mailguard.records import EVERYBODY, LegalHold, State
 from mailguard.store.base import Counts
 from mailguard.store.nodes import Node
 from mailguard.web.console.found import STATES
@@ -34,6 +34,8 @@ class Condition:
     frozen: tuple[str, ...]  # who may not hand in mail just now
     suspects: tuple[str, ...]  # rules that suddenly hold much
     nodes: tuple[Node, ...] = ()  # all that share the store; none where it is one process's
+    legal_holds: tuple[LegalHold, ...] = ()
+    held_back: int = 0  # mails that are there for a legal hold alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class Health:
             yield Line(say("Sending"), paused, alarm=True)
         late = found.counts.notices_undelivered
         yield Line(say("Notices not delivered for five minutes"), str(late), alarm=late > 0)
+        if late := found.counts.journals_undelivered:
+            yield Line(say("Copies the archive was not told of for five minutes"), str(late), alarm=True)
         free = say("not known") if found.free is None else size(found.free)
         yield Line(say("Free disk"), free, alarm=found.free is not None and found.free < LOW)
         if found.reserve_spent:
@@ -92,6 +96,11 @@ class Health:
         number, at = found.sealed or (0, None)
         sealed = say("seal {number} {at}", number=number, at=when.at(at)) if at else say("nothing is sealed yet")
         yield Line(say("Audit"), sealed)
+        if found.legal_holds:
+            persons = dict.fromkeys(one.person for one in found.legal_holds)
+            named = ", ".join(say("everybody") if one == EVERYBODY else one for one in persons)
+            kept = say("mails kept past their time: {mails}", mails=found.held_back)
+            yield Line(say("Legal hold"), f"{named}; {kept}")
         if found.frozen:
             yield Line(say("Frozen: too much mail"), ", ".join(found.frozen), alarm=True)
         if found.suspects:

@@ -64,6 +64,9 @@ FIRST = (
     Point("postman.claimed", "when notices were claimed", 2, before_the_dot=False),
     Point("postman.granted", "when a notice has its link", 2, before_the_dot=False),
     Point("postman.carried", "after a notice was sent, before it is written down", 2, before_the_dot=False),
+    Point("journals.claimed", "when the archive was about to be told", 4, before_the_dot=False),
+    Point("journals.carried", "after the archive was told, before it is written down", 4, before_the_dot=False),
+    Point("store.journalling", "while it is written down that the archive was told", 4, before_the_dot=False),
 )
 
 
@@ -214,6 +217,7 @@ _keeping("store.checkpointing", "before a checkpoint that empties the log")
 @fault("kill -9 between two statements of an upgrade", PROMISE, full=36)
 async def migrating(trial: Trial) -> None:
     async with parish(trial) as place:
+        place.without_archive()
         await place.start()
         await place.load()
         await place.stopped()

@@ -12,7 +12,7 @@ import random
 import sys
 from pathlib import Path
 
-from mailguard.store.base import Retention
+from mailguard.store.retention import Retention
 from mailguard.store.sqlite import SqliteStore, connection
 from mailguard.testing import FakeClock
 from tests.store.making import ANN, claim, later, mail, settle

@@ -59,6 +59,7 @@ def to_boss(state: State = State.QUEUED) -> Mail:
         (NoticeKind.DECIDED, mail, "Approved: Quote for ACME"),
         (NoticeKind.NOTIFY, mail, "For your information: Quote for ACME"),
         (NoticeKind.DROPPED, mail, "Not sent to everybody: Quote for ACME"),
+        (NoticeKind.AS_SENT, mail, "As sent: Quote for ACME"),
     ],
 )
 def test_the_subject_says_what_happens_when(kind: NoticeKind, about: Callable[[], Mail], subject: str) -> None:

@@ -30,12 +30,20 @@ SELECT e.id FROM json_each(?) asked JOIN event e ON e.mail = asked.value;
 SELECT id, mail, kind, actor, data FROM event;
 
 -- name: ended_of
--- Which of these mails (a JSON list) have ended.
-SELECT m.id FROM json_each(?) asked JOIN mail m ON m.id = asked.value WHERE m.unfinished = 0;
+-- Which of these mails (a JSON list) have ended, are told to the archive and under no legal hold.
+SELECT m.id FROM json_each(?) asked JOIN mail m ON m.id = asked.value
+ WHERE m.unfinished = 0 AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.mail = m.id)
+   AND NOT EXISTS (SELECT 1 FROM held_mail held WHERE held.id = m.id);
 
 -- name: ended_of_locked
 -- The same, of mails that will be forgotten; here only one writes.
-SELECT m.id FROM json_each(?) asked JOIN mail m ON m.id = asked.value WHERE m.unfinished = 0;
+SELECT m.id FROM json_each(?) asked JOIN mail m ON m.id = asked.value
+ WHERE m.unfinished = 0 AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.mail = m.id)
+   AND NOT EXISTS (SELECT 1 FROM held_mail held WHERE held.id = m.id);
+
+-- name: held_of
+-- Which of these mails (a JSON list) are under a legal hold.
+SELECT held.id FROM json_each(?) asked JOIN held_mail held ON held.id = asked.value;
 
 -- name: forget_mails_by_number
 -- These mails (a JSON list), with deliveries, holds, versions, notices and events.

@@ -1,0 +1,119 @@
+"""Tells the archive what left and what was taken back: claims journals, wraps each mail as it was, and sends it."""
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+
+from mailguard import journal
+from mailguard.clock import Clock
+from mailguard.courier.parcel import Body, Parcel
+from mailguard.dkim.signer import Signer
+from mailguard.errors import ClaimLost, TemporaryFailure
+from mailguard.log import Log
+from mailguard.mail.envelope import Recipient
+from mailguard.records import Actor, JournalClaim, Outcome, Result
+from mailguard.scheduler.attempt import Carrier
+from mailguard.scheduler.content import leaving, read
+from mailguard.scheduler.settings import ArchiveSettings
+from mailguard.store.base import Store
+from mailguard.tasks import Tasks, in_thread, patiently
+
+LEASE = timedelta(hours=6)  # longer than two whole attempts of the courier (its Timeouts)
+PATIENCE = (1, 5, 15, 60, 300, 300, 300, 300)  # seconds between tries while the store is away: well within the lease
+AT_ONCE = 2  # an archive that hangs leaves the next hop's connections to the mail
+_RETRY = (30, 60, 120, 300, 900, 1800, 3600)  # seconds; then every hour, for ever
+_BY = Actor("configuration", "policy")
+
+
+class Journals:
+    """Journals skip the rules because they are made here and go straight to the courier; nothing waits for them."""
+
+    def __init__(
+        self, store: Store, courier: Carrier, clock: Clock, log: Log, settings: ArchiveSettings | None, *,
+        sender: str, hostname: str, new_id: Callable[[], str], destination: Callable[[str], str],
+        wake: Callable[[], None], signer: Callable[[], Signer] = Signer,
+    ) -> None:  # fmt: skip
+        self._store, self._courier, self._clock, self._log = store, courier, clock, log
+        self._settings, self._sender, self._hostname = settings, sender, hostname
+        self._new_id, self._destination, self._wake, self._signer = new_id, destination, wake, signer
+        self._tasks = Tasks()
+
+    async def start(self) -> None:
+        """What the configuration says is what is told from now on."""
+        to, of = (self._settings.to, self._settings.of) if self._settings else ("", ())
+        await self._store.set_archive(to, of, by=_BY, now=self._clock.now())
+
+    async def stop(self, drain: float) -> None:
+        """Let what is on the wire end within `drain` seconds."""
+        await self._tasks.end(drain)
+
+    async def post(self) -> int:
+        """Start on what is due; how many mails to the archive that makes."""
+        room = AT_ONCE - len(self._tasks)
+        if self._settings is None or room <= 0:
+            return 0
+        claims = await self._store.claim_journals(self._clock.now(), lease=LEASE, limit=room)
+        # failpoint: journals.claimed
+        for claim in claims:
+            self._tasks.spawn(self._tell(claim, self._settings.to))
+        return len(claims)
+
+    async def _tell(self, claim: JournalClaim, to: str) -> None:
+        try:
+            outcome = await self._carry(claim, to)
+            # failpoint: journals.carried
+            now = self._clock.now()
+            again = None if outcome.result is Result.SENT else now + _pause(claim.attempts)
+            await self._settle(claim, outcome, now, again)
+            self._log.journalled(claim, outcome)
+        except ClaimLost:
+            pass  # its lease ran out: another attempt has it
+        except Exception as error:  # the lease gives it back
+            self._log.failure("journals", error)
+        finally:
+            self._wake()
+
+    async def _settle(self, claim: JournalClaim, outcome: Outcome, now: datetime, again: datetime | None) -> None:
+        await patiently(
+            lambda: self._store.settle_journal(claim, str(outcome.reply), now, again),
+            TemporaryFailure, PATIENCE, self._clock.sleep, lambda error: self._log.failure("journals", error),
+        )  # fmt: skip
+
+    async def _carry(self, claim: JournalClaim, to: str) -> Outcome:
+        mail, queue_id = claim.mail, claim.mail.queue_id
+        events = await self._store.events(queue_id)
+        content, intact = await read(self._store, mail)
+        head, body, size = b"", b"", 0
+        if intact:
+            head, body, size, _ = await leaving(self._store, mail, content, self._signer())
+        boundary = f"=_journal_{secrets.token_hex(16)}"
+        lead = await in_thread(
+            journal.lead, claim, events, head, sender=self._sender, to=to, boundary=boundary,
+            message_id=f"<{self._new_id()}@{self._hostname}>", now=self._clock.now(), damaged=not intact,
+        )  # fmt: skip
+        tail = journal.tail(boundary)
+        parcel = Parcel(
+            destination=self._destination(to), sender="", recipients=(Recipient(to, notify=("NEVER",)),),
+            head=lead + head, body=_ended(body, tail), size=len(lead) + size + len(tail),
+            smtputf8=not to.isascii(), eightbit=True,  # the mail is a part: its own header does not ask for more
+        )  # fmt: skip
+        (outcome,) = await self._courier.carry(parcel)
+        return outcome
+
+
+def _ended(body: Body, tail: bytes) -> Body:
+    """The body and what comes after it; a large one still a piece at a time."""
+    if not callable(body):
+        return b"".join((body, tail))
+    pieces = body
+
+    async def chunks() -> AsyncIterator[bytes]:
+        async for piece in pieces():
+            yield piece
+        yield tail
+
+    return chunks
+
+
+def _pause(attempts: int) -> timedelta:
+    return timedelta(seconds=_RETRY[min(attempts, len(_RETRY)) - 1])

@@ -1,0 +1,17 @@
+"""What the store keeps of people: every table and column of both databases, why, how long, and how it is erased.
+
+docs/privacy.md is made of this (`make privacy`); a test fails when a table or a column is missing here.
+"""
+
+from mailguard.store.inventory.mail import MAIL
+from mailguard.store.inventory.past import PAST
+from mailguard.store.inventory.rest import REST
+from mailguard.store.inventory.table import Table
+
+__all__ = ["PERSONAL", "SECRET", "TABLES", "Table"]
+
+TABLES = (*MAIL, *PAST, *REST)
+PERSONAL = {table.name: table.asked for table in TABLES if table.asked}
+"""Table → the statement with a person's rows."""
+SECRET = frozenset({"secret", "recovery", "body_key", "key_id", "evidence", "edits"})
+"""Columns that open or prove something, or are encrypted: nobody is told them."""
