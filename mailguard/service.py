@@ -152,7 +152,9 @@ class Service:
                 Enrolment(factors, self.smtp.log_in, lambda: self.people, self.desk.marks, self.clock, self.log),
             ),
         )  # fmt: skip
-        self.web = WebServer(pages, config.web.bind, pages.state.streams.close, shared=shared)
+        self.web = WebServer(
+            pages, config.web.bind, pages.state.streams.close, shared=shared, proxies=config.web.proxies
+        )
         scraped = config.metrics.bind if self._first else None  # one process speaks for all
         self.scrape = WebServer(metrics_app(self.health.scrape), scraped) if scraped else None
         self.nodes = Nodes(

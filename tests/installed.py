@@ -61,6 +61,7 @@ class Installed:
 
     folder: Path
     ports: dict[str, int]
+    program: Path = COMMAND
     process: Process | None = None
     logs: list[Path] = field(default_factory=list)
 
@@ -71,7 +72,7 @@ class Installed:
     def command(self, *arguments: str, stdin: str = "", code: int | None = 0) -> str:
         """Run a verb; its stdout. Fails unless it ends with `code` (None: any)."""
         done = subprocess.run(
-            [COMMAND, "--config", self.config, *arguments],
+            [self.program, "--config", self.config, *arguments],
             check=False,
             input=stdin,
             capture_output=True,
@@ -86,7 +87,7 @@ class Installed:
         """Start it, without waiting until it is ready."""
         with self.next_log().open("wb") as out:
             self.process = subprocess.Popen(
-                [COMMAND, "--config", self.config, "serve", *options], stdout=out, stderr=subprocess.STDOUT,
+                [self.program, "--config", self.config, "serve", *options], stdout=out, stderr=subprocess.STDOUT,
                 env={**os.environ, **environ},
             )  # fmt: skip
 

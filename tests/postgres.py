@@ -71,22 +71,17 @@ class Postgres:
         self.say(f"CREATE SCHEMA {name}")
         return self.url(name)
 
-    def say(self, sql: str) -> str:
+    def say(self, sql: str, database: str = "postgres") -> str:
         """What the server answers, one line a row."""
-        command: list[Any] = [
-            self._beside("psql"),
-            "-X",
-            "-q",
-            "-A",
-            "-t",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-h",
-            self.folder,
-            "-U",
-            USER,
-        ]
-        said = subprocess.run([*command, "-d", "postgres", "-c", sql], check=True, capture_output=True, text=True)
+        return self._psql("-A", "-t", "-d", database, "-c", sql)
+
+    def read(self, file: Path, database: str) -> None:
+        """Carry out what the file says."""
+        self._psql("-d", database, "-f", file)
+
+    def _psql(self, *told: str | Path) -> str:
+        command: list[Any] = [self._beside("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-U", USER]
+        said = subprocess.run([*command, *told], check=True, capture_output=True, text=True)
         return str(said.stdout).strip()
 
     def _run(self, name: str, *arguments: str) -> None:

@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv4Network, IPv6Network
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from mailguard.document.units import host_port
 from mailguard.errors import ConfigError
+from mailguard.web.settings import LOOPBACK
 
 _GRACE = 5  # seconds for the requests under way when stopping
 
@@ -18,10 +20,15 @@ class WebServer:
     """One application on one address; port 0 takes any free one, `port` says which."""
 
     def __init__(
-        self, app: ASGIApp, bind: str, closing: Callable[[], None] = lambda: None, *, shared: bool = False
-    ) -> None:
-        """`closing` ends what would stream for ever, when the server stops. `shared`: other processes listen there."""
+        self, app: ASGIApp, bind: str, closing: Callable[[], None] = lambda: None, *, shared: bool = False,
+        proxies: Iterable[IPv4Network | IPv6Network] = LOOPBACK,
+    ) -> None:  # fmt: skip
+        """`closing` ends what would stream for ever, when the server stops. `shared`: other processes listen there.
+
+        `proxies` are believed when they say whom they speak for.
+        """
         self._app, self._bind, self._closing, self._shared = app, bind, closing, shared
+        self._proxies = [str(network) for network in proxies]
         self._server: _Embedded | None = None
         self._task: asyncio.Task[None] | None = None
         self.port = 0
@@ -33,7 +40,7 @@ class WebServer:
         server = _Embedded(
             uvicorn.Config(
                 self._app, log_config=None, access_log=False, lifespan="off", http="h11", ws="none",
-                server_header=False, proxy_headers=True, forwarded_allow_ips="127.0.0.1,::1",
+                server_header=False, proxy_headers=True, forwarded_allow_ips=self._proxies,
                 timeout_graceful_shutdown=_GRACE,
             )
         )  # fmt: skip

@@ -1,6 +1,7 @@
 """The `web:` section of mailguard.yaml."""
 
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ from pydantic import field_validator, model_validator
 from mailguard.document.units import Duration, HostPort, Section
 from mailguard.oidc import OidcSettings
 
+LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 _SHORTEST, _LONGEST = timedelta(minutes=5), timedelta(days=30)
 
 
@@ -19,6 +21,8 @@ class WebSettings(Section):
     """HOST:PORT to listen on; put a TLS proxy in front of it."""
     url: str = "http://127.0.0.1:8025"
     """What people's browsers call it: every link starts with this, never with a request's Host header."""
+    proxies: tuple[IPv4Network | IPv6Network, ...] = LOOPBACK
+    """Whose X-Forwarded-For says who a client is: the TLS proxy's addresses, where it is on another machine."""
     codes: bool = True
     """People sign in with a code mailed to them."""
     passwords: bool = False

@@ -97,3 +97,26 @@ def test_what_the_unit_and_the_package_say_fits() -> None:
         path = ROOT / "deploy" / "debian" / script
         assert path.stat().st_mode & 0o111, script
         subprocess.run([shell, "-n", path], check=True, timeout=20)
+
+
+@pytest.mark.parametrize(
+    ("config", "mail", "left"),
+    [
+        ("encryption: {key_file: store.key}", True, True),
+        ("# encryption:", True, False),
+        ("encryption: {key_file: store.key}", False, False),
+    ],
+)
+def test_a_purge_leaves_the_key_of_the_mail_it_leaves(tmp_path: Path, config: str, mail: bool, left: bool) -> None:
+    etc, store = tmp_path / "etc", tmp_path / "lib"
+    etc.mkdir()
+    (etc / "mailguard.yaml").write_text(f"version: 1\n{config}\n")
+    (etc / "store.key").write_text("key")
+    if mail:
+        store.mkdir()
+    script = (ROOT / "deploy" / "debian" / "postrm").read_text("utf-8")
+    script = script.replace("/etc/mailguard", str(etc)).replace("/var/lib/mailguard", str(store))
+    script = script.replace("/run/systemd/system", str(tmp_path / "none"))
+    subprocess.run(["sh", "-c", script, "postrm", "purge"], check=True, capture_output=True, timeout=20)
+    assert (etc / "store.key").exists() is left
+    assert store.exists() is mail

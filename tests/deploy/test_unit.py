@@ -52,6 +52,11 @@ def test_a_misspelt_line_would_be_noticed(tmp_path: Path, tool: Tool) -> None:
     assert "'NoNewPriviliges'" in analyze(tool, "verify", str(copy)).stderr
 
 
+def test_a_reader_of_attached_files_that_runs_out_of_memory_ends_alone() -> None:
+    """systemd stops a service of which any process was killed for memory, unless told."""
+    assert service()["OOMPolicy"] == "continue"
+
+
 def test_it_may_bind_low_ports_and_nothing_else() -> None:
     lines = service()
     assert lines["AmbientCapabilities"] == lines["CapabilityBoundingSet"] == "CAP_NET_BIND_SERVICE"

@@ -46,6 +46,34 @@ async def test_it_listens_when_started_and_lets_a_request_end_when_stopped() -> 
             await client.get(f"http://127.0.0.1:{server.port}/")
 
 
+@pytest.mark.parametrize(
+    ("proxies", "seen"),
+    [
+        (None, "192.0.2.7"),
+        (["127.0.0.1"], "192.0.2.7"),
+        (
+            ["127.0.0.0/8", "203.0.113.0/24"],
+            "198.51.100.1",
+        ),  # the one before the last proxy of ours: the rest is hearsay
+        (["10.0.0.0/8"], "127.0.0.1"),
+    ],
+)
+async def test_only_our_proxies_say_who_a_client_is(proxies: list[str] | None, seen: str) -> None:
+    """Or whoever tries passwords would do it as somebody else each time."""
+
+    async def whom(request: Request) -> Response:
+        return PlainTextResponse(request.client.host if request.client else "")
+
+    settings = WebSettings.model_validate({} if proxies is None else {"proxies": proxies})
+    server = WebServer(Starlette(routes=[Route("/", whom)]), "127.0.0.1:0", proxies=settings.proxies)
+    await server.start()
+    said = "198.51.100.1, 203.0.113.9" if seen == "198.51.100.1" else "198.51.100.1, 192.0.2.7"
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(f"http://127.0.0.1:{server.port}/", headers={"X-Forwarded-For": said})
+    assert answer.text == seen
+    await server.stop()
+
+
 async def test_signals_stay_with_the_service() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     server = WebServer(Starlette(), "127.0.0.1:0")
