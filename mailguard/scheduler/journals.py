@@ -13,7 +13,7 @@ from mailguard.log import Log
 from mailguard.mail.envelope import Recipient
 from mailguard.records import Actor, JournalClaim, Outcome, Result
 from mailguard.scheduler.attempt import Carrier
-from mailguard.scheduler.content import leaving, read
+from mailguard.scheduler.content import Leaving, leaving, read
 from mailguard.scheduler.settings import ArchiveSettings
 from mailguard.store.base import Store
 from mailguard.tasks import Tasks, in_thread, patiently
@@ -83,18 +83,16 @@ class Journals:
         mail, queue_id = claim.mail, claim.mail.queue_id
         events = await self._store.events(queue_id)
         content, intact = await read(self._store, mail)
-        head, body, size = b"", b"", 0
-        if intact:
-            head, body, size, _ = await leaving(self._store, mail, content, self._signer())
+        left = await leaving(self._store, mail, content, self._signer()) if intact else Leaving(b"", b"", 0, ())
         boundary = f"=_journal_{secrets.token_hex(16)}"
         lead = await in_thread(
-            journal.lead, claim, events, head, sender=self._sender, to=to, boundary=boundary,
+            journal.lead, claim, events, left.head, sender=self._sender, to=to, boundary=boundary,
             message_id=f"<{self._new_id()}@{self._hostname}>", now=self._clock.now(), damaged=not intact,
         )  # fmt: skip
         tail = journal.tail(boundary)
         parcel = Parcel(
             destination=self._destination(to), sender="", recipients=(Recipient(to, notify=("NEVER",)),),
-            head=lead + head, body=_ended(body, tail), size=len(lead) + size + len(tail),
+            head=lead + left.head, body=_ended(left.body, tail), size=len(lead) + left.size + len(tail),
             smtputf8=not to.isascii(), eightbit=True,  # the mail is a part: its own header does not ask for more
         )  # fmt: skip
         (outcome,) = await self._courier.carry(parcel)

@@ -203,7 +203,7 @@ class House:
     def _busy(self) -> bool:
         service = self.service
         late = service.intake._late and not self.undecided
-        return bool(self._in_round or service.postman._tasks or service.scheduler._tasks or late)
+        return bool(self._in_round or service.departures.postman._tasks or service.scheduler._tasks or late)
 
     # sending
     async def submit(

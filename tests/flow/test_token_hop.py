@@ -109,7 +109,7 @@ async def test_mail_goes_on_with_a_token_and_with_a_new_one_when_that_is_taken_b
     house = await open_house(rules=AT_ONCE, config=hop.way(provider, secret))
     assert await tried(house, await house.send()) is State.SENT
     assert len(sink.caught) == 1
-    (source,) = [manner.tokens[1] for _, manner in house.service.courier._manners if manner.tokens]
+    (source,) = [manner.tokens[1] for _, manner, _ in house.service.courier._manners if manner.tokens]
     first = await source.get()
     await provider.take_back(first)
     await house.service.courier._pool.close()  # a session that is open needs no token
@@ -128,7 +128,7 @@ async def test_a_provider_that_is_down_keeps_the_mail_until_it_is_back(
     queue_id = await house.send()
     assert await tried(house, queue_id) is State.QUEUED
     assert "the provider gave no token" in (await house.copy(queue_id, KIM)).last_reply
-    (source,) = [manner.tokens[1] for _, manner in house.service.courier._manners if manner.tokens]
+    (source,) = [manner.tokens[1] for _, manner, _ in house.service.courier._manners if manner.tokens]
     source._settings = source._settings.model_copy(update={"endpoint": provider.token_endpoint})
     await house.wait(minutes=10)
     assert await tried(house, queue_id) is State.SENT

@@ -11,8 +11,9 @@ import pytest
 from mailguard.errors import MailChanged
 from mailguard.mail.envelope import Envelope, Recipient
 from mailguard.records import Action, Ending, Hold, NewMail, NewNotice, NoticeKind, State, Verdict
-from mailguard.store.base import Retention, Store
+from mailguard.store.base import Store
 from mailguard.store.postgres import PostgresStore
+from mailguard.store.retention import Retention
 from tests.store.making import ANN, NOW, OK, carry, claim, hold, kinds, later, mail, settle, states
 
 KIM, LEE, MO, ZOE = "kim@client.example", "lee@corp.example", "mo@rival.example", "zoe@client.example"
