@@ -1,7 +1,7 @@
 """What an archive is told of one mail: an envelope journal report, as Exchange makes them (MS-XJRNL). Pure.
 
 The envelope's fields come first, one a line, as programs read them; what only mailguard knows comes after a blank line.
-The original is the last part, byte for byte as it left.
+The original is the last part, byte for byte as it left, but for the signature that is put on it at departure (DKIM).
 """
 
 import re

@@ -122,15 +122,10 @@ class Desk(SignIn):
             bare = replace(bare, allowed=bare.allowed | {"swap"})
         events = [] if power is Power.ASSISTANT else await self._store.events(mail.queue_id)
         return replace(
-            bare,
-            seen=self.seen.mark(bare),
-            readable=power is not Power.ASSISTANT or has_copy(mail, person),
-            names=await self._names(mail),
-            strangers=await self._strangers(mail),
-            remarks=look.remarks(events),
-            taken_off=look.taken_off(events),
-            earlier=await self._earlier(bare),
-        )
+            bare, seen=self.seen.mark(bare), readable=power is not Power.ASSISTANT or has_copy(mail, person),
+            names=await self._names(mail), strangers=await self._strangers(mail), remarks=look.remarks(events),
+            taken_off=look.taken_off(events), earlier=await self._earlier(bare),
+        )  # fmt: skip
 
     async def _names(self, mail: Mail) -> dict[str, str]:
         """As the mail's header calls them, which is what its sender saw; else as our own people are called."""

@@ -138,7 +138,7 @@ def test_the_logins_shown_load() -> None:
     shown: list[dict[str, Any]] = [yaml.parse(text, "example.yaml").data for _, text in blocks(page)]
     users = [one["smtp"]["users"] for one in shown if "smtp" in one] + [one for one in shown if set(one) == {"oauth"}]
     assert [sorted(Users.model_validate(one).model_dump(exclude_none=True)) for one in users] == [
-        ["ldap"], ["file", "oauth"], ["oauth"],
+        ["app_passwords"], ["ldap"], ["file", "oauth"], ["oauth"],
     ]  # fmt: skip
     hops = [one["next_hop"] for one in shown if "next_hop" in one] + [one for one in shown if "smarthost" in one]
     assert [bool(NextHop.model_validate(one).oauth) for one in hops] == [True, True]

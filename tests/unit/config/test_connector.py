@@ -63,7 +63,7 @@ HOP = '{smarthost: "a.example:25", return_secret_file: weak}'
         ({"smtp": smtp("10.0.0.1/32", stamp="stamp: {key_file: weak}")}, "key_file"),
         ({"smtp": smtp("10.0.0.1/32", stamp=BLANK)}, "old_key"),
         ({"next_hop": HOP}, "return_secret_file"),
-        ({"next_hop": f"{{mx: true, routes: {{a.example: {HOP}}}}}"}, "return_secret_file"),
+        ({"next_hop": f"{{mx: true, unsigned: true, routes: {{a.example: {HOP}}}}}"}, "return_secret_file"),
     ],
 )
 def test_a_weak_secret_is_an_error_at_its_place(folder: Folder, changed: dict[str, str], place: str) -> None:
