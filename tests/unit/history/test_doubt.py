@@ -116,12 +116,12 @@ def test_what_is_no_budget_is_told_how_to_write_one(wrong: object) -> None:
 
 def test_rarity_follows_everybody_first_and_the_senders_own_mail_then() -> None:
     usual = [(0.5, -3.0), (0.1, 0.0), (0.01, 2.0)]
-    assert rarity(2.0, [], usual) == pytest.approx(0.01)
-    assert rarity(1.0, [], usual) == pytest.approx((0.1 * 0.01) ** 0.5)
-    assert rarity(3.0, [], usual) < 0.01
+    assert rarity(2.0, [], usual) == pytest.approx((1 + 0.5) / 51)
+    assert rarity(1.0, [], usual) == pytest.approx((1 + 50 * (0.1 * 0.01) ** 0.5) / 51)
+    assert rarity(3.0, [], usual) < rarity(2.0, [], usual)
     assert rarity(-9.0, [], usual) == 1.0
-    assert rarity(2.0, [2.0] * 450, usual) == pytest.approx((450 + 0.5) / 500)
-    assert rarity(2.0, [-5.0] * 450, usual) == pytest.approx(0.5 / 500)
+    assert rarity(2.0, [2.0] * 450, usual) == pytest.approx((450 + 1 + 0.5) / 501)
+    assert rarity(2.0, [-5.0] * 450, usual) == pytest.approx((1 + 0.5) / 501)
 
 
 def test_what_surprised_often_lately_is_not_rare_though_it_was_before() -> None:
