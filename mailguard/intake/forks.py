@@ -105,9 +105,9 @@ class Forks:
         there = {key(d.address) for d in first.deliveries}
         verdict = replace(mail.verdict, tags=(*mail.verdict.tags, LATE_FORK))
         deliveries = tuple(d for d in mail.deliveries if key(d.address) not in there)
-        return replace(
-            mail, envelope=letter.envelope, deliveries=deliveries, verdict=verdict, fork_of=first.queue_id
-        )  # fmt: skip
+        new = tuple(one for one in letter.envelope.recipients if key(one.address) not in there)
+        envelope = replace(letter.envelope, recipients=new)  # every recipient of an envelope has a delivery
+        return replace(mail, envelope=envelope, deliveries=deliveries, verdict=verdict, fork_of=first.queue_id)
 
     async def _judged(self, letter: Letter) -> NewMail:
         """Held for a person when nobody knows in time what the rules say."""

@@ -10,6 +10,7 @@ import pytest
 from mailguard.mail.envelope import Proof
 from mailguard.records import State
 from mailguard.store.base import Filter
+from mailguard.store.places import place
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, BOB, BOSS, DELAY, HOLD, KIM, LEE, MO, POSTMASTER, Answer, House, letter, routes
 from tests.postgres import Postgres
@@ -166,6 +167,19 @@ async def test_what_was_let_go_whoever_gets_it_lets_a_late_fork_go(connected: Co
     assert await house.states(late.queue_id) == {MO: State.SENT}
     assert late.queue_id != one.queue_id
     assert len(house.notices(ANN)) == 1
+
+
+async def test_whoever_a_late_fork_names_again_is_said_to_be_the_first_one_s(connected: Connected) -> None:
+    house = await connected(PASS)
+    one = await fork(house, 1, [KIM])
+    await house.wait(seconds=20)
+    late = await fork(house, 2, [KIM, MO])
+    await house.quiet()
+    assert late.queue_id != one.queue_id
+    assert len(house.arrived(KIM)) == len(house.arrived(MO)) == 1
+    await house.stop()
+    found = await asyncio.to_thread(lambda: list(place(house.config.store_url).check(lambda *_: None)))
+    assert found == [], "`db check` finds no recipient without a delivery"
 
 
 async def test_what_would_leave_at_once_waits_a_moment_for_whom_its_header_names(connected: Connected) -> None:
