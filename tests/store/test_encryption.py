@@ -335,6 +335,25 @@ async def test_what_is_to_be_told_of_it_is_left_to_them_too(postgres: Postgres, 
         assert await sent_copy(old) == "Q2"
 
 
+async def test_housekeeping_without_its_key_goes_on_with_the_rest(postgres: Postgres, tmp_path: Path) -> None:
+    site, long_after = Site(tmp_path, postgres), NOW + timedelta(days=8)
+    async with site.open(Keyring(old=[A])) as old, site.open(Keyring(B, [A])) as new, site.open(Keyring(A)) as first:
+        for name, store in (("Q1", new), ("Q2", first)):
+            await store.put(letter(name), NOW)
+            await store.put(letter(f"{name}-HELD", holds=[hold()]), NOW)
+        for one in await claim(new):
+            await settle(new, one, OK)
+        with pytest.raises(TemporaryFailure, match="does not name"):
+            await old.purge(long_after, KEEP)
+        await old.purge(long_after, KEEP)
+        found = [await new.get(name) for name in ("Q1", "Q2")]
+        assert [one.purged if one else None for one in found] == [False, True]
+        assert site.on_disk(SPLICED) == ["dump"], "what waits in plain words by now"
+        assert await body(new, "Q1-HELD") == b"Subject: x\r\n\r\n" + TEXT
+        await new.purge(long_after, KEEP)
+        assert site.on_disk(SPLICED) == []
+
+
 @pytest.mark.parametrize("text", ["short", base64.b64encode(bytes(31)).decode(), "é" * 44])
 def test_what_is_no_key_is_refused_with_how_to_make_one(text: str) -> None:
     with pytest.raises(ConfigError, match="openssl rand -base64 32"):
