@@ -26,6 +26,13 @@ rules:
   - {id: wait, when: {recipients: {any: external}}, then: [{delay: 5m}]}
   - {id: many, when: {recipient_count: {at_least: 3}}, then: [{hold: {until: sender_confirms, expires: 24h}}]}
 """
+DISCLAIMED = """
+version: 1
+rules:
+  - {id: wait, when: {always: true}, then: [{delay: 5m}]}
+  - {id: say, when: {recipients: {any: external}}, then: [{disclaimer: {text: "Only for you."}}]}
+  - {id: tell, when: {recipients: {any: {domain: rival.example}}}, then: [{disclaimer: {text: "Not for you."}}]}
+"""
 TOO_MANY = MANY.replace("{hold: {until: sender_confirms, expires: 24h}}", "{reject: {message: too many}}")
 
 Connected = Callable[..., Awaitable[House]]
@@ -213,6 +220,27 @@ async def test_a_recipient_who_makes_it_rejected_sends_it_back(connected: Connec
     await house.wait(minutes=9)
     assert set((await house.states(one.queue_id)).values()) == {State.CANCELLED}
     assert "many" in (await house.notice(ANN, "Not sent")).text
+
+
+async def test_what_rules_put_into_the_text_is_there_once_and_in_its_place(connected: Connected) -> None:
+    house = await connected(DISCLAIMED)
+    html = "<html><body><p>Hello</p></body></html>\r\n"
+    for number, who in (
+        (4, LEE),
+        (333, KIM),
+        (22, ZOE),
+        (1111, MO),
+    ):  # the header of each of its forks has another length
+        raw = forked(number, to=[KIM, ZOE, LEE, MO], body=html).replace(b"text/plain", b"text/html")
+        await house.submit(raw, [who], sender=ANN)
+    await house.restart()
+    await house.wait(minutes=6)
+    (caught,) = house.arrived(KIM)
+    body = caught.raw.partition(b"\r\n\r\n")[2]
+    assert [body.count(text) for text in (b"Only for you.", b"Not for you.")] == [1, 1]
+    assert body.startswith(b"<html><body><p>Hello</p>")
+    assert body.rstrip().endswith(b"</body></html>")
+    assert [mail.raw for mail in house.arrived(LEE)] == [caught.raw]
 
 
 @pytest.mark.parametrize("first", [1, 2])
