@@ -14,7 +14,9 @@ from mailguard.intake.letter import Letter
 from mailguard.intake.loops import rounds
 from mailguard.mail.address import key
 from mailguard.mail.envelope import Proof
+from mailguard.mail.headers import Splice
 from mailguard.mail.likeness import likeness
+from mailguard.mail.reading import Reading
 from mailguard.records import (
     GATHER,
     LATE_FORK,
@@ -26,6 +28,7 @@ from mailguard.records import (
     Mail,
     NewMail,
     NoticeKind,
+    Spool,
     State,
     Verdict,
 )
@@ -89,7 +92,10 @@ class Forks:
             if first is None:
                 return Decision(Ending.UNKNOWN)
             both = _together(letter, first)
-            mail = gathering(both, _as_answered(self._late(await self._judged(both)), first))
+            verdict = await self._judged(both)
+            if any(isinstance(edit, Splice) for edit in verdict.verdict.edits):
+                verdict = await self._judged(await self._as_it_leaves(both, first))
+            mail = gathering(both, _as_answered(self._late(verdict), first))
             mail = self._stricter(mail)
             try:
                 decision = await self._store.join(mail, letter.envelope, self._clock.now(), revision=first.revision)
@@ -98,6 +104,14 @@ class Forks:
             return await self._alone(letter, first) if decision.ending is Ending.TOO_LATE else decision
         raise TemporaryFailure("the mail that this belongs to changes all the time: try again later")
 
+    async def _as_it_leaves(self, both: Letter, first: Mail) -> Letter:
+        """With the first one's bytes: a place in the body is another in each fork, whose headers differ in length."""
+        raw = b"".join([chunk async for chunk in self._store.body(first.queue_id)])
+        if len(raw) != first.size:
+            raise TemporaryFailure("the mail that this belongs to can't be read: try again later")
+        spool = Spool(bytearray(raw), first.digest)
+        return replace(both, spool=spool, reading=Reading(spool.message))
+
     async def _alone(self, letter: Letter, first: Mail) -> NewMail:
         """Judged with those who have got it, and for the others alone; it says where they have it from."""
         both = replace(_together(letter, first), queue_id=letter.queue_id, now=letter.now, edits=())
@@ -105,9 +119,9 @@ class Forks:
         there = {key(d.address) for d in first.deliveries}
         verdict = replace(mail.verdict, tags=(*mail.verdict.tags, LATE_FORK))
         deliveries = tuple(d for d in mail.deliveries if key(d.address) not in there)
-        return replace(
-            mail, envelope=letter.envelope, deliveries=deliveries, verdict=verdict, fork_of=first.queue_id
-        )  # fmt: skip
+        new = tuple(one for one in letter.envelope.recipients if key(one.address) not in there)
+        envelope = replace(letter.envelope, recipients=new)  # every recipient of an envelope has a delivery
+        return replace(mail, envelope=envelope, deliveries=deliveries, verdict=verdict, fork_of=first.queue_id)
 
     async def _judged(self, letter: Letter) -> NewMail:
         """Held for a person when nobody knows in time what the rules say."""

@@ -48,6 +48,7 @@ class _Bucket:
     mails: int = 0
     held: Counter[Key] = field(default_factory=Counter)
     senders: dict[Key, set[str]] = field(default_factory=dict)
+    forks: set[bytes] = field(default_factory=set)
 
 
 class RuleWatch:
@@ -63,12 +64,16 @@ class RuleWatch:
         self._told: dict[str, float] = {}
 
     def see(self, mail: NewMail, rules: RuleSet, now: float) -> list[Suspicion]:
-        """Count one mail that was judged by these rules; the rules that become suspect by it."""
+        """Count one mail that was judged by these rules, all its forks once; the rules that become suspect by it."""
         if any(hold.kind is HoldKind.UNDECIDED for hold in mail.verdict.holds):
             return []  # it comes again, judged
         self._adopt(rules)
         self.suspects(now)
         bucket = self._bucket(now)
+        if mail.fork:  # one mail, in however many transactions a connector brings it
+            if any(mail.fork in one.forks for one in self._window):
+                return []
+            bucket.forks.add(mail.fork)
         bucket.mails += 1
         self._mails += 1
         found = []

@@ -86,8 +86,8 @@ class Attempts:
         except TemporaryFailure as error:  # the store's, while a large mail was read
             return (outcome(own(error)),) * len(claim.deliveries)
         results = await self._courier.carry(parcel)
-        if not parcel.sender and all(map(unprotected, results)):
-            # better a report that others may read than none (RFC 8689 §5)
+        if not parcel.sender and claim.mail.automatic and all(map(unprotected, results)):
+            # better a report that others may read than none (RFC 8689 §5); what a person wrote is none, whoever sent it
             return await self._courier.carry(replace(parcel, require_tls=False))
         return results
 

@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from mailguard import journal
 from mailguard.clock import Clock
 from mailguard.courier.parcel import Body, Parcel
+from mailguard.courier.signing import signed
 from mailguard.dkim.signer import Signer
 from mailguard.errors import ClaimLost, TemporaryFailure
 from mailguard.log import Log
+from mailguard.mail import headers
 from mailguard.mail.envelope import Recipient
 from mailguard.records import Actor, JournalClaim, Outcome, Result
 from mailguard.scheduler.attempt import Carrier
@@ -89,26 +91,29 @@ class Journals:
             journal.lead, claim, events, left.head, sender=self._sender, to=to, boundary=boundary,
             message_id=f"<{self._new_id()}@{self._hostname}>", now=self._clock.now(), damaged=not intact,
         )  # fmt: skip
-        tail = journal.tail(boundary)
+        tail, cut = journal.tail(boundary), headers.split(lead)
         parcel = Parcel(
             destination=self._destination(to), sender="", recipients=(Recipient(to, notify=("NEVER",)),),
-            head=lead + left.head, body=_ended(left.body, tail), size=len(lead) + left.size + len(tail),
+            head=lead[:cut], body=_wrapped(lead[cut:] + left.head, left.body, tail),
+            size=len(lead) + left.size + len(tail),
             smtputf8=not to.isascii(), eightbit=True,  # the mail is a part: its own header does not ask for more
+            require_tls=mail.envelope.require_tls,
         )  # fmt: skip
-        (outcome,) = await self._courier.carry(parcel)
+        (outcome,) = await self._courier.carry(await signed(parcel, self._signer(), self._clock.now()))
         return outcome
 
 
-def _ended(body: Body, tail: bytes) -> Body:
-    """The body and what comes after it; a large one still a piece at a time."""
+def _wrapped(before: bytes, body: Body, after: bytes) -> Body:
+    """The body between what comes before and after it; a large one still a piece at a time."""
     if not callable(body):
-        return b"".join((body, tail))
+        return b"".join((before, body, after))
     pieces = body
 
     async def chunks() -> AsyncIterator[bytes]:
+        yield before
         async for piece in pieces():
             yield piece
-        yield tail
+        yield after
 
     return chunks
 

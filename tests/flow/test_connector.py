@@ -10,6 +10,7 @@ import pytest
 from mailguard.mail.envelope import Proof
 from mailguard.records import State
 from mailguard.store.base import Filter
+from mailguard.store.places import place
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, BOB, BOSS, DELAY, HOLD, KIM, LEE, MO, POSTMASTER, Answer, House, letter, routes
 from tests.postgres import Postgres
@@ -24,6 +25,13 @@ version: 1
 rules:
   - {id: wait, when: {recipients: {any: external}}, then: [{delay: 5m}]}
   - {id: many, when: {recipient_count: {at_least: 3}}, then: [{hold: {until: sender_confirms, expires: 24h}}]}
+"""
+DISCLAIMED = """
+version: 1
+rules:
+  - {id: wait, when: {always: true}, then: [{delay: 5m}]}
+  - {id: say, when: {recipients: {any: external}}, then: [{disclaimer: {text: "Only for you."}}]}
+  - {id: tell, when: {recipients: {any: {domain: rival.example}}}, then: [{disclaimer: {text: "Not for you."}}]}
 """
 TOO_MANY = MANY.replace("{hold: {until: sender_confirms, expires: 24h}}", "{reject: {message: too many}}")
 
@@ -168,6 +176,19 @@ async def test_what_was_let_go_whoever_gets_it_lets_a_late_fork_go(connected: Co
     assert len(house.notices(ANN)) == 1
 
 
+async def test_whoever_a_late_fork_names_again_is_said_to_be_the_first_one_s(connected: Connected) -> None:
+    house = await connected(PASS)
+    one = await fork(house, 1, [KIM])
+    await house.wait(seconds=20)
+    late = await fork(house, 2, [KIM, MO])
+    await house.quiet()
+    assert late.queue_id != one.queue_id
+    assert len(house.arrived(KIM)) == len(house.arrived(MO)) == 1
+    await house.stop()
+    found = await asyncio.to_thread(lambda: list(place(house.config.store_url).check(lambda *_: None)))
+    assert found == [], "`db check` finds no recipient without a delivery"
+
+
 async def test_what_would_leave_at_once_waits_a_moment_for_whom_its_header_names(connected: Connected) -> None:
     house = await connected(PASS)
     one = await fork(house, 1, [KIM])
@@ -199,6 +220,27 @@ async def test_a_recipient_who_makes_it_rejected_sends_it_back(connected: Connec
     await house.wait(minutes=9)
     assert set((await house.states(one.queue_id)).values()) == {State.CANCELLED}
     assert "many" in (await house.notice(ANN, "Not sent")).text
+
+
+async def test_what_rules_put_into_the_text_is_there_once_and_in_its_place(connected: Connected) -> None:
+    house = await connected(DISCLAIMED)
+    html = "<html><body><p>Hello</p></body></html>\r\n"
+    for number, who in (
+        (4, LEE),
+        (333, KIM),
+        (22, ZOE),
+        (1111, MO),
+    ):  # the header of each of its forks has another length
+        raw = forked(number, to=[KIM, ZOE, LEE, MO], body=html).replace(b"text/plain", b"text/html")
+        await house.submit(raw, [who], sender=ANN)
+    await house.restart()
+    await house.wait(minutes=6)
+    (caught,) = house.arrived(KIM)
+    body = caught.raw.partition(b"\r\n\r\n")[2]
+    assert [body.count(text) for text in (b"Only for you.", b"Not for you.")] == [1, 1]
+    assert body.startswith(b"<html><body><p>Hello</p>")
+    assert body.rstrip().endswith(b"</body></html>")
+    assert [mail.raw for mail in house.arrived(LEE)] == [caught.raw]
 
 
 @pytest.mark.parametrize("first", [1, 2])

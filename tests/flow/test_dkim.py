@@ -121,6 +121,16 @@ async def test_notices_and_reports_are_signed_too(open_house: OpenHouse, keys: d
         assert verdicts(caught.raw) == [True, True]
 
 
+async def test_what_the_archive_is_told_is_signed_too(open_house: OpenHouse, keys: dict[str, Any]) -> None:
+    archive = "journal@archive.example"
+    house = await open_house(rules=CHANGES, config={**keys, "archive": {"to": archive, "of": ["sent"]}})
+    await house.submit(letter())
+    await eventually(lambda: bool(house.world.to(archive)))
+    (journal,) = house.world.to(archive)
+    assert verdicts(journal.raw) == [True, True]
+    assert b"Subject: [EXT] Quote" in journal.raw
+
+
 async def test_a_domain_without_a_key_is_left_unsigned(open_house: OpenHouse, keys: dict[str, Any]) -> None:
     both = {"organization": {"domains": ["corp.example", "shop.example"]}}
     house = await open_house(rules=policy("{always: true}", "[{tag: [seen]}]"), config={**keys, **both})

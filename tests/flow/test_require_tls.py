@@ -12,6 +12,7 @@ import trustme
 
 from mailguard.demo.site import free_port
 from mailguard.records import State
+from mailguard.testing import eventually
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, DELAY, HOLD, KIM, Answer, House, letter
 from tests.unit.courier.conftest import FULL, server_context
@@ -39,16 +40,16 @@ class Tls:
         files = {"certificate": str(self.folder / "tls.crt"), "key": str(self.folder / "tls.key")}
         return {"smtp": {"tls": files, "listeners": [listener]}, "next_hop": {"routes": places}}
 
-    async def submit(self, raw: bytes, *mail: str) -> str:
-        return await asyncio.to_thread(self._submit, raw, list(mail))
+    async def submit(self, raw: bytes, *mail: str, sender: str = ANN) -> str:
+        return await asyncio.to_thread(self._submit, raw, sender, list(mail))
 
-    def _submit(self, raw: bytes, mail: list[str]) -> str:
+    def _submit(self, raw: bytes, sender: str, mail: list[str]) -> str:
         context = ssl.create_default_context(cafile=str(self.folder / "ca.pem"))
         with smtplib.SMTP("127.0.0.1", self.port, timeout=30) as client:
             client.starttls(context=context)
             client.ehlo()
             assert client.has_extn("requiretls")
-            assert client.mail(ANN, mail)[0] == 250
+            assert client.mail(sender, mail)[0] == 250
             assert client.rcpt(KIM)[0] == 250
             code, text = client.data(raw)
         return Answer(code, text.decode()).queue_id
@@ -99,6 +100,36 @@ async def test_a_next_hop_that_can_not_promise_it_gets_nothing(
     assert tls.out.arrived == []
     assert "MAIL" not in tls.out.verbs
     assert status in report
+
+
+async def test_what_a_person_sends_with_the_null_sender_is_no_report_that_may_leave_without_it(
+    open_house: OpenHouse, tls: Tls
+) -> None:
+    house = await open_house(rules=DELAY, config=tls.config())
+    tls.out.offers.remove("REQUIRETLS")
+    queue_id = await tls.submit(letter(body="Deep secret.\r\n"), "REQUIRETLS", sender="")
+    await house.wait(minutes=6)
+    assert tls.out.arrived == []
+    assert (await house.copy(queue_id, KIM)).state is State.FAILED
+
+
+async def test_the_archive_gets_its_text_as_it_was_demanded_or_not_yet(open_house: OpenHouse, tls: Tls) -> None:
+    config = tls.config() | {"archive": {"to": "journal@corp.example"}, "notices": {"delayed": "never"}}
+    house = await open_house(rules=DELAY, config=config)
+    tls.back.offers.remove("REQUIRETLS")
+    await tls.submit(letter(body="Deep secret.\r\n"), "REQUIRETLS")
+    await house.wait(minutes=6)
+    assert len(tls.out.arrived) == 1
+    assert tls.back.arrived == []
+    await eventually(lambda: bool(house.log_lines("journal.deferred")))
+    said = house.log_lines("journal.deferred")[0]
+    assert said["enhanced_code"] == "5.7.30"
+    tls.back.offers.append("REQUIRETLS")
+    await house.wait(minutes=6)
+    await eventually(lambda: bool(tls.back.arrived))
+    (journal,) = tls.back.arrived
+    assert "REQUIRETLS" in journal.mail.split(" ")
+    assert b"Deep secret" in journal.data
 
 
 async def test_its_reports_demand_it_as_well_and_hold_no_text(open_house: OpenHouse, tls: Tls) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from mailguard.errors import ConfigError, TemporaryFailure
 from mailguard.mail.headers import AddCc, Drop, Splice
-from mailguard.records import Action, Hit, Mode, State
+from mailguard.records import Action, Fact, Hit, Mode, NewNotice, NoticeKind, State
 from mailguard.store.base import Store
 from mailguard.store.places import place
 from mailguard.store.postgres import PostgresStore
@@ -293,6 +293,65 @@ async def test_a_node_without_a_new_key_leaves_its_mail_to_who_has_it(postgres: 
         assert [one.mail.queue_id for one in await claim(old)] == ["Q2"]
         assert await claim(old) == []
         assert [one.mail.queue_id for one in await claim(new)] == ["Q1"]
+
+
+async def test_what_is_to_be_told_of_it_is_left_to_them_too(postgres: Postgres, tmp_path: Path) -> None:
+    """Else every round of the node without the key fails, and it tells nobody anything of any mail."""
+    site = Site(tmp_path, postgres)
+    async with site.open(Keyring(A)) as old, site.open(Keyring(B, [A])) as new:
+        await old.set_archive("journal@archive.example", tuple(Fact), by=ANN, now=NOW)
+        for store, name in ((new, "Q1"), (old, "Q2")):
+            told = NewNotice(NoticeKind.HELD, f"{name}@corp.example", name)
+            two = ["bob@client.example", "eve@client.example"]
+            await store.put(letter(name, to=two, delay=1, notices=(told,)), NOW)
+            await store.drop(name, two[:1], by=ANN, now=NOW, edit_headers=True)
+            await store.put(letter(f"{name}-HELD", to=two, holds=[hold(expires_at=later(5))]), NOW)
+        for one in await claim(new, later(1)):
+            await settle(new, one, OK, later(1))
+
+        async def journals(store: Store) -> set[str]:
+            found = await store.claim_journals(later(2), lease=timedelta(hours=6), limit=10)
+            return {one.mail.queue_id for one in found}
+
+        async def notices(store: Store) -> set[str]:
+            found = await store.claim_notices(
+                later(2), lease=timedelta(hours=6), limit=10, digest_over=5, digest_within=timedelta(minutes=10)
+            )
+            return {one.person for one in found}
+
+        async def sent_copy(store: Store) -> str:
+            found = await store.claim_sent_copy(later(2), lease=timedelta(minutes=30))
+            return found.mail.queue_id if found else ""
+
+        async def ended(store: Store) -> set[str]:
+            return {one.queue_id for one in await store.expire(later(6)) if one.outcome != "reminded"}
+
+        with pytest.raises(TemporaryFailure, match="does not name"):
+            await journals(old)
+        assert [await ask(old) for ask in (journals, notices, ended)] == [{"Q2"}, {"Q2@corp.example"}, {"Q2-HELD"}]
+        assert await sent_copy(old) == ""
+        assert [await ask(new) for ask in (journals, notices, ended)] == [{"Q1"}, {"Q1@corp.example"}, {"Q1-HELD"}]
+        assert await sent_copy(new) == "Q1"
+        assert await sent_copy(old) == "Q2"
+
+
+async def test_housekeeping_without_its_key_goes_on_with_the_rest(postgres: Postgres, tmp_path: Path) -> None:
+    site, long_after = Site(tmp_path, postgres), NOW + timedelta(days=8)
+    async with site.open(Keyring(old=[A])) as old, site.open(Keyring(B, [A])) as new, site.open(Keyring(A)) as first:
+        for name, store in (("Q1", new), ("Q2", first)):
+            await store.put(letter(name), NOW)
+            await store.put(letter(f"{name}-HELD", holds=[hold()]), NOW)
+        for one in await claim(new):
+            await settle(new, one, OK)
+        with pytest.raises(TemporaryFailure, match="does not name"):
+            await old.purge(long_after, KEEP)
+        await old.purge(long_after, KEEP)
+        found = [await new.get(name) for name in ("Q1", "Q2")]
+        assert [one.purged if one else None for one in found] == [False, True]
+        assert site.on_disk(SPLICED) == ["dump"], "what waits in plain words by now"
+        assert await body(new, "Q1-HELD") == b"Subject: x\r\n\r\n" + TEXT
+        await new.purge(long_after, KEEP)
+        assert site.on_disk(SPLICED) == []
 
 
 @pytest.mark.parametrize("text", ["short", base64.b64encode(bytes(31)).decode(), "é" * 44])

@@ -66,6 +66,20 @@ def test_a_rule_that_fails_is_one_alert_however_long_it_goes_on() -> None:
     assert place.suspects() == [ASK]
 
 
+def test_one_mail_in_many_transactions_is_one_mail() -> None:
+    place = office()
+    place.mails(300)
+    found = place.mails(100, held=0.05)
+    for number in range(40):
+        fork = replace(letter(PEOPLE[number % 2], Hold(ASK, "because")), fork=b"mail %d" % (number % 2))
+        found += place.watch.see(fork, place.live, place.now)
+    assert found == []
+    for number in range(40):
+        other = replace(letter(PEOPLE[number % 11], Hold(ASK, "because")), fork=b"other %d" % number)
+        found += place.watch.see(other, place.live, place.now)
+    assert [one.rule for one in found] == [ASK]
+
+
 def test_a_rule_that_fails_from_the_start_is_told_of_as_well() -> None:
     place = office()
     assert len(place.mails(30, held=1, kind=HoldKind.ERROR)) == 1

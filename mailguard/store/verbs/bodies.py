@@ -86,13 +86,15 @@ def seal_anew(db: Database, after: int) -> int | None:
     """Bring some mails after this number to the current key, or to none; the last number looked at, None at the end."""
     last, written = None, 0
     for row in db.run("keyed_otherwise", {"after": after, "key_id": db.keys.current, "limit": BATCH}).fetchall():
+        last = int(row["id"])
+        if not readable(db, last):
+            continue
         if row["key_id"] and db.keys.current:
             fresh = db.keys.rewrap(row["queue_id"], row["key_id"], row["body_key"])
             db.run("use_key", (*fresh, row["id"]))
         else:
             _write_anew(db, row)
             written += row["size"]
-        last = int(row["id"])
         if written > _OCTETS:
             break
     return last

@@ -6,8 +6,8 @@ from datetime import datetime
 from mailguard.mail.address import key
 from mailguard.records import Hold, Mail, NewNotice, NoticeKind, OnExpiry, Power
 from mailguard.store.base import Expiry
-from mailguard.store.database import Database
-from mailguard.store.verbs import mails, waits
+from mailguard.store.database import Database, Row
+from mailguard.store.verbs import bodies, mails, waits
 from mailguard.store.verbs.codec import dump, micros
 
 _SAFER = (OnExpiry.RETURN, OnExpiry.DISCARD, OnExpiry.SEND)
@@ -16,11 +16,14 @@ _TIMER = "timer"
 
 def expire(db: Database, now: datetime) -> list[Expiry]:
     """As `Store.expire`, up to 200 mails at once; what is left is still due."""
-    at = {"now": micros(now)}
-    numbers = [row["mail"] for row in db.run("expired_mails", at).fetchall()]
+    numbers = [row["mail"] for row in _readable(db, "expired_mails", now)]
     found = mails.load(db, numbers)
     ended = [expiry for number in numbers for expiry in _end(db, number, found[number], now)]
     return ended + _escalate(db, now) + _remind(db, now)
+
+
+def _readable(db: Database, statement: str, now: datetime) -> list[Row]:
+    return [row for row in db.run(statement, {"now": micros(now)}).fetchall() if bodies.readable(db, row["mail"])]
 
 
 def _end(db: Database, number: int, mail: Mail, now: datetime) -> list[Expiry]:
@@ -58,7 +61,7 @@ def _outcome(db: Database, number: int, holds: Sequence[Hold]) -> OnExpiry:
 
 def _escalate(db: Database, now: datetime) -> list[Expiry]:
     """Those asked first have not answered: others are asked as well, and as many as before are needed."""
-    rows = db.run("to_escalate", {"now": micros(now)}).fetchall()
+    rows = _readable(db, "to_escalate", now)
     found = mails.load(db, {row["mail"] for row in rows})
     done = []
     for row in rows:
@@ -77,7 +80,7 @@ def _escalate(db: Database, now: datetime) -> list[Expiry]:
 
 
 def _remind(db: Database, now: datetime) -> list[Expiry]:
-    rows = db.run("to_remind", {"now": micros(now)}).fetchall()
+    rows = _readable(db, "to_remind", now)
     found = mails.load(db, {row["mail"] for row in rows})
     told: set[tuple[str, str]] = set()
     done = []

@@ -7,6 +7,7 @@ from datetime import datetime
 from mailguard.errors import MailChanged
 from mailguard.mail.address import key
 from mailguard.mail.envelope import Envelope
+from mailguard.mail.headers import Edit, Replace, Splice, without_splices
 from mailguard.records import (
     GATHER,
     Action,
@@ -90,7 +91,7 @@ def _judge(db: Database, number: int, found: Mail, mail: NewMail, fresh: list[De
     for hold in holds:
         db.run("hold_back", {"mail": number, "scope": dump_set(hold.scope)}).fetchall()
         mails.event(db, number, now, "message.held", hold.rule or hold.kind, {"reason": hold.reason, "kind": hold.kind})
-    swapping.version(db, number, found, mail, [edit for edit in mail.edits if edit not in found.edits], now)
+    swapping.version(db, number, found, mail, _edits(found, mail), now)
     habits.add(db, number, mail)
     threads.join(db, number, fresh)
     (thread,) = db.run("thread_of", (number,)).fetchone()
@@ -100,6 +101,13 @@ def _judge(db: Database, number: int, found: Mail, mail: NewMail, fresh: list[De
     _gathered(db, number, found, mail, now)
     db.make_findable(number, anew=True)
     mails.add_notices(db, _untold(db, number, found, mail.notices, holds), now, {mail.queue_id: number})
+
+
+def _edits(found: Mail, mail: NewMail) -> list[Edit]:
+    """Those that are there and what the verdict adds; what it puts into the body replaces what was put there."""
+    body = [edit for edit in mail.verdict.edits if isinstance(edit, Splice | Replace)]
+    kept = without_splices(found.edits) if body else list(found.edits)
+    return [*kept, *(edit for edit in without_splices(mail.edits) if edit not in kept), *body]
 
 
 def _holds(found: Mail, holds: Iterable[Hold], fresh: Collection[str]) -> Iterator[Hold]:

@@ -34,6 +34,8 @@ def claim(db: Database, now: datetime, lease: timedelta, limit: int) -> list[Jou
     asked = {"now": at, "lease": over, "latest": max(at, over), "limit": limit}
     claims, until = [], micros(db.lease_time(now) + lease)
     for place in db.run("due_mails", asked).fetchall():
+        if not bodies.readable(db, place["mail"]):
+            continue
         of_one = {"mail": place["mail"], "version": place["version"], "now": at, "lease": over}
         rows = db.run("due_journals", of_one).fetchall()
         if rows:  # else another node has them by now

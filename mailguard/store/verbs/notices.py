@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from mailguard.errors import ClaimLost
 from mailguard.records import NoticeClaim, NoticeKind, Outcome, Result
 from mailguard.store.database import Database, Row
-from mailguard.store.verbs import codec, mails
+from mailguard.store.verbs import bodies, codec, mails
 from mailguard.store.verbs.codec import clean, micros
 
 # A code is waited for, an alert is read at once; the others carry a mail back, which has its own place in the mailbox.
@@ -21,7 +21,8 @@ def claim(
     at, over = micros(now), micros(db.lease_time(now))
     asked = {"now": at, "lease": over, "latest": max(at, over), "limit": limit}
     for person in db.run("due_people", asked).fetchall():
-        due = db.run("due_notices", asked | {"person": person["person_key"]}).fetchall()
+        found = db.run("due_notices", asked | {"person": person["person_key"]}).fetchall()
+        due = [row for row in found if row["mail"] is None or bodies.readable(db, row["mail"])]
         groups += [[row] for row in due if row["kind"] in _ALONE]
         usual = [row for row in due if row["kind"] not in _ALONE]
         again = [row for row in usual if row["attempts"]]  # was put off, or could not be sent: that comes together

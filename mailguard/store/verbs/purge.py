@@ -24,8 +24,8 @@ def old_bodies(db: Database, now: datetime, keep: Retention) -> list[int]:
 def bodies(db: Database, old: Sequence[int], now: datetime) -> int:
     """Delete the bytes of these mails, the words found in them and the links to them, if nothing needs them now."""
     rows = db.run("bodies_to_purge_of", (dump(list(old)),)).fetchall()
-    for row in rows:
-        number = row["id"]
+    numbers = [row["id"] for row in rows if bodies_of.readable(db, row["id"])]
+    for number in numbers:
         db.run("purge_chunks", {"mail": number})
         db.run("purge_evidence", (number,))
         db.run("purge_splices", (number,))
@@ -37,7 +37,7 @@ def bodies(db: Database, old: Sequence[int], now: datetime) -> int:
         # failpoint: store.purging
         db.run("purged", (micros(now), number))
         mails.event(db, number, now, "message.purged", "timer", {})
-    return len(rows)
+    return len(numbers)
 
 
 def decisions(db: Database, now: datetime, keep: Retention) -> int:

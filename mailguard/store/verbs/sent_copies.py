@@ -5,14 +5,16 @@ from datetime import datetime, timedelta
 from mailguard.errors import ClaimLost
 from mailguard.records import Actor, SentCopyClaim
 from mailguard.store.database import Database
-from mailguard.store.verbs import mails
+from mailguard.store.verbs import bodies, mails
 from mailguard.store.verbs.codec import micros
 
 
 def claim(db: Database, now: datetime, lease: timedelta) -> SentCopyClaim | None:
     over = db.lease_time(now)
     row = db.run("due_sent_copy", (micros(over),)).fetchone()
-    if row is None or not db.run("claim_sent_copy", (micros(over + lease), row["mail"], row["attempts"])).rowcount:
+    if row is None or not bodies.readable(db, row["mail"]):
+        return None
+    if not db.run("claim_sent_copy", (micros(over + lease), row["mail"], row["attempts"])).rowcount:
         return None
     return SentCopyClaim(row["mail"], mails.load(db, [row["mail"]])[row["mail"]], row["attempts"] + 1)
 

@@ -5,11 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from mailguard.mail.address import key
-from mailguard.mail.edits import load
 from mailguard.mail.headers import Edit
 from mailguard.records import Actor, Decision, Delivery, Ending, Hit, Mail, Mode, NewMail
 from mailguard.store.database import Database
-from mailguard.store.verbs import bodies, habits, mails, threads, waits
+from mailguard.store.verbs import habits, mails, threads, waits
 from mailguard.store.verbs.codec import dump_set, micros
 
 
@@ -36,7 +35,7 @@ def swap(
     ended = waits.call_off(db, number, now, "replaced", by, [wrong])
     for hold in held:
         db.run("hold_back", {"mail": number, "scope": dump_set(hold.scope)})
-    version(db, number, found, mail, edits, now)
+    version(db, number, found, mail, (*found.edits, *edits), now)
     habits.add(db, number, mail)
     threads.join(db, number, fresh)
     db.run("thread_take_off", {"mail": number, "now": micros(now), "scope": dump_set([wrong])})
@@ -58,15 +57,11 @@ def _fresh(found: Mail, mail: NewMail, now: datetime) -> list[Delivery]:
 
 
 def version(db: Database, number: int, found: Mail, mail: NewMail, edits: Sequence[Edit], now: datetime) -> None:
-    """What was said of the version before is said of this one, too: it still waits because of that."""
-    row = db.run("present_edits", (number,)).fetchone()
+    """With these edits. What was said of the version before is said of this one, too: it still waits for that."""
+    made = db.run("present_edits", (number,)).fetchone()["number"] + 1
     said = {(hit.rule, str(hit.reason)) for hit in found.hits}
     hits: tuple[Hit, ...] = (*found.hits, *(h for h in mail.verdict.hits if (h.rule, str(h.reason)) not in said))
     action = max((hit.action for hit in hits if hit.mode is Mode.ENFORCE), default=mail.verdict.action)
-    new = replace(
-        mail,
-        edits=(*load(bodies.read(db, row, "edits")), *edits),
-        verdict=replace(mail.verdict, hits=hits, action=action),
-    )
-    mails.add_version(db, number, row["number"] + 1, new, now)
-    db.run("use_version", (row["number"] + 1, number))
+    new = replace(mail, edits=tuple(edits), verdict=replace(mail.verdict, hits=hits, action=action))
+    mails.add_version(db, number, made, new, now)
+    db.run("use_version", (made, number))
