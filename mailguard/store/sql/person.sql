@@ -7,6 +7,7 @@
 SELECT m.* FROM mail m
  WHERE m.sender_key = :key OR m.answers_key = :key
     OR EXISTS (SELECT 1 FROM delivery d WHERE d.mail = m.id AND d.address_key = :key)
+    OR replace(replace(lower(m.inside), :text, ''), :key, '') <> lower(m.inside)
  ORDER BY m.id;
 
 -- name: person_envelope
@@ -59,6 +60,10 @@ SELECT l.* FROM login l WHERE l.person = :key;
 -- name: person_factor
 -- Whether they have a second factor.
 SELECT f.* FROM factor f WHERE f.name = :key;
+
+-- name: person_app_password
+-- Which devices have a password of theirs.
+SELECT a.* FROM app_password a WHERE a.person = :key ORDER BY a.made_at;
 
 -- name: person_token
 -- The programs that act for them.
