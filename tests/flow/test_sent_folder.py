@@ -23,6 +23,7 @@ from tests.flow.house import ANN, DELAY, KIM, LEE, MO, House, letter
 pytestmark = pytest.mark.clients("dovecot")
 
 Open = Callable[..., Awaitable[House]]
+FOOT = "  - {id: foot, when: {always: true}, then: [{disclaimer: 'Corp Example, Warsaw'}]}\n"
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ async def opened(open_house: OpenHouse, dovecot: Dovecot) -> Open:
             "server": dovecot.url(), "master": MASTER, "password": MASTER_PASSWORD, "ca_file": str(dovecot.ca_file),
             **more,
         }  # fmt: skip
-        return await open_house(rules=DELAY, config={"sent_folder": sent})
+        return await open_house(rules=DELAY + FOOT, config={"sent_folder": sent})
 
     return build
 
@@ -103,6 +104,7 @@ async def test_the_mail_as_it_left_stands_beside_the_one_that_was_written(opened
     assert copy["To"] == KIM
     assert (copy["X-Mailguard-Sent-To"], copy["X-Mailguard-Not-Sent-To"]) == (KIM, MO)
     assert "here is the quote" in copy.get_payload()
+    assert "Corp Example, Warsaw" in copy.get_payload(), "what a rule changed in the text is in it"
     assert "S" in flags, "nobody has to read it"
 
 
