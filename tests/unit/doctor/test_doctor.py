@@ -197,6 +197,7 @@ async def test_a_check_with_a_bug_is_one_finding(good: SetUp, monkeypatch: pytes
     [
         ("v=DKIM1; p=", FAIL, "revoked"),
         ("v=DKIM1; p=!!", FAIL, "no key that can be read"),
+        ("v=DKIM1; p=MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", FAIL, "no key that can be read"),
         (None, FAIL, "no TXT record"),
     ],
 )
