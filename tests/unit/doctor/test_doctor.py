@@ -273,6 +273,13 @@ async def test_the_command(good: SetUp, more: tuple[str, ...], code: int, status
     assert set(rows[0]) == {"check", "status", "found", "fix"}
 
 
+async def test_a_name_that_no_check_has_is_not_a_clean_bill(good: SetUp) -> None:
+    args = ["--config", str(good.config.path), "doctor", "--only", "spff"]
+    result = await asyncio.to_thread(CliRunner().invoke, cli, args, obj=Context())
+    assert result.exit_code == 2
+    assert "no check begins with 'spff'" in result.output
+
+
 @pytest.mark.parametrize("option", [("--egress", "here"), ("--dns", "resolver"), ("--dkim", "selector")])
 def test_an_option_that_is_not_understood_is_said(tmp_path: Path, option: tuple[str, str]) -> None:
     result = CliRunner().invoke(cli, ["doctor", *option], obj=Context())
