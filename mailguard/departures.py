@@ -36,7 +36,7 @@ class Departures:
             new_id=new_id, wake=self._wake, signer=signer,
         )  # fmt: skip
         self.herald = Herald(store, config.webhooks, clock, log, self._wake)
-        self.sent_copies = SentCopies(store, config.sent_folder, self._mailbox, clock, log)
+        self.sent_copies = SentCopies(store, config.sent_folder, self._mailbox, clock, log, signer)
         self.journals = Journals(
             store, self.courier, clock, log, config.archive, sender=sender, hostname=hostname, new_id=new_id,
             destination=self.courier.destination, wake=self._wake, signer=signer,

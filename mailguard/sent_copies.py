@@ -1,7 +1,6 @@
 """Puts Sent folders right: a mail that left with fewer or other recipients stands there as it was written."""
 
 import asyncio
-import hashlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -10,6 +9,7 @@ from datetime import timedelta
 
 from mailguard import imap
 from mailguard.clock import Clock
+from mailguard.dkim.signer import Signer
 from mailguard.errors import ClaimLost, MailguardError
 from mailguard.imap import AsSent
 from mailguard.imap.correct import MARK
@@ -17,8 +17,8 @@ from mailguard.imap.settings import SentFolderSettings
 from mailguard.log import Log
 from mailguard.mail import headers
 from mailguard.mail.headers import Add, Edit
-from mailguard.mail.splice import Splicer
 from mailguard.records import Actor, Mail, SentCopyClaim, State
+from mailguard.scheduler.content import leaving, read
 from mailguard.store.base import Store
 from mailguard.tasks import Tasks
 
@@ -33,11 +33,12 @@ class SentCopies:
     """In the background, one at a time: mail never waits for it, and what fails is tried again for a day."""
 
     def __init__(
-        self, store: Store, settings: SentFolderSettings | None, mailbox: Callable[[str], str], clock: Clock, log: Log
-    ) -> None:
+        self, store: Store, settings: SentFolderSettings | None, mailbox: Callable[[str], str], clock: Clock, log: Log,
+        signer: Callable[[], Signer] = Signer,
+    ) -> None:  # fmt: skip
         """`mailbox`: the main address of whoever has this one; '' for a stranger."""
         self._store, self._settings, self._mailbox, self._clock, self._log = store, settings, mailbox, clock, log
-        self._tasks = Tasks()
+        self._signer, self._tasks = signer, Tasks()
 
     def start(self) -> None:
         if self._settings is not None:
@@ -90,10 +91,13 @@ class SentCopies:
         mailbox = self._mailbox(mail.identity.address)
         if not mailbox or not any(delivery.state is State.SENT for delivery in mail.deliveries):
             return "not sent"  # or nobody's here
-        raw = b"".join([chunk async for chunk in self._store.body(mail.queue_id)])
-        if hashlib.sha256(raw).digest() != mail.digest:
+        content, intact = await read(self._store, mail)
+        if not intact:
             return "not kept"
-        copy = AsSent(mail.message_id, mail.queue_id, as_sent(raw, mail), mail.received_at)
+        left = await leaving(self._store, mail, content, self._signer())
+        body = b"".join([chunk async for chunk in left.body()]) if callable(left.body) else left.body
+        raw = b"".join((as_sent(left.head, mail), body))
+        copy = AsSent(mail.message_id, mail.queue_id, raw, mail.received_at)
         account = settings.account(mailbox)
         if await _apart(lambda: imap.correct(settings.place, account, settings.folder, copy, settings.old)):
             return "corrected"
@@ -115,13 +119,10 @@ async def _apart(work: Callable[[], bool]) -> bool:
     return await asyncio.wrap_future(done)
 
 
-def as_sent(raw: bytes, mail: Mail) -> bytes:
-    """The mail as it left, and above it who got it and who did not."""
-    cut = headers.split(raw)
+def as_sent(head: bytes, mail: Mail) -> bytes:
+    """The header of a mail as it left, and above it who got the mail and who did not."""
     got = [d.address for d in mail.deliveries if d.state is State.SENT and not d.added]
     others = [d.address for d in mail.deliveries if d.state is not State.SENT and not d.added]
     said: list[Edit] = [Add("X-Mailguard-Not-Sent-To", ", ".join(others))] if others else []
     said += [Add("X-Mailguard-Sent-To", ", ".join(got)), Add(MARK, mail.queue_id)]
-    splicer = Splicer(mail.edits, cut)
-    body = b"".join([*splicer.feed(raw[cut:]), splicer.end()])
-    return headers.apply(raw[:cut], [*mail.edits, *said]) + body
+    return headers.apply(head, said)

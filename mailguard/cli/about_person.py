@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from mailguard.cli.common import say
+from mailguard.cli.saving import private
 from mailguard.config import Config
 from mailguard.mail.address import key
 from mailguard.store.places import place
@@ -20,7 +21,7 @@ async def of_person(config: Config, person: str, output: Path | None) -> None:
         raise click.BadParameter(f"{person!r} is no mail address", param_hint="--person")
     rows = mails = 0
     async with place(config.store_url, config.encryption).onlooker() as store:
-        with output.open("x", encoding="utf-8") if output else nullcontext(sys.stdout) as file:
+        with private(output) if output else nullcontext(sys.stdout) as file:
             for table, row in await store.of_person(person):
                 file.write(json.dumps({"table": table, **row}, ensure_ascii=False) + "\n")
                 rows += 1
@@ -30,4 +31,4 @@ async def of_person(config: Config, person: str, output: Path | None) -> None:
                         said = {"table": "message", "queue_id": row["queue_id"], "base64": b64encode(raw).decode()}
                         file.write(json.dumps(said) + "\n")
                         mails += 1
-    say(f"{rows} rows and {mails} messages of {person}")
+    say(f"rows of {person}: {rows}, messages: {mails}")

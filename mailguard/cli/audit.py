@@ -14,6 +14,7 @@ from mailguard.admin import client
 from mailguard.audit import Walk, lines
 from mailguard.cli.about_person import of_person
 from mailguard.cli.common import Context, Exit, config_option, configured, say, verb
+from mailguard.cli.saving import private
 from mailguard.cli.service import asking
 from mailguard.clock import SystemClock
 from mailguard.document.units import duration
@@ -128,7 +129,7 @@ def _export(
     if output is None:
         sys.stdout.writelines(made)
         return
-    with output.open("x", encoding="utf-8", newline="") as file:
+    with private(output) as file:
         file.writelines(made)
 
 

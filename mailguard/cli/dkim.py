@@ -32,7 +32,7 @@ def command() -> None:
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Default: DOMAIN.SELECTOR.pem")
 def new_key(domain: str, selector: str, kind: keys.Kind, bits: int, out: Path | None) -> None:
     """Write a new private key, and print the DNS record that belongs to it."""
-    path = out or Path(f"{domain}.{selector}.pem")
+    path = (out or Path(f"{domain}.{selector}.pem")).absolute()  # mailguard.yaml reads paths from its own folder
     try:
         named = DkimKey(domain=domain, selector=selector, key_file=path)
     except ValidationError as error:

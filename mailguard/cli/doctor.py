@@ -82,6 +82,8 @@ def command(
     resolver.lifetime = _DNS_SECONDS
     outside = Outside(Lookup(resolver), egress, recipient, tuple(keys), patience=timeout)
     found = asyncio.run(examine(config, outside, SystemClock(), only))
+    if not found:
+        raise click.UsageError(f"no check begins with {only!r}: their names are the second column without --only")
     if as_json:
         emit(asdict(one) for one in found)
     else:

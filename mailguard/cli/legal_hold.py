@@ -29,7 +29,10 @@ def _whom(address: str | None, everybody: bool) -> str:
 @config_option
 @click.pass_obj
 def set_(context: Context, address: str | None, everybody: bool, reason: str) -> None:
-    """From now on nothing is forgotten of mail to, from or answered for by ADDRESS."""
+    """Forget nothing of ADDRESS from now on.
+
+    That is mail to them, from them or answered for by them, and what was learnt of it.
+    """
     person = _whom(address, everybody)
     with asking():
         answer = client.ask(configured(context).socket_path, "legal_hold_set", person=person, reason=reason)
@@ -42,12 +45,16 @@ def set_(context: Context, address: str | None, everybody: bool, reason: str) ->
 @config_option
 @click.pass_obj
 def lift(context: Context, address: str | None, everybody: bool) -> None:
-    """End a hold that was set here: what is past its time goes with the next housekeeping."""
+    """End a hold that was set here.
+
+    What is past its time goes with the next housekeeping.
+    """
     person = _whom(address, everybody)
     with asking():
         answer = client.ask(configured(context).socket_path, "legal_hold_lift", person=person)
     if not answer["done"]:
-        say(f"error: none was set here for {_said(person)}: `mailguard legal-hold list` shows all, with their source")
+        how = "`mailguard legal-hold list` shows all; for one of the configuration take out legal_hold, and restart"
+        say(f"error: none was set here for {_said(person)}: {how}")
         sys.exit(Exit.FAILED)
     say(f"the legal hold of {_said(person)} is lifted")
 

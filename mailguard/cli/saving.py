@@ -1,8 +1,14 @@
-"""Files that a person may be reading at this moment."""
+"""Files that a person may be reading at this moment, or that nobody else may."""
 
 import os
 import tempfile
 from pathlib import Path
+from typing import TextIO
+
+
+def private(path: Path) -> TextIO:
+    """A new file for its owner alone. FileExistsError where there is one."""
+    return open(path, "x", encoding="utf-8", newline="", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def save(path: Path, text: str, new_mode: int = 0o600) -> None:

@@ -164,7 +164,7 @@ def totp(context: Context, name: str, remove: bool) -> None:
 
 
 @command.command("app-passwords")
-@click.argument("person", required=False, metavar="ADDRESS")
+@click.argument("person", required=False, metavar="[ADDRESS]")
 @click.option("--revoke", metavar="NAME", help="It logs nobody in any more, from now on.")
 @click.option("--revoke-all", is_flag=True, help="None of this person's does: a device is lost, somebody leaves.")
 @config_option

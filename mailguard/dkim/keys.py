@@ -36,24 +36,51 @@ class Key:
         return f"{self.place}. IN TXT ( " + " ".join(f'"{part}"' for part in parts) + " )"
 
 
+@dataclass(frozen=True, slots=True)
+class Public:
+    """What DNS tells of; `record` as we would write it there."""
+
+    kind: Kind
+    bits: int
+    record: str
+
+
 def read(domain: str, selector: str, pem: bytes) -> Key:
     """The key in a PEM file. ValueError says why it can't sign."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+    private = _private(pem)
+    told = _public(private.public_key())
+    if not isinstance(private, RSAPrivateKey):
+        return Key(
+            domain, selector, "ed25519-sha256", lambda data: private.sign(hashlib.sha256(data).digest()), told.record
+        )
+    if not FEWEST <= told.bits <= MOST:
+        raise ValueError(f"the RSA key has {told.bits} bits: {FEWEST} to {MOST} is what everybody verifies")
+    padding, digest = PKCS1v15(), hashes.SHA256()
+    return Key(domain, selector, "rsa-sha256", lambda data: private.sign(data, padding, digest), told.record)
+
+
+def public_of(pem: bytes) -> Public:
+    """What is to be told of the key in a PEM file. ValueError says why it is none."""
+    return _public(_private(pem).public_key())
+
+
+def public(kind: str, data: bytes) -> Public:
+    """What a record tells of by k= and p=. ValueError: no key that can be read."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
     try:
-        private = serialization.load_pem_private_key(pem, None)
-    except TypeError:
-        raise ValueError("the key is encrypted: store it without a passphrase") from None
-    except (ValueError, UnsupportedAlgorithm):
-        raise ValueError("there is no private key in PEM in it") from None
-    if isinstance(private, RSAPrivateKey):
-        return _rsa(domain, selector, private)
-    if isinstance(private, Ed25519PrivateKey):
-        return _ed25519(domain, selector, private)
-    raise ValueError("it is neither an RSA nor an Ed25519 key")
+        told = _public(Ed25519PublicKey.from_public_bytes(data) if kind == "ed25519" else load_der_public_key(data))
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from None
+    if told.kind != kind:
+        raise ValueError(f"k={kind} of another key")
+    return told
 
 
 def fresh(kind: Kind, bits: int = FEWEST) -> bytes:
@@ -67,28 +94,35 @@ def fresh(kind: Kind, bits: int = FEWEST) -> bytes:
     )
 
 
-def _rsa(domain: str, selector: str, private: "RSAPrivateKey") -> Key:
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+def _private(pem: bytes) -> "RSAPrivateKey | Ed25519PrivateKey":
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    if not FEWEST <= private.key_size <= MOST:
-        raise ValueError(f"the RSA key has {private.key_size} bits: {FEWEST} to {MOST} is what everybody verifies")
-    padding, digest = PKCS1v15(), hashes.SHA256()
-    public = private.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return Key(domain, selector, "rsa-sha256", lambda data: private.sign(data, padding, digest), _record("rsa", public))
+    try:
+        private = load_pem_private_key(pem, None)
+    except TypeError:
+        raise ValueError("the key is encrypted: store it without a passphrase") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("there is no private key in PEM in it") from None
+    if not isinstance(private, RSAPrivateKey | Ed25519PrivateKey):
+        raise ValueError("it is neither an RSA nor an Ed25519 key")  # noqa: TRY004 - as all that is no such key
+    return private
 
 
-def _ed25519(domain: str, selector: str, private: "Ed25519PrivateKey") -> Key:
+def _public(key: object) -> Public:
     from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-    public = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return Key(
-        domain, selector, "ed25519-sha256", lambda data: private.sign(hashlib.sha256(data).digest()),
-        _record("ed25519", public),
-    )  # fmt: skip
+    if isinstance(key, RSAPublicKey):
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        return Public("rsa", key.key_size, _record("rsa", key.public_bytes(serialization.Encoding.DER, form)))
+    if isinstance(key, Ed25519PublicKey):
+        return Public("ed25519", 256, _record("ed25519", key.public_bytes_raw()))
+    raise ValueError("it is neither an RSA nor an Ed25519 key")
 
 
-def _record(kind: str, public: bytes) -> str:
+def _record(kind: Kind, public: bytes) -> str:
     return f"v=DKIM1; k={kind}; p={base64.b64encode(public).decode()}"

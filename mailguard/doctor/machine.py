@@ -154,4 +154,4 @@ def rights(paths: list[Path]) -> Finding:
         return unknown(
             "file rights", f"can't be looked at: {', '.join(gone)}", "run the doctor as root or as mailguard"
         )
-    return ok("file rights", f"{len(paths)} files, none open to others")
+    return ok("file rights", f"{len(paths)} file{'s' * (len(paths) != 1)}, none open to others")

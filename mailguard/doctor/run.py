@@ -20,7 +20,7 @@ from mailguard.courier.lookup import Lookup
 from mailguard.courier.route import Route
 from mailguard.courier.ways import Ways
 from mailguard.courier.wire import Timeouts
-from mailguard.doctor import domains, hops, machine, relay, tls
+from mailguard.doctor import dkim, domains, hops, machine, relay, tls
 from mailguard.doctor.finding import Finding, aside, ok, unknown
 from mailguard.document.units import host_port
 from mailguard.errors import ConfigError, SmtpError
@@ -145,11 +145,9 @@ class _Doctor:
 
     async def _dkim(self, selector: str, domain: str, file: Path | None) -> Findings:
         if find_spec("cryptography") is None:
-            how = "pip install 'mailguard[encryption]', in the environment that mailguard runs in"
+            how = "pip install 'mailguard[dkim]', in the environment that mailguard runs in"
             yield unknown(f"dkim {selector} {domain}", "reading keys needs a library that is not installed", how)
             return
-        from mailguard.doctor import dkim
-
         yield await dkim.key(self._lookup, selector, domain, file)
 
     async def _notices(self) -> Findings:

@@ -18,6 +18,7 @@ from mailguard.smtpd.settings import Listener, Tls
 
 _SOON, _VERY_SOON = 21, 7  # days
 _RENEW = "renew the certificate, then mailguard reload"
+_AWAY = "start the proxy; if only this machine cannot reach it, look from where people are"
 _HTTPS = 443
 
 
@@ -78,9 +79,9 @@ async def of_web(url: str, now: datetime, seconds: float) -> Finding:
             "give the proxy the whole chain; signed by an authority of your own: look with SSL_CERT_FILE=ITS.pem",
         )
     except TimeoutError:
-        return unknown(check, f"{host} did not answer within {seconds:g} s", "from here, or is the proxy down?")
+        return unknown(check, f"{host} did not answer within {seconds:g} s", _AWAY)
     except OSError as error:
-        return unknown(check, f"no connection to {host}: {error.strerror or error}", "from here, or is the proxy down?")
+        return unknown(check, f"no connection to {host}: {error.strerror or error}", _AWAY)
     certificates = chain(writer.get_extra_info("ssl_object"))
     writer.close()
     with contextlib.suppress(OSError):

@@ -18,7 +18,8 @@ from tests.unit.courier.dns_server import DnsServer
 from tests.unit.courier.peer import Arrived, Peer
 from tests.unit.dkim.verifier import ED25519, OF_CORP, RSA, Lookup, verdicts
 
-_TRACE = re.compile(rb"\A(?:DKIM-Signature:(?:[^\n]*\n(?=[ \t]))*[^\n]*\n)*Received: from .*?; [^\n]*\r\n", re.DOTALL)
+_ON_TOP = rb"(?:(?:DKIM-Signature|X-Mailguard-Stamp):(?:[^\n]*\n(?=[ \t]))*[^\n]*\n)*"
+_TRACE = re.compile(rb"\A%bReceived: from .*?; [^\n]*\r\n" % _ON_TOP, re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Action:
     breaks: bool = False  # and says that a signature is no reason not to
     gets: frozenset[str] = frozenset({KIM, MO})
     config: Mapping[str, Any] = field(default_factory=dict)
+    hop: Mapping[str, Any] = field(default_factory=dict)  # and this over its next hops
     signs: bool = False  # as it leaves, by two keys of corp.example
     dropped: str = ""  # whom a person takes off while it waits
 
@@ -41,6 +43,7 @@ class Action:
 
 
 _BODY = frozenset({"mime-version", "content-type", "content-transfer-encoding"})  # what a text that grows may need
+_CONNECTOR = {"bind": "127.0.0.1:0", "mode": "connector", "tls": "none"}
 ACTIONS = (
     Action("pass", "[{tag: [seen]}]"),
     Action("delay", "[{delay: 5m}]"),
@@ -63,6 +66,11 @@ ACTIONS = (
         f"[{{cc: {{add: {LEE}}}}}, {{subject: {{prefix: '[EXT]', edit_signed: true}}}}, "
         "{disclaimer: {text: Corp Example, edit_signed: true}}]",
         _BODY | {"cc", "subject", "dkim-signature"}, gets=frozenset({KIM, MO, LEE}), signs=True,
+    ),
+    Action(
+        "connector", "[{tag: [seen]}]",
+        config={"smtp": {"listeners": [_CONNECTOR], "stamp": {"key": "k" * 32}}},
+        hop={"stamp": True},
     ),
 )  # fmt: skip
 
@@ -118,7 +126,7 @@ async def outside() -> AsyncIterator[Outside]:
 async def play(action: Action, world: Outside, folder: Path) -> Column:
     """Through real sockets: what the next hop was handed of each kind."""
     peer = await Peer("8BITMIME", "SIZE 100000000", "DSN").start()
-    here = {"smarthost": f"127.0.0.1:{peer.port}", "tls": "none"}
+    here = {"smarthost": f"127.0.0.1:{peer.port}", "tls": "none", **action.hop}
     hop = {"next_hop": {**here, "routes": {"*.example": here}}}
     try:
         config = {**action.config, **hop, "dkim": world.keys if action.signs else []}
@@ -141,6 +149,7 @@ async def _cell(action: Action, kind: Kind, arrived: Sequence[Arrived], dns: Loo
     got = {who for each in mine for line in each.rcpts for who in re.findall(r"<([^>]+)>", line)}
     assert got == action.gets, f"{kind.name}, {action.name}: {sorted(got)}"
     (left,) = {_TRACE.sub(b"", each.data) for each in mine}
+    assert all(each.data.count(b"X-Mailguard-Stamp: ") == bool(action.hop) for each in mine), kind.name
     for_kim = next(each for each in mine if any(f"<{KIM}>" in line for line in each.rcpts))
     at, sent = headers.split(left), headers.split(kind.raw)
     assert _others(left[:at], action) == _others(kind.raw[:sent], action), f"{kind.name}, {action.name}"

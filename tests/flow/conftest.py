@@ -10,7 +10,9 @@ import uvicorn
 
 from mailguard.demo.world import OutsideWorld
 from tests.flow.house import House, LeapingClock, build
+from tests.oauth import SCRIPT, OAuth, running
 from tests.unit.courier.peer import Peer
+from tests.web.openid import install
 
 
 class _Brisk(uvicorn.Server):
@@ -72,3 +74,16 @@ async def peer() -> AsyncIterator[Peer]:
     peer = await Peer("8BITMIME", "SIZE 100000000", "DSN").start()
     yield peer
     await peer.stop()
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real OpenID provider that gives tokens for mail, where node finds what it needs."""
+    return install(tmp_path_factory.mktemp("provider"), SCRIPT)
+
+
+@pytest.fixture
+async def provider(script: Path) -> AsyncIterator[OAuth]:
+    """It, while it runs."""
+    async with running(script) as provider:
+        yield provider

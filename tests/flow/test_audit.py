@@ -29,6 +29,7 @@ async def test_the_record_is_verified_exported_and_a_person_erased(open_house: O
     folder = house.config.path.parent
     export, log = folder / "audit.jsonl", folder / "log.jsonl"
     await command(house, "audit", "export", "--output", str(export))
+    assert export.stat().st_mode & 0o777 == 0o600
     text = export.read_text("utf-8")
     assert queue_id in text
     assert (await command(house, "audit", "verify", str(export))).stdout == ""
@@ -49,7 +50,8 @@ async def test_a_person_gets_all_that_is_kept_of_them_with_the_messages_they_sen
     await house.wait(minutes=6)
     file = house.config.path.parent / "ann.jsonl"
     said = await command(house, "audit", "export", "--person", ANN.title(), "--output", str(file))
-    assert "1 messages" in said.stderr
+    assert file.stat().st_mode & 0o777 == 0o600, "people's mail is in it"
+    assert "messages: 1" in said.stderr
     rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     assert {row["queue_id"] for row in rows if row["table"] == "mail"} == {mine, other}
     (message,) = [row for row in rows if row["table"] == "message"]

@@ -19,10 +19,12 @@ from mailguard.testing import eventually
 from tests.dovecot import MASTER, MASTER_PASSWORD, Dovecot
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, DELAY, KIM, LEE, MO, House, letter
+from tests.unit.dkim.verifier import ED25519
 
 pytestmark = pytest.mark.clients("dovecot")
 
 Open = Callable[..., Awaitable[House]]
+FOOT = "  - {id: foot, when: {always: true}, then: [{disclaimer: {text: 'Corp Example, Warsaw', edit_signed: true}}]}\n"
 
 
 @pytest.fixture
@@ -36,20 +38,23 @@ async def dovecot() -> AsyncIterator[Dovecot]:
 
 
 @pytest.fixture
-async def opened(open_house: OpenHouse, dovecot: Dovecot) -> Open:
+async def opened(open_house: OpenHouse, dovecot: Dovecot, tmp_path: Path) -> Open:
     """Keywords are settings of the Sent folder."""
+    (tmp_path / "dkim.pem").write_bytes(ED25519)
+    key = {"domain": "corp.example", "selector": "ed1", "key_file": str(tmp_path / "dkim.pem")}
 
     async def build(**more: Any) -> House:
         sent = {
             "server": dovecot.url(), "master": MASTER, "password": MASTER_PASSWORD, "ca_file": str(dovecot.ca_file),
             **more,
         }  # fmt: skip
-        return await open_house(rules=DELAY, config={"sent_folder": sent})
+        return await open_house(rules=DELAY + FOOT, config={"sent_folder": sent, "dkim": [key]})
 
     return build
 
 
-MAIL = letter(ANN, f"{KIM}, {MO}", subject="Quote", Message_ID="<quote@corp.example>")
+SIGNED = "v=1; a=rsa-sha256; d=corp.example; s=client; h=from; bh=AAAA; b=AAAA"
+MAIL = letter(ANN, f"{KIM}, {MO}", subject="Quote", Message_ID="<quote@corp.example>", DKIM_Signature=SIGNED)
 OTHER = letter(ANN, KIM, subject="Another", Message_ID="<another.quote@corp.example>")
 
 
@@ -103,6 +108,8 @@ async def test_the_mail_as_it_left_stands_beside_the_one_that_was_written(opened
     assert copy["To"] == KIM
     assert (copy["X-Mailguard-Sent-To"], copy["X-Mailguard-Not-Sent-To"]) == (KIM, MO)
     assert "here is the quote" in copy.get_payload()
+    assert "Corp Example, Warsaw" in copy.get_payload(), "what a rule changed in the text is in it"
+    assert "DKIM-Signature" not in copy, "a rule broke it, so it left without"
     assert "S" in flags, "nobody has to read it"
 
 

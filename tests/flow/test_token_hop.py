@@ -15,8 +15,7 @@ from mailguard.records import State
 from tests.dovecot import Dovecot
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, KIM, House
-from tests.oauth import APP, RELAY, SCOPE, SCRIPT, SECRET, OAuth, running
-from tests.web.openid import install
+from tests.oauth import APP, RELAY, SCOPE, SECRET, OAuth
 
 pytestmark = pytest.mark.clients("npm", "node", "dovecot", "submission-login")
 
@@ -47,17 +46,6 @@ active_attribute = active
 active_value = true
 scope = smtp
 """
-
-
-@pytest.fixture(scope="module")
-def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return install(tmp_path_factory.mktemp("provider"), SCRIPT)
-
-
-@pytest.fixture
-async def provider(script: Path) -> AsyncIterator[OAuth]:
-    async with running(script) as provider:
-        yield provider
 
 
 @pytest.fixture

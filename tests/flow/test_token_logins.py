@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 from base64 import b64encode
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,23 +14,11 @@ from mailguard.mail.envelope import Proof
 from tests.conftest import need
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, BOB, HOLD, KIM, House, letter
-from tests.oauth import AUDIENCE, SCOPE, SCRIPT, OAuth, running
+from tests.oauth import AUDIENCE, SCOPE, OAuth
 from tests.unit.smtpd.conftest import write_certificate
 from tests.unit.smtpd.peer import Client
-from tests.web.openid import install
 
 pytestmark = pytest.mark.clients("npm", "node", "curl")
-
-
-@pytest.fixture(scope="module")
-def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return install(tmp_path_factory.mktemp("provider"), SCRIPT)
-
-
-@pytest.fixture
-async def provider(script: Path) -> AsyncIterator[OAuth]:
-    async with running(script) as provider:
-        yield provider
 
 
 @pytest.fixture

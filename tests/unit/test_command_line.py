@@ -101,9 +101,12 @@ def test_check_names_a_role_that_nobody_has(tmp_path: Path) -> None:
     assert "auditor: [{group: audit}]" in done.output
 
 
-def test_a_new_dkim_key_is_written_once_for_its_reader_alone_with_the_record_it_needs(tmp_path: Path) -> None:
+def test_a_new_dkim_key_is_written_once_for_its_reader_alone_with_the_record_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     path = tmp_path / "dkim.pem"
-    made = run("dkim", "new-key", "Corp.Example", "mg1", "--type", "ed25519", "--out", str(path))
+    made = run("dkim", "new-key", "Corp.Example", "mg1", "--type", "ed25519", "--out", "dkim.pem")
     assert made.exit_code == 0
     key = keys.read("corp.example", "mg1", path.read_bytes())
     assert made.stdout == f"{key.zone_line}\n"

@@ -13,5 +13,5 @@ __all__ = ["PERSONAL", "SECRET", "TABLES", "Table"]
 TABLES = (*MAIL, *PAST, *REST)
 PERSONAL = {table.name: table.asked for table in TABLES if table.asked}
 """Table → the statement with a person's rows."""
-SECRET = frozenset({"secret", "recovery", "body_key", "key_id", "evidence", "edits"})
-"""Columns that open or prove something, or are encrypted: nobody is told them."""
+SECRET = frozenset({"secret", "recovery", "body_key", "key_id", "evidence", "edits", "inside"})
+"""Columns that open or prove something, are encrypted, or say who else got a mail: nobody is told them."""

@@ -44,6 +44,16 @@ REST = (
         "person_factor",
     ),
     Table(
+        "app_password",
+        "a device's password (its digest)",
+        "so that its mail client may log in",
+        "until it is revoked",
+        "those of the person",
+        "digest made_at used_on",
+        {"person": "whose", "name": "what they call the device"},
+        "person_app_password",
+    ),
+    Table(
         "token",
         "a program's key (its digest)",
         "so that programs may ask",

@@ -56,6 +56,10 @@ SELECT m.id FROM mail m
 -- Where a hold may name a person.
 SELECT mail, approvers, approved_by, resolved_by, escalate_to FROM hold;
 
+-- name: inside_texts
+-- Who else is named to get a mail, past mailguard.
+SELECT id AS mail, inside FROM mail WHERE inside <> '[]';
+
 -- name: forget_member
 -- Their place in conversations.
 DELETE FROM thread_member WHERE address_key = ?

@@ -7,6 +7,7 @@
 SELECT m.* FROM mail m
  WHERE m.sender_key = :key OR m.answers_key = :key
     OR EXISTS (SELECT 1 FROM delivery d WHERE d.mail = m.id AND d.address_key = :key)
+    OR replace(replace(lower(m.inside), :text, ''), :key, '') <> lower(m.inside)
  ORDER BY m.id;
 
 -- name: person_envelope
@@ -60,6 +61,10 @@ SELECT l.* FROM login l WHERE l.person = :key;
 -- Whether they have a second factor.
 SELECT f.* FROM factor f WHERE f.name = :key;
 
+-- name: person_app_password
+-- Which devices have a password of theirs.
+SELECT a.* FROM app_password a WHERE a.person = :key ORDER BY a.made_at;
+
 -- name: person_token
 -- The programs that act for them.
 SELECT t.* FROM token t WHERE lower(t.person) = :key;
@@ -78,8 +83,8 @@ SELECT s.mail, s.sender_key, s.authors FROM sketch s
  WHERE s.sender_key = :key OR replace(replace(s.authors, :text, ''), :key, '') <> s.authors;
 
 -- name: person_audience
--- With whom outside they got the same texts.
-SELECT a.* FROM audience a WHERE replace(replace(a.addresses, :text, ''), :key, '') <> a.addresses;
+-- That they got the same texts as others did.
+SELECT a.id, a.thread FROM audience a WHERE replace(replace(a.addresses, :text, ''), :key, '') <> a.addresses;
 
 -- name: person_written
 -- Whom they wrote to, and who wrote to them.
@@ -91,7 +96,8 @@ SELECT h.* FROM habit h WHERE h.sender_key = :key;
 
 -- name: person_remembered
 -- What they sent, as hashes of its words.
-SELECT r.id, r.mail, r.sender_key, r.at, r.copies, r.sent FROM remembered r
+SELECT r.id, r.mail, r.sender_key, r.at, CASE WHEN r.sender_key = :key THEN r.copies ELSE '' END AS copies, r.sent
+  FROM remembered r
  WHERE r.sender_key = :key OR replace(replace(r.copies, :text, ''), :key, '') <> r.copies;
 
 -- name: person_remembered_to
@@ -100,7 +106,7 @@ SELECT r.* FROM remembered_to r WHERE r.sender_key = :key OR r.address_key = :ke
 
 -- name: person_kept
 -- What rules can be tried on.
-SELECT k.* FROM kept k JOIN mail m ON m.id = k.mail
+SELECT k.mail, k.at, CASE WHEN m.sender_key = :key OR m.answers_key = :key THEN k.facts ELSE '' END AS facts FROM kept k JOIN mail m ON m.id = k.mail
  WHERE m.sender_key = :key OR m.answers_key = :key OR replace(replace(k.facts, :text, ''), :key, '') <> k.facts;
 
 -- name: person_memory

@@ -40,7 +40,9 @@ def traces(db: Database, person: str) -> Traces:
     legal.refuse(db, person)
     who, holders = key(person), [one.person for one in legal.holds(db)]
     named = {row["id"] for row in db.run("mails_of_person", {"key": who})}
-    named |= {row["mail"] for row in db.each("hold_texts") if person_of.named(who, *row[1:])}
+    for row in (*db.each("hold_texts"), *db.each("inside_texts")):
+        if person_of.named(who, *row[1:]):
+            named.add(row["mail"])
     events = []
     for row in db.each("event_texts"):
         if person_of.named(who, row["actor"], row["data"]):

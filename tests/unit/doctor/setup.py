@@ -12,15 +12,13 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import trustme
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from mailguard import config as configs
 from mailguard.clock import SystemClock
 from mailguard.config import Config
 from mailguard.courier.lookup import Lookup
 from mailguard.courier.wire import Timeouts
-from mailguard.doctor.dkim import record_of
+from mailguard.dkim import keys
 from mailguard.doctor.run import Outside
 from mailguard.smtpd import SmtpServer
 from tests.unit.courier.dns_server import DnsServer
@@ -66,13 +64,13 @@ async def set_up(folder: Path, *, good: bool, memory: Path | None = None) -> Asy
         own = authority.issue_cert("mail.corp.example", not_after=end)
         (folder / "tls.crt").write_bytes(b"".join(blob.bytes() for blob in own.cert_chain_pems))
         own.private_key_pem.write_to_path(str(folder / "tls.key"))
-        key, other = (rsa.generate_private_key(65537, 2048) for _ in range(2))
-        (folder / "dkim.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        key, other = (keys.fresh("rsa") for _ in range(2))
+        (folder / "dkim.pem").write_bytes(key)
         (folder / "password").write_text("s3cret\n")
         (folder / "users.yaml").write_text("users: []\n")
         for name in ("password", "tls.key", "dkim.pem", "users.yaml"):
             (folder / name).chmod(0o600 if good else 0o644)
-        _zone(names, record_of((key if good else other).public_key()), good=good)
+        _zone(names, keys.public_of(key if good else other).record, good=good)
         loaded = _config(folder, peers, web, issuer, memory or folder, good=good)
         intake = Intake()
         server = SmtpServer(

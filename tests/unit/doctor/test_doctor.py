@@ -197,6 +197,7 @@ async def test_a_check_with_a_bug_is_one_finding(good: SetUp, monkeypatch: pytes
     [
         ("v=DKIM1; p=", FAIL, "revoked"),
         ("v=DKIM1; p=!!", FAIL, "no key that can be read"),
+        ("v=DKIM1; p=MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", FAIL, "no key that can be read"),
         (None, FAIL, "no TXT record"),
     ],
 )
@@ -270,6 +271,13 @@ async def test_the_command(good: SetUp, more: tuple[str, ...], code: int, status
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert (result.exit_code, {row["status"] for row in rows}) == (code, statuses), result.output
     assert set(rows[0]) == {"check", "status", "found", "fix"}
+
+
+async def test_a_name_that_no_check_has_is_not_a_clean_bill(good: SetUp) -> None:
+    args = ["--config", str(good.config.path), "doctor", "--only", "spff"]
+    result = await asyncio.to_thread(CliRunner().invoke, cli, args, obj=Context())
+    assert result.exit_code == 2
+    assert "no check begins with 'spff'" in result.output
 
 
 @pytest.mark.parametrize("option", [("--egress", "here"), ("--dns", "resolver"), ("--dkim", "selector")])
