@@ -19,11 +19,11 @@ async def test_an_outcome_that_could_not_be_written_is_written_later_and_nothing
     store, tries = house.service.store, []
     settle = store.settle
 
-    async def full_twice(*args: Any) -> None:
+    async def full_twice(*args: Any, **more: Any) -> None:
         tries.append(args)
         if len(tries) < 3:
             raise StoreFull("no room")
-        await settle(*args)
+        await settle(*args, **more)
 
     monkeypatch.setattr(store, "settle", full_twice)
     await house.quiet()

@@ -70,7 +70,7 @@ async def test_a_full_disk_refuses_new_mail_and_keeps_what_is_there(tmp_path: Pa
     big = [store.put(mail(f"BIG{i}", raw=bytes(1 << 20)), NOW) for i in range(2)]
     small = [store.put(mail(f"SMALL{i}"), NOW) for i in range(2)]
     results = await asyncio.gather(big[0], small[0], big[1], small[1], return_exceptions=True)
-    assert [type(r) for r in results] == [StoreFull, type(None), StoreFull, type(None)]
+    assert [type(r) for r in results] == [StoreFull, str, StoreFull, str]
     assert (str(results[0]), getattr(results[0], "code", 0)) == ("no room to keep this mail, try again later", 452)
     assert await store.get("BIG0") is None
     await carry(store)  # what is kept goes on leaving

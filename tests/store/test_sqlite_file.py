@@ -290,7 +290,7 @@ async def test_a_definition_that_sqlite_quotes_in_broken_bytes_is_damage_too(tmp
     path = tmp_path / "mail.db"
     store = await opened(path)
     await store.close()
-    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE mail (", b"CREATE \xccABLE mail (", 1))
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE mail (", b"CREATE \xccABLE mail ("))
     assert "is damaged" in await refusal(path)
 
 

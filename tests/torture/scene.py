@@ -110,7 +110,7 @@ async def scene(
     if next_hop is not None:
         way = {"next_hop": {"routes": {domain: {**next_hop, **_place(next_hop, hop)}}}}
     way["next_hop"]["routes"].update(others or {})
-    with patch("mailguard.service.Courier", made):
+    with patch("mailguard.departures.Courier", made):
         house = House(build(trial.folder / "house", world, rules=rules, config={**way, **(config or {})}), world, clock)
         await house.start()
         try:

@@ -6,6 +6,8 @@ import re
 import signal
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -106,6 +108,7 @@ class Failing(Desk):
 
     def __init__(self, error: Exception) -> None:
         self.error = error
+        self.app_passwords = cast(Any, SimpleNamespace(most=0))
 
     async def view(self, token: str) -> View | None:
         raise self.error

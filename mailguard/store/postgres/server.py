@@ -148,6 +148,10 @@ async def schema(db: Connection) -> int:
         return 0
 
 
+# another node makes the same table just now; its row type may be there before it
+_AT_ONCE = asyncpg.UniqueViolationError, asyncpg.DuplicateTableError, asyncpg.DuplicateObjectError
+
+
 async def _own(db: Connection, url: str) -> None:
     for _ in range(5):
         try:
@@ -162,7 +166,7 @@ async def _own(db: Connection, url: str) -> None:
                 "CREATE TABLE IF NOT EXISTS schema_version (id int PRIMARY KEY CHECK (id = 1), number bigint NOT NULL)"
             )
             await db.raw.execute("INSERT INTO schema_version VALUES (1, 0) ON CONFLICT DO NOTHING")
-        except (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError):  # another node does the same just now
+        except _AT_ONCE:
             await SystemClock().sleep(0.1)
         else:
             return

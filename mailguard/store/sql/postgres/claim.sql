@@ -27,7 +27,8 @@ SELECT d.id, d.due_at FROM delivery d JOIN mail m ON m.id = d.mail
 -- These deliveries (a JSON list) start their attempt. The retry clock starts with the first one.
 UPDATE delivery
    SET state = 'sending', due_at = NULL, attempts = attempts + 1, fence = ?, worker = ?, claimed_at = ?, lease_until = ?,
-       released_at = coalesce(released_at, ?), version = (SELECT m.version FROM mail m WHERE m.id = delivery.mail)
+       released_at = coalesce(released_at, ?),
+       version = coalesce((SELECT m.version FROM mail m WHERE m.id = delivery.mail), version)
  WHERE id IN (SELECT numbers(?));
 
 -- name: cover

@@ -28,7 +28,8 @@ SELECT id, due_at FROM delivery INDEXED BY delivery_by_mail
 -- These deliveries (a JSON list) start their attempt. The retry clock starts with the first one.
 UPDATE delivery
    SET state = 'sending', due_at = NULL, attempts = attempts + 1, fence = ?, worker = ?, claimed_at = ?, lease_until = ?,
-       released_at = coalesce(released_at, ?), version = (SELECT m.version FROM mail m WHERE m.id = delivery.mail)
+       released_at = coalesce(released_at, ?),
+       version = coalesce((SELECT m.version FROM mail m WHERE m.id = delivery.mail), version)
  WHERE id IN (SELECT value FROM json_each(?));
 
 -- name: cover
