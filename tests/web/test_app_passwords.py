@@ -123,7 +123,7 @@ async def test_nobody_makes_one_without_signing_in_or_from_another_site(
 
 
 async def test_a_lists_or_machines_address_has_none(house: House) -> None:
-    with pytest.raises(Exception, match="nobody logs in with it"):
+    with pytest.raises(Exception, match="Nobody logs in with this address"):
         await house.desk.app_passwords.make("kim@client.example", "Phone")
 
 
