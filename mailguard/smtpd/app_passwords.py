@@ -55,14 +55,15 @@ class AppPasswords:
             raise wrong()  # another spelling of that entry's mailbox would be a login of its own
         explicit = tuple(one for one in entry.send_as if not one.startswith("*")) if entry else ()
         await self._used(digest, found)
-        return User(entry.name if entry else addresses[0], explicit or addresses, partial(self._known, digest))
+        return User(entry.name if entry else addresses[0], explicit or addresses, partial(self._known, digest, person))
 
     def _addresses(self, name: str) -> tuple[str, ...]:
         people = self._people()
         return people.writes_as(name) if "@" in name and (not self._listed or people.person(name)) else ()
 
-    async def _known(self, digest: bytes) -> bool:
-        return await self._store.app_password(digest) is not None
+    async def _known(self, digest: bytes, person: str) -> bool:
+        """Not revoked, and of somebody who is still there: whoever left the directory meanwhile is not."""
+        return bool(self._addresses(person)) and await self._store.app_password(digest) is not None
 
     async def _used(self, digest: bytes, found: AppPassword) -> None:
         """The day, and no more: where somebody is at what hour is nobody's business. A full disk keeps nobody out."""

@@ -103,6 +103,18 @@ async def test_where_people_are_listed_who_left_the_list_is_out(
         assert (await alone(passwords).check(ANN, anns, HERE)).name == "Ann@corp.example"
 
 
+async def test_who_left_the_list_sends_no_more_from_a_session_that_is_open(
+    store: SqliteStore, clock: FakeClock
+) -> None:
+    people = PEOPLE
+    passwords = AppPasswords(store, lambda: people, clock, lambda *_: None, listed=True)
+    user = await alone(passwords).check(ANN, await made(store, clock), HERE)
+    assert user.valid
+    assert await user.valid()
+    people = People(PEOPLE.organization)
+    assert not await user.valid()
+
+
 @pytest.mark.parametrize("known", [True, False])
 async def test_another_spelling_of_somebody_is_no_login_of_its_own(
     store: SqliteStore, clock: FakeClock, watch: Watch, tmp_path: Path, known: bool
