@@ -16,6 +16,7 @@ from mailguard.mail.envelope import Session
 from mailguard.records import Actor, CallClaim, Delivery, Ending, JournalClaim, Mail, NewMail, Outcome, Seal
 
 _REJECTED = re.compile(r"rejected by rule ([^\s:]+)")
+_ADDRESS = re.compile(r"[^\s'\"<>(),;:]+@[^\s'\"<>(),;:]+")
 
 
 class Log:
@@ -139,8 +140,9 @@ class Log:
     def auth_failed(self, name: str, peer: str, session_id: str = "", why: str = "") -> None:
         """Of a mail client, or (without a session) of somebody signing in to the pages."""
         self._log.warning(
-            "auth.failed", sender=self.address(name), remote=peer, session_id=session_id or None, error=why or None
-        )
+            "auth.failed", sender=self.address(name), remote=peer, session_id=session_id or None,
+            error=self._words(why) or None,
+        )  # fmt: skip
 
     def one_client(self, listener: str, peer: str) -> None:
         hint = (
@@ -150,7 +152,7 @@ class Log:
 
     def logins_down(self, where: str, why: str) -> None:
         """Of mail clients: whoever knows the logins gave no answer."""
-        self._log.error("logins.unreachable", where=where, error=why)
+        self._log.error("logins.unreachable", where=where, error=self._words(why))
 
     def sent_copy(self, queue_id: str, outcome: str, attempt: int, error: str = "") -> None:
         """What became of a Sent folder that was to be put right."""
@@ -292,6 +294,10 @@ class Log:
         if self.settings.addresses == "domain":
             return "@" + address.domain(value) if "@" in value else "…"
         return hashlib.sha256(address.key(value).encode()).hexdigest()[:16]
+
+    def _words(self, text: str) -> str:
+        """A sentence with its addresses as the settings want them written."""
+        return _ADDRESS.sub(lambda found: self.address(found[0]), text)
 
     def _payer(self, name: str) -> str:
         """'login ann@corp.example', 'listener 127.0.0.1:25': a login may be an address."""

@@ -61,7 +61,7 @@ class Service:
     def __init__(
         self, config: Config, clock: Clock | None = None, stream: TextIO | None = None, *, worker: int = 0
     ) -> None:
-        self.config = config
+        self.config = self._read = config  # of the start; and of the latest reload, whose `smtp` is in force
         self.clock = clock or SystemClock()
         self.log, self.metrics = Log(config.log, stream), Metrics()
         self.live = Live(config, self.clock, self.log, self.metrics)
@@ -274,9 +274,10 @@ class Service:
 
     def _enabled(self) -> frozenset[str] | None:
         """Who may log in by users.yaml; None: there is none."""
-        path = self.config.users_path
-        needs_login = any(one.auth is Auth.REQUIRED for one in self.config.smtp.listeners) or self.config.web.passwords
+        path, listeners = self._read.users_path, self._read.smtp.listeners
+        needs_login = any(one.auth is Auth.REQUIRED for one in listeners) or self.config.web.passwords
         if path is None or not needs_login:
+            self.app_passwords.barred = frozenset()
             return None
         users = load_users(path)
         self.app_passwords.barred = disabled(users)
@@ -289,7 +290,7 @@ class Service:
 
     async def _note(self, by: Actor) -> None:
         """What is in force now, for the audit."""
-        users = self.config.users_path
+        users = self._read.users_path
         digest = await asyncio.to_thread(_digest, users) if users else ""
         self._hashes = {"rules": self.rules.hash, "configuration": self.config.digest, "users": digest}
         await self.in_force.note(by, self._hashes)
@@ -339,10 +340,13 @@ class Service:
             self.log.reload_failed(self.reload_failed, actor)
             raise
         self.live.take(policy)
+        self._read = config
         self.access, self.signer, self.stamps = config.access, signer, Stamps(config.smtp.stamp)
         self.reload_failed = ""
         await self._note(Actor(actor, "reload"))
         await self.curbs.people_changed()
+        if config.users_path is None:
+            await self.curbs.users_changed(self._enabled())
         await self.smtp.look_at_users()
         self.metrics.reload_ok.set(1)
         self.log.reloaded(policy.rules.hash, actor)

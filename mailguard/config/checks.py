@@ -278,6 +278,10 @@ def _files(settings: Settings) -> Iterator[Remark]:
     tokens = [((*loc, "oauth"), hop.oauth) for loc, hop in _hops(settings) if hop.oauth]
     files = ("client_secret_file", "refresh_token_file")
     secrets += [((*loc, name), getattr(oauth, name)) for loc, oauth in tokens for name in files]
+    secrets += [((*loc, "key"), hop.key) for loc, hop in _hops(settings)]
+    stored = settings.encryption
+    secrets += [(("encryption", "key_file"), stored.key_file)]
+    secrets += [(("encryption", "old", at, "key_file"), one.key_file) for at, one in enumerate(stored.old)]
     secrets += [(("smtp", "tls", "key"), tls.key)] if tls is not None else []
     secrets += [(("dkim", at, "key_file"), named.key_file) for at, named in enumerate(settings.dkim)]
     secrets += [(("directory", "ldap", "password_file"), ldap.password_file)] if ldap is not None else []

@@ -33,7 +33,9 @@ class AppPasswords:
         if not name:
             raise NotConfirmed(N_("Give the device a name by which you will know it again."))
         if not self._people().writes_as(person):
-            raise NotConfirmed(N_("This is a list’s or a machine’s address: nobody logs in with it."))
+            raise NotConfirmed(
+                N_("Nobody logs in with this address: it is a list’s, a machine’s, or another spelling of somebody’s.")
+            )
         if len(await self.of(person)) >= self.most:
             raise NotConfirmed(N_("You have {most} of them, and no more are allowed: revoke one."), most=str(self.most))
         secret, now = tokens.new_app_password(), self._clock.now()

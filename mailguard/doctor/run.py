@@ -25,6 +25,7 @@ from mailguard.doctor.finding import Finding, aside, ok, unknown
 from mailguard.document.units import host_port
 from mailguard.errors import ConfigError, SmtpError
 from mailguard.mail import address as addresses
+from mailguard.smtpd.gate import trusted
 from mailguard.smtpd.settings import Listener, Tls
 from mailguard.store.settings import is_postgres
 
@@ -192,6 +193,9 @@ class _Doctor:
 
     async def _tls(self, listener: Listener) -> Findings:
         address = await aside(lambda: _reached_at(listener))
+        if behind := _behind(f"tls {listener.bind}", listener, address):
+            yield behind
+            return
         yield await tls.of_listener(listener, self._hostname, address, self._clock.now(), self._outside.timeouts)
 
     async def _web(self) -> Findings:
@@ -199,6 +203,9 @@ class _Doctor:
 
     async def _relay(self, listener: Listener) -> Findings:
         address = await aside(lambda: _reached_at(listener, outer=True))
+        if behind := _behind(f"open relay {listener.bind}", listener, address):
+            yield behind
+            return
         yield await relay.open_to_strangers(listener, self._hostname, address, self._outside.timeouts)
 
     async def _clock_kept(self) -> Findings:
@@ -237,6 +244,16 @@ def _reached_at(listener: Listener, *, outer: bool = False) -> str:
     if not address.is_unspecified:
         return host
     return (_own_address(address.version) if outer else "") or ("127.0.0.1" if address.version == 4 else "::1")  # noqa: PLR2004
+
+
+def _behind(check: str, listener: Listener, address: str) -> Finding | None:
+    """Where we would be taken for its proxy, which says by a header who its client is, there is no answer for us."""
+    if not (listener.proxy_from and trusted(address, listener.proxy_from)):
+        return None
+    words = f"the listener takes {address} for a proxy (proxy_from), and we are none"
+    return unknown(
+        check, words, "run it on a machine that is no proxy, or look through the proxy with openssl s_client"
+    )
 
 
 def _own_address(version: int) -> str:

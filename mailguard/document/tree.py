@@ -11,7 +11,8 @@ Loc: TypeAlias = Sequence[str | int]
 Place: TypeAlias = tuple[int, int, int]  # line, column (both from 1), length
 
 _SECRET = re.compile(
-    r"(?<=password: )\s*(\"[^\"]*\"?|'[^']*'?|[^,}\s]+)"  # password: …
+    r"(?:(?<=password: )|(?<=secret: )|(?<=token: ))\s*(?![\[{])(\"[^\"]*\"?|'[^']*'?|[^,}\s]+)"  # a rule's is {…}
+    r"|(?<=key: )\s*[\"']?[^.,}\s]{8,}(?![^,}\s])"  # no file with an ending
     r"|\$argon2[^\s\"',}]+"  # a hash that could be tried against
     r"|(?<=://)[^\s/@]+:[^\s/@]+(?=@)|(?<=[?&]password=)[^\s&]+"  # user:password@ of a URL, or in its query
 )

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 _MAX = 60
+_SECRET = re.compile(r"(secret|token|key)$")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def word(details: ErrorDetails, loc: tuple[str | int, ...]) -> Finding:
     wanted = _wanted(kind)
     if value is None:
         return Finding(loc, "MG106", f'"{name}" has no value', f"expected {wanted}", key=True)
-    if "password" in name:  # never shown, also when it is wrong
+    if "password" in name or (wanted == "text" and _SECRET.search(name)):  # never shown, also when it is wrong
         return Finding(loc, "MG106", f"{name} must be {wanted}", "put it in quotes")
     message = f"{name} must be {wanted}, not {_kind(value)}"
     return Finding(loc, "MG106", message, _advice(wanted, value))

@@ -235,11 +235,13 @@ class People:
     def writes_as(self, address: str) -> tuple[str, ...]:
         """What somebody may write as, the main address first: their own, and the shared mailboxes they work in.
 
-        () for a machine, a list and somebody outside.
+        () for a machine, a list and somebody outside; and for another spelling of one we know, who is one person.
         """
         name = self.main(address)
         person = self._persons.get(name)
         if not name or name in self._lists or self.external(name) or (person and person.service):
+            return ()
+        if name != self.canonical(address):
             return ()
         own = (person.address, *person.aliases) if person else (name,)
         shared = (one.address for one in self.persons if one.shared and self.shares(name, one.address))

@@ -7,7 +7,6 @@ from functools import partial
 from mailguard import tokens
 from mailguard.clock import Clock
 from mailguard.errors import MailguardError
-from mailguard.mail.address import key
 from mailguard.people import People
 from mailguard.records import AppPassword
 from mailguard.smtpd.auth import Authenticator, Slowdown, User, cannot_say, wrong
@@ -31,7 +30,8 @@ class AppPasswords:
 
     def admits(self, name: str) -> bool:
         """Whether somebody may send who logged in so, whom users.yaml need not name."""
-        return self._on and key(name) not in self.barred and bool(self._addresses(name))
+        mailbox = self._people().mailbox
+        return self._on and mailbox(name) not in map(mailbox, self.barred) and bool(self._addresses(name))
 
     async def user(self, name: str, password: str, file: FileUsers | None) -> User | None:
         """Who logs in with this; None for no app password. PermanentFailure: `file` has them disabled.
@@ -41,7 +41,7 @@ class AppPasswords:
         addresses = self._addresses(name)
         if not addresses or not tokens.like_app_password(password):
             return None
-        main = self._people().main
+        main, mailbox = self._people().main, self._people().mailbox
         person = main(addresses[0])
         digest = tokens.app_password_digest(person, password)
         try:
@@ -50,17 +50,20 @@ class AppPasswords:
             raise cannot_say("passwords can't be checked at the moment: try again later") from None
         if found is None:
             return None
-        entry = await file.owner(lambda mailbox: main(mailbox) == person) if file is not None else None
+        entry = await file.owner(lambda one: main(one) == person) if file is not None else None
+        if entry is None and file is not None and await file.owner(lambda one: mailbox(one) == mailbox(person)):
+            raise wrong()  # another spelling of that entry's mailbox would be a login of its own
         explicit = tuple(one for one in entry.send_as if not one.startswith("*")) if entry else ()
         await self._used(digest, found)
-        return User(entry.name if entry else addresses[0], explicit or addresses, partial(self._known, digest))
+        return User(entry.name if entry else addresses[0], explicit or addresses, partial(self._known, digest, person))
 
     def _addresses(self, name: str) -> tuple[str, ...]:
         people = self._people()
         return people.writes_as(name) if "@" in name and (not self._listed or people.person(name)) else ()
 
-    async def _known(self, digest: bytes) -> bool:
-        return await self._store.app_password(digest) is not None
+    async def _known(self, digest: bytes, person: str) -> bool:
+        """Not revoked, and of somebody who is still there: whoever left the directory meanwhile is not."""
+        return bool(self._addresses(person)) and await self._store.app_password(digest) is not None
 
     async def _used(self, digest: bytes, found: AppPassword) -> None:
         """The day, and no more: where somebody is at what hour is nobody's business. A full disk keeps nobody out."""

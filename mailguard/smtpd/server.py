@@ -209,7 +209,7 @@ class SmtpServer:
     def _token_users(self, settings: SmtpSettings, users: Authenticator | None) -> TokenUsers | None:
         if settings.users is None or settings.users.oauth is None:
             return None
-        if self._tokens is not None and settings.users == self._settings.users:
+        if self._tokens is not None and settings.users == self._settings.users and users is self._users:
             return self._tokens  # with its provider's keys
         from mailguard.oidc.bearer import Bearer  # an extra's libraries, and slow to load
 

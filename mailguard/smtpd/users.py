@@ -109,7 +109,7 @@ class FileUsers:
         self._stamp = self._file_stamp()
         self._adopt(load_users(path))
         self._remembered, self._slowdown = Remembered(clock), Slowdown(clock)
-        self._told: frozenset[str] | None = None
+        self._told: tuple[frozenset[str], frozenset[str]] | None = None
         self._telling = asyncio.Lock()
         self._turns = Turns(self._slowdown.failed_lately)
         self._hasher = hasher()
@@ -171,9 +171,9 @@ class FileUsers:
         """Let somebody know of a change, once; again later if that fails."""
         async with self._telling:
             await self._refresh()
-            now = enabled(self._users)
+            now = enabled(self._users), disabled(self._users)
             if now != self._told:
-                await changed(now)
+                await changed(now[0])
                 self._told = now
 
     def _verify(self, stored: str, password: str) -> bool:

@@ -36,6 +36,7 @@ _TYPED = (
     "/outbox",
     "/outbox/preferences",
     "/outbox/app-passwords",
+    "/outbox/second-factor",
     "/approvals",
     "/console",
 )  # there the address is typed, not ticked

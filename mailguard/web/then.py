@@ -2,7 +2,10 @@
 
 import re
 
-_OURS = re.compile(r"/(?:m|outbox|approvals)/[A-Za-z0-9_-]{1,100}/text|/outbox(?:/preferences)?|/approvals|/console")
+_OURS = re.compile(
+    r"/(?:m|outbox|approvals)/[A-Za-z0-9_-]{1,100}/text"
+    r"|/outbox(?:/preferences|/app-passwords|/second-factor)?|/approvals|/console"
+)
 
 
 def ours(then: str) -> str:

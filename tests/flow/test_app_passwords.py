@@ -27,12 +27,12 @@ def users(tmp_path: Path) -> Path:
     return write(tmp_path / "users.yaml")
 
 
-def write(path: Path, **disabled: bool) -> Path:
-    """Bob has a login of another name, and Lee one that is called as his mailbox."""
+def write(path: Path, *others: str, **disabled: bool) -> Path:
+    """Bob has a login of another name, and Lee one that is called as his mailbox; so have `others`."""
     hashed = hash_password(PASSWORD)
     users = [
         {"name": name, "password": hashed, "send_as": [address], "disabled": disabled.get(name, False)}
-        for name, address in (("robert", BOB), (LEE, LEE))
+        for name, address in (("robert", BOB), *((one, one) for one in (LEE, *others)))
     ]
     path.write_text(json.dumps({"users": users}), "utf-8")
     return path
@@ -120,6 +120,19 @@ async def test_a_login_of_the_file_is_one_login_and_disabled_as_one(house: House
     open_one.close()
     await house.restart()
     assert await logged_in(house, BOB, bobs) == 535
+
+
+async def test_an_entry_that_is_new_and_disabled_shuts_out_whom_no_file_named_before(house: House, users: Path) -> None:
+    secret = await house.service.desk.app_passwords.make(ANN, "Phone")
+    queue_id = (await submit(house, ANN, secret)).queue_id
+    open_one, _ = await asyncio.to_thread(connected, house, ANN, secret)
+    await house.service.smtp.look_at_users()  # as every second
+    write(users, ANN, **{ANN: True})
+    await house.service.smtp.look_at_users()
+    said, _ = await asyncio.to_thread(open_one.mail, ANN)
+    open_one.close()
+    assert said == 421
+    assert (await house.copy(queue_id, KIM)).state is State.HELD
 
 
 async def test_an_administrator_lists_and_revokes_anybodys(house: House) -> None:

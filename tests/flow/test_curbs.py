@@ -336,3 +336,28 @@ async def test_frozen_survives_a_restart_and_thawing_lets_nothing_go(guarded: Ho
     assert (await guarded.copy(waiting, KIM)).state is State.HELD
     await guarded.restart()
     assert (await submit(guarded, to=BOB)).code == 250
+
+
+def _say_users(house: House, users: dict[str, Any]) -> None:
+    """Other `smtp.users` in mailguard.yaml, as an administrator would write them before a reload."""
+    said = json.loads(house.config.path.read_text("utf-8"))
+    said["smtp"]["users"] = users
+    house.config.path.write_text(json.dumps(said), "utf-8")
+
+
+async def test_another_users_file_counts_from_the_reload_on(guarded: House, hashed: str) -> None:
+    assert guarded.config.users_path is not None
+    other = guarded.config.users_path.with_name("others.yaml")
+    entry = {"name": "lee", "password": hashed, "send_as": ["lee@corp.example"]}
+    other.write_text(json.dumps({"users": [entry]}), "utf-8")
+    guarded.config.users_path.unlink()
+    _say_users(guarded, {"file": str(other)})
+    await guarded.reload()
+    assert (await submit(guarded, "lee")).code == 250
+
+
+async def test_logins_that_no_file_lists_any_more_may_send_after_the_reload(guarded: House) -> None:
+    assert not guarded.service.curbs.may_send("lee@corp.example")
+    _say_users(guarded, {"upstream": "localhost:1"})
+    await guarded.reload()
+    assert guarded.service.curbs.may_send("lee@corp.example")

@@ -1,9 +1,13 @@
 """The log after a few mails: every line JSON with the documented fields, and nothing of what was written in them."""
 
 import re
+from io import StringIO
+from typing import Literal
 
 import pytest
 
+from mailguard.log import Log
+from mailguard.logger import LogSettings
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, BOB, KIM, MO, House, letter, routes
 from tests.unit.courier.peer import Peer
@@ -98,6 +102,17 @@ async def test_addresses_can_be_kept_out_of_it(open_house: OpenHouse, peer: Peer
     assert not [address for address in (ANN, BOB, KIM, MO) if address in text]
     senders = {line["sender"] for line in house.log_lines("smtp.accepted")}
     assert senders == {"@corp.example"} if shown == "domain" else len(senders) == 1
+
+
+@pytest.mark.parametrize("shown", ["domain", "hash"])
+def test_they_are_kept_out_of_why_a_login_failed_too(shown: Literal["domain", "hash"]) -> None:
+    lines = StringIO()
+    log = Log(LogSettings(addresses=shown), lines)
+    log.auth_failed("", "192.0.2.1", why=f"it is a token of {ANN}")
+    log.logins_down("smtp.users.ldap", f"2 people log in as '{ANN}': narrow smtp.users.ldap.match")
+    assert ANN not in lines.getvalue()
+    assert "it is a token of " in lines.getvalue()
+    assert "': narrow smtp.users.ldap.match" in lines.getvalue()
 
 
 async def test_one_mails_lines_are_found_by_its_queue_id(open_house: OpenHouse) -> None:

@@ -9,6 +9,7 @@ from playwright.async_api import Page, expect
 
 from mailguard import tokens
 from mailguard.records import Actor
+from mailguard.web.then import ours
 from tests.web.house import ADA, ANN, BOSS, House, build, stop
 from tests.web.openid import house_with
 from tests.web.test_password import ACCESS
@@ -51,6 +52,20 @@ async def test_one_is_made_shown_once_and_logs_its_person_in(house: House, page:
     await page.goto(house.url + PLACE)
     await expect(page.locator(".entry")).to_contain_text("last used on Mon 23 Nov")
     assert secret.encode() not in (house.store.path.read_bytes())
+
+
+async def test_who_signs_in_for_the_page_is_led_to_it(house: House, page: Page) -> None:
+    await page.goto(house.url + PLACE)
+    await page.get_by_label("Your mail address").fill(ANN)
+    await click(page, page.get_by_role("button", name="Mail me a code"))
+    await page.locator("input[name=code]").fill(await house.code())
+    await click(page, page.get_by_role("button", name="Sign in"))
+    assert page.url == house.url + PLACE
+
+
+@pytest.mark.parametrize("place", ["/outbox/app-passwords", "/outbox/second-factor", "/outbox/preferences"])
+async def test_it_is_a_page_to_be_led_to(place: str) -> None:
+    assert ours(place) == place
 
 
 async def test_the_same_form_sent_again_makes_no_second_one(house: House, page: Page) -> None:
@@ -123,7 +138,7 @@ async def test_nobody_makes_one_without_signing_in_or_from_another_site(
 
 
 async def test_a_lists_or_machines_address_has_none(house: House) -> None:
-    with pytest.raises(Exception, match="nobody logs in with it"):
+    with pytest.raises(Exception, match="Nobody logs in with this address"):
         await house.desk.app_passwords.make("kim@client.example", "Phone")
 
 

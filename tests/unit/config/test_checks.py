@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,19 @@ def test_a_secret_that_others_can_read_is_a_warning(folder: Folder, mode: int, c
     folder.write("relay", "x\n", mode)
     loaded = folder.load(next_hop=HOP + "password_file: relay}")
     assert [problem.code for problem in loaded.warnings] == codes
+
+
+def test_so_are_the_keys_of_the_store_and_of_a_certificate_for_the_smarthost(folder: Folder) -> None:
+    for name in ("new.key", "old.key"):
+        folder.write(name, f"{b64encode((name * 5)[:32].encode()).decode()}\n", 0o644)
+    folder.write("hop.key", "", 0o644)
+    folder.write("hop.crt", "")
+    keys = folder.load(
+        encryption="{key_file: new.key, old: [{key_file: old.key}]}",
+        next_hop="{smarthost: 'localhost:2526', certificate: hop.crt, key: hop.key}",
+    )
+    told = [problem.message.rpartition("/")[2] for problem in keys.warnings if problem.code == "MG403"]
+    assert sorted(told) == ["hop.key", "new.key", "old.key"]
 
 
 def test_a_secret_in_a_configuration_that_others_can_read_is_a_warning(folder: Folder) -> None:

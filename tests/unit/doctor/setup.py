@@ -38,6 +38,7 @@ class SetUp:
     outside: Outside
     names: DnsServer
     peers: dict[str, Peer]
+    server: SmtpServer
     intake: Intake = field(default_factory=Intake)
 
 
@@ -86,7 +87,7 @@ async def set_up(folder: Path, *, good: bool, memory: Path | None = None) -> Asy
             Lookup(names.resolver()), (EGRESS,), keys=(("2026", "corp.example", folder / "dkim.pem"),),
             mx_port=free_port() if good else peers["mx"].port, patience=10.0, timeouts=_QUICK,
         )  # fmt: skip
-        yield SetUp(loaded, outside, names, peers, intake)
+        yield SetUp(loaded, outside, names, peers, server, intake)
 
 
 def _restore(before: str | None) -> None:

@@ -19,6 +19,7 @@ from mailguard.courier.settings import NextHop
 from mailguard.doctor.domains import notices
 from mailguard.doctor.finding import Finding, Status
 from mailguard.doctor.run import examine
+from mailguard.smtpd.settings import LOOPBACK
 from tests.unit.courier.dns_server import SERVFAIL, SILENT
 from tests.unit.courier.peer import SILENT as MUTE
 from tests.unit.doctor.setup import EGRESS, SetUp, set_up
@@ -69,6 +70,20 @@ async def test_a_good_set_up_is_said_to_be_good(good: SetUp) -> None:
     assert "refused: 550 5.7.1" in found[f"open relay {good.config.smtp.listeners[2].bind}"].found
     assert found["clock"].found.startswith("as at localhost")
     nothing_was_sent(good)
+
+
+async def test_a_listener_that_takes_this_machine_for_its_proxy_is_no_alarm(good: SetUp) -> None:
+    smtp = good.config.smtp
+    behind = tuple(one.model_copy(update={"proxy_from": LOOPBACK}) for one in smtp.listeners)
+    smtp = smtp.model_copy(update={"listeners": behind})
+    await good.server.reload(smtp)
+    good.config = good.config.model_copy(update={"smtp": smtp})
+    for name in ("tls 127", "open relay"):
+        found = await look(good, name)
+        assert found
+        for one in found.values():
+            assert one.status is UNKNOWN, one
+            assert "takes 127.0.0.1 for a proxy" in one.found
 
 
 async def test_everything_that_is_wrong_is_found_at_once(bad: SetUp) -> None:

@@ -45,6 +45,9 @@ class Smtp(Section):
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     words: list[str] = Field(default_factory=lambda: ["a"], min_length=1)
     password: SecretStr | None = None
+    client_secret: SecretStr | None = None
+    refresh_token: SecretStr | None = None
+    old_key: SecretStr | None = None
     folder: Path | None = None
     exempt: str = Field(default="", alias="except")
 
@@ -132,9 +135,10 @@ def test_all_mistakes_of_a_file_come_at_once() -> None:
     assert len(wrong("smtp:\n  listners: []\n  wait: x\n  count: 0\n  on: maybe\n")) == 5
 
 
-def test_a_wrong_password_is_never_shown() -> None:
-    (problem,) = wrong("smtp: {hostname: a, password: 8675309}\n")
-    assert problem.message == "password must be text"
+@pytest.mark.parametrize("name", ["password", "client_secret", "refresh_token", "old_key"])
+def test_a_wrong_secret_is_never_shown(name: str) -> None:
+    (problem,) = wrong(f"smtp: {{hostname: a, {name}: 86753090}}\n")
+    assert problem.message == f"{name} must be text"
     assert "8675309" not in str(problem)
 
 

@@ -206,6 +206,12 @@ def test_a_part_keeps_its_places_in_the_file() -> None:
     [
         "hop: {username: u, password: hunter2, tls: none}",
         'password: "hunter2 x"',
+        "lock: {provider: google, secret: hunter2, tenants: []}",
+        "old_secret: 'hunter2 x'",
+        "hop: {return_secret: hunter2}",
+        "oauth: {client_secret: hunter2, scope: x}",
+        "refresh_token: hunter2.hunter2",
+        "stamp: {key: hunter2hunter2, old_key: hunter2/hunter2+hunter2=}",
         "users: [{name: ann, password: $argon2id$v=19$hunter2}]",
         "store: postgresql://me:hunter2@db/mail",
     ],
@@ -216,6 +222,13 @@ def test_secrets_are_masked_and_columns_kept(line: str) -> None:
     assert "hunter2" not in problem.source
     assert len(problem.source) == len(line)
     assert problem.source.startswith(line.split(":", maxsplit=1)[0])
+
+
+@pytest.mark.parametrize(
+    "line", ["secret: {kind: [token], in: [body]}", "tls: {certificate: a.crt, key: /etc/tls.key}"]
+)
+def test_what_is_no_secret_is_shown(line: str) -> None:
+    assert yaml.parse(line + "\n", "f.yaml").problem((), "MG103", "odd").source == line
 
 
 @given(st.text(alphabet=st.sampled_from("ab:-[]{}'\"|>&*!#%@\n\t ,?\\0é\u2028~<"), max_size=60))

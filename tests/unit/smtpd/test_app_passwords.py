@@ -10,6 +10,7 @@ import pytest
 from mailguard import tokens
 from mailguard.errors import PermanentFailure, TemporaryFailure
 from mailguard.people import Directory, Organization, People, Person
+from mailguard.people.spelling import Spelling
 from mailguard.records import Actor, AppPassword
 from mailguard.smtpd import AppPasswords, Authenticator, FileUsers, SmtpServer, User
 from mailguard.smtpd.app_passwords import WithAppPasswords
@@ -100,6 +101,39 @@ async def test_where_people_are_listed_who_left_the_list_is_out(
         else:
             assert await refused(alone(passwords), unlisted, secret) == WRONG
         assert (await alone(passwords).check(ANN, anns, HERE)).name == "Ann@corp.example"
+
+
+async def test_who_left_the_list_sends_no_more_from_a_session_that_is_open(
+    store: SqliteStore, clock: FakeClock
+) -> None:
+    people = PEOPLE
+    passwords = AppPasswords(store, lambda: people, clock, lambda *_: None, listed=True)
+    user = await alone(passwords).check(ANN, await made(store, clock), HERE)
+    assert user.valid
+    assert await user.valid()
+    people = People(PEOPLE.organization)
+    assert not await user.valid()
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_another_spelling_of_somebody_is_no_login_of_its_own(
+    store: SqliteStore, clock: FakeClock, watch: Watch, tmp_path: Path, known: bool
+) -> None:
+    spelt = {"corp.example": Spelling(plus="ignore")}
+    organization = Organization(name="Corp", domains=("corp.example",), addresses=spelt)
+    people = People(organization, Directory((Person(ANN),) if known else ()))
+    passwords = AppPasswords(store, lambda: people, clock, lambda *_: None, listed=known)
+    secret = await made(store, clock, "ann+1@corp.example")
+    for more in ("", ", disabled: true"):
+        users = FileUsers(write(tmp_path / "users.yaml", entry("ann", more=more)), clock, watch)
+        for others in (users, None):
+            said = await refused(WithAppPasswords(passwords, others, users), "ann+1@corp.example", secret, more)
+            assert said == WRONG
+        await clock.advance(60)
+    passwords.barred = disabled(load_users(tmp_path / "users.yaml"))
+    assert not passwords.admits("ann+1@corp.example")
+    if known:
+        assert await refused(alone(passwords), "ann+1@corp.example", secret, "nobody's file") == WRONG
 
 
 async def test_revoked_it_opens_nothing_and_what_it_opened_is_not_good_any_more(

@@ -17,6 +17,7 @@ from mailguard.testing import FakeClock
 from tests.unit.oidc.provider import Liar
 from tests.unit.smtpd.conftest import SUBMISSION, SUBMISSIONS, internal, make_settings
 from tests.unit.smtpd.peer import Client, Intake, Watch
+from tests.unit.smtpd.test_auth import entry, write
 
 Connect = Callable[..., Any]
 ANN = "ann@corp.example"
@@ -32,16 +33,19 @@ async def liar() -> AsyncIterator[Liar]:
     await liar.stop()
 
 
+def logins(liar: Liar, **users: Any) -> dict[str, Any]:
+    return {"oauth": {"issuer": liar.issuer, "audience": [AUDIENCE], "scope": "smtp"}, **users}
+
+
 @pytest.fixture
 async def server(
     liar: Liar, certificate: dict[str, Path], intake: Intake, watch: Watch
 ) -> AsyncIterator[Callable[..., Any]]:
-    """Starts one; its keywords are `smtp.users`, beside `oauth`."""
+    """Starts one, of these listeners if they are named; its keywords are `smtp.users`, beside `oauth`."""
     made: list[SmtpServer] = []
 
-    async def start(**users: Any) -> SmtpServer:
-        said = {"oauth": {"issuer": liar.issuer, "audience": [AUDIENCE], "scope": "smtp"}, **users}
-        settings = make_settings(certificate, SUBMISSIONS, SUBMISSION, users=said)
+    async def start(*listeners: dict[str, Any], **users: Any) -> SmtpServer:
+        settings = make_settings(certificate, *(listeners or (SUBMISSIONS, SUBMISSION)), users=logins(liar, **users))
         server = SmtpServer(
             settings, intake, liar.clock, internal=internal, notices_sender="mailguard@corp.example", watcher=watch
         )
@@ -137,6 +141,16 @@ async def test_a_provider_that_was_never_heard_and_is_down_is_454(
     assert (watch.failed_logins, [where for where, _ in watch.down]) == ([], ["smtp.users.oauth"])
     liar.status = 200
     assert await client.say(f"AUTH XOAUTH2 {xoauth2(token(liar))}") == "235 2.7.0 welcome"
+
+
+async def test_the_first_listener_with_logins_comes_by_a_reload_and_users_yaml_binds_tokens_there_too(
+    server: Any, connect: Connect, liar: Liar, certificate: dict[str, Path], tmp_path: Path
+) -> None:
+    file = str(write(tmp_path / "users.yaml", entry("ann", more=", disabled: true")))
+    there = await server({"bind": "127.0.0.1:0", "tls": "none", "auth": "none"}, file=file)
+    await there.reload(make_settings(certificate, SUBMISSIONS, users=logins(liar, file=file)))
+    _, reply = await refused(await connect(there, tls=True), f"AUTH XOAUTH2 {xoauth2(token(liar))}")
+    assert reply.startswith("535 5.7.8 ")
 
 
 async def test_passwords_and_tokens_side_by_side(server: Any, connect: Connect, liar: Liar, tmp_path: Path) -> None:
