@@ -28,7 +28,7 @@ def rarity(
     `own`: the scores of the sender's mails that were sent, sorted. `usual`: everybody's, as (share, score). `latest`:
     the last of `own`, as they came: when they surprise more than all of them did (a new post, a new project), they
     count, and nobody is asked twice as often for as long as the older ones are remembered. The mail itself is one of
-    those that surprise so much: without it, whoever sent little is asked too often (a conformal p-value is reckoned so).
+    those that surprise so much, as in a conformal p-value: without it, whoever sent little is asked too often.
     """
     above = len(own) - bisect_left(own, score) + 1
     share = (above + PRIOR * _usually(score, usual)) / (len(own) + 1 + PRIOR)

@@ -1,6 +1,6 @@
 """What time does to a hold that nobody answers: a reminder, others who are asked, then what its rule says."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from mailguard.mail.address import key
@@ -16,14 +16,14 @@ _TIMER = "timer"
 
 def expire(db: Database, now: datetime) -> list[Expiry]:
     """As `Store.expire`, up to 200 mails at once; what is left is still due."""
-    numbers = [row["mail"] for row in _readable(db, "expired_mails", now)]
+    numbers = [row["mail"] for row in _readable(db, db.run("expired_mails", {"now": micros(now)}).fetchall())]
     found = mails.load(db, numbers)
     ended = [expiry for number in numbers for expiry in _end(db, number, found[number], now)]
     return ended + _escalate(db, now) + _remind(db, now)
 
 
-def _readable(db: Database, statement: str, now: datetime) -> list[Row]:
-    return [row for row in db.run(statement, {"now": micros(now)}).fetchall() if bodies.readable(db, row["mail"])]
+def _readable(db: Database, rows: Iterable[Row]) -> list[Row]:
+    return [row for row in rows if bodies.readable(db, row["mail"])]
 
 
 def _end(db: Database, number: int, mail: Mail, now: datetime) -> list[Expiry]:
@@ -61,7 +61,7 @@ def _outcome(db: Database, number: int, holds: Sequence[Hold]) -> OnExpiry:
 
 def _escalate(db: Database, now: datetime) -> list[Expiry]:
     """Those asked first have not answered: others are asked as well, and as many as before are needed."""
-    rows = _readable(db, "to_escalate", now)
+    rows = _readable(db, db.run("to_escalate", {"now": micros(now)}).fetchall())
     found = mails.load(db, {row["mail"] for row in rows})
     done = []
     for row in rows:
@@ -80,7 +80,7 @@ def _escalate(db: Database, now: datetime) -> list[Expiry]:
 
 
 def _remind(db: Database, now: datetime) -> list[Expiry]:
-    rows = _readable(db, "to_remind", now)
+    rows = _readable(db, db.run("to_remind", {"now": micros(now)}).fetchall())
     found = mails.load(db, {row["mail"] for row in rows})
     told: set[tuple[str, str]] = set()
     done = []
