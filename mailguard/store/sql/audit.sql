@@ -14,8 +14,12 @@ SELECT s.*, (SELECT p.head FROM seal p WHERE p.number = s.number - 1) AS previou
   FROM seal s WHERE s.number > ? ORDER BY s.number LIMIT 1;
 
 -- name: seals_over
--- The seals that have any event between these two.
-SELECT number, first, last, leaves FROM seal WHERE last >= ? AND first <= ? AND leaves IS NOT NULL ORDER BY number;
+-- The seals that have any event between these two; what they keep of each is much, and asked for where it is needed.
+SELECT number, first, last FROM seal WHERE last >= ? AND first <= ? AND leaves IS NOT NULL ORDER BY number;
+
+-- name: leaves_of
+-- What a seal keeps of its records.
+SELECT leaves FROM seal WHERE number = ?;
 
 -- name: replace_leaves
 -- What proves a range, with salts taken out.

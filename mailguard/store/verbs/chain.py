@@ -121,9 +121,9 @@ def cut(db: Database, numbers: Iterable[int], why: str, by: Actor, now: datetime
     for row in db.run("seals_over", (min(wanted), max(wanted))).fetchall():
         if wanted.isdisjoint(range(row["first"], row["last"] + 1)):
             continue
+        kept = db.run("leaves_of", (row["number"],)).fetchone()["leaves"]
         leaves = [
-            _LEAF.pack(number, _NO_SALT if number in wanted else salt, digest)
-            for number, salt, digest in _unpack(row["leaves"])
+            _LEAF.pack(number, _NO_SALT if number in wanted else salt, digest) for number, salt, digest in _unpack(kept)
         ]
         db.run("replace_leaves", (b"".join(leaves), row["number"]))
     mails.event(db, None, now, ERASED, by, {"why": why, "records": len(gone), "numbers": str(gone)})
