@@ -7,6 +7,7 @@ given in its order and what is committed is a closed range; where several do, ev
 import json
 import secrets
 import struct
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
@@ -118,8 +119,10 @@ def cut(db: Database, numbers: Iterable[int], why: str, by: Actor, now: datetime
     if not len(gone):
         return
     wanted = {number for first, last in gone for number in range(first, last + 1)}
-    for row in db.run("seals_over", (min(wanted), max(wanted))).fetchall():
-        if wanted.isdisjoint(range(row["first"], row["last"] + 1)):
+    ordered = sorted(wanted)
+    for row in db.run("seals_over", (ordered[0], ordered[-1])).fetchall():
+        at = bisect_left(ordered, row["first"])
+        if at == len(ordered) or ordered[at] > row["last"]:
             continue
         kept = db.run("leaves_of", (row["number"],)).fetchone()["leaves"]
         leaves = [
