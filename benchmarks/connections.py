@@ -7,14 +7,13 @@ asked for fewer idle ones. `python -m benchmarks.connections`, or `make bench BE
 
 import argparse
 import contextlib
-import json
 import shutil
 import socket
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -23,6 +22,7 @@ from rich.table import Table
 
 from benchmarks import letters, processes
 from benchmarks.client import Client, p99
+from benchmarks.figures import keep
 from benchmarks.relays import ROOT, Mailguard, Postfix, Relay
 from benchmarks.sink import Load, Sink
 
@@ -64,8 +64,7 @@ def main(screen: Console, *, quick: bool = False, out: Path = ROOT / "out") -> l
         peer = Postfix(folder / "peer", sink.port, more={"default_process_limit": PEERS + BUSY + 100})
         stack.callback(peer.stop)
         found += _crowds(peer, letter, PEERS // part, BUSY // part, MAILS // part)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "connections.json").write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n", "utf-8")
+    keep(out / "connections.json", found)
     screen.print(table(found))
     return []
 

@@ -7,7 +7,6 @@ sending one mail after another. `python -m benchmarks.due`, or `make bench BENCH
 import argparse
 import contextlib
 import hashlib
-import json
 import re
 import shutil
 import sys
@@ -15,7 +14,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from rich.table import Table
 
 from benchmarks import letters, plots
 from benchmarks.client import Client, p99
+from benchmarks.figures import keep
 from benchmarks.relays import ROOT, Mailguard, Postfix, Relay
 from benchmarks.sink import BenchError, Load, Sink
 from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
@@ -64,8 +64,7 @@ def main(screen: Console, *, quick: bool = False, out: Path = ROOT / "out") -> l
             found += [_ours(folder, letter, size), _peers(folder, letter, size)]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "due.json").write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n", "utf-8")
+    keep(out / "due.json", found)
     _draw(out / "due.svg", found)
     screen.print(table(found))
     return missed(found)

@@ -5,14 +5,13 @@ the CPU time, say more than the clock. `python -m benchmarks.growth`, or `make b
 """
 
 import argparse
-import json
 import math
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import plots, processes, waiting
+from benchmarks.figures import keep
 from benchmarks.relays import ROOT, Mailguard
 from mailguard.records import State
 from mailguard.store.base import Filter
@@ -71,8 +71,7 @@ def main(screen: Console, *, quick: bool = False, store: Path | None = None, out
         figures = [figure for size in sizes for figure in measured(folder, files[size], size)]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "growth.json").write_text(json.dumps([asdict(one) for one in figures], indent=1) + "\n", "utf-8")
+    keep(out / "growth.json", figures)
     draw(out / "growth.svg", figures, sizes)
     show(screen, figures, sizes)
     return missed(figures)

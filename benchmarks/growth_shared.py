@@ -8,14 +8,12 @@ one of our own, its data in memory where that is possible. `python -m benchmarks
 
 import argparse
 import asyncio
-import json
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -23,6 +21,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import growth, processes, waiting
+from benchmarks.figures import keep
 from benchmarks.growth import Figure
 from benchmarks.relays import ROOT
 from mailguard.clock import SystemClock
@@ -59,8 +58,7 @@ def main(screen: Console, *, quick: bool = False, out: Path = ROOT / "out") -> l
             figures = list(_grown(server, url, sizes))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "growth-shared.json").write_text(json.dumps([asdict(one) for one in figures], indent=1) + "\n", "utf-8")
+    keep(out / "growth-shared.json", figures)
     growth.show(screen, figures, sizes, WORKS)
     return growth.missed(figures)
 

@@ -6,14 +6,13 @@ the service's end to the command's; a start, some two seconds, comes after it. `
 
 import argparse
 import contextlib
-import json
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import due, waiting
+from benchmarks.figures import keep
 from benchmarks.relays import ROOT, Mailguard
 from benchmarks.sink import BenchError
 from tests.postgres import USER, Postgres, running
@@ -53,8 +53,7 @@ def main(screen: Console, *, quick: bool = False, out: Path = ROOT / "out") -> l
                 found.append(_move(server, folder / mails.replace(" ", ""), mails, file))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "moving.json").write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n", "utf-8")
+    keep(out / "moving.json", found)
     screen.print(table(found))
     return []
 

@@ -27,12 +27,11 @@ from mailguard.records import (
     Result,
 )
 from mailguard.store.base import Store
-from mailguard.tasks import Tasks, patiently
+from mailguard.tasks import PATIENCE, Tasks, patiently
 
 T = TypeVar("T")
 
 LEASE = timedelta(hours=6)  # longer than two whole attempts of the courier (its Timeouts), so that nobody is told twice
-PATIENCE = (1, 5, 15, 60, 300, 300, 300, 300)  # seconds between tries while the store is away: well within the lease
 AT_ONCE = 20
 GIVE_UP = timedelta(hours=48)
 _WITHOUT_LINK = (NoticeKind.NOTIFY, NoticeKind.CODE, NoticeKind.DELEGATE, NoticeKind.ALERT, NoticeKind.HELP)

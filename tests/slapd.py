@@ -4,6 +4,8 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -177,3 +179,15 @@ def _answers(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextmanager
+def running(folder: Path, *entries: str) -> Iterator[Slapd]:
+    """One that has these entries."""
+    server = Slapd(folder)
+    server.load(*entries)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()

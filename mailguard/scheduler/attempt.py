@@ -25,9 +25,8 @@ from mailguard.retry import RetrySettings
 from mailguard.scheduler.content import Content, leaving, read
 from mailguard.scheduler.reports import Reports
 from mailguard.store.base import Store
-from mailguard.tasks import patiently
+from mailguard.tasks import PATIENCE, patiently
 
-PATIENCE = (1, 5, 15, 60, 300, 300, 300, 300)  # seconds between tries to write an outcome: within the claim's lease
 LARGE_AT_ONCE = 8  # how many mails too large for a claim are carried at the same time: bounds memory
 
 

@@ -18,10 +18,9 @@ from mailguard.scheduler.attempt import Carrier
 from mailguard.scheduler.content import Leaving, leaving, read
 from mailguard.scheduler.settings import ArchiveSettings
 from mailguard.store.base import Store
-from mailguard.tasks import Tasks, in_thread, patiently
+from mailguard.tasks import PATIENCE, Tasks, in_thread, patiently
 
 LEASE = timedelta(hours=6)  # longer than two whole attempts of the courier (its Timeouts)
-PATIENCE = (1, 5, 15, 60, 300, 300, 300, 300)  # seconds between tries while the store is away: well within the lease
 AT_ONCE = 2  # an archive that hangs leaves the next hop's connections to the mail
 _RETRY = (30, 60, 120, 300, 900, 1800, 3600)  # seconds; then every hour, for ever
 _BY = Actor("configuration", "policy")

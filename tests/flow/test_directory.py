@@ -14,7 +14,7 @@ from mailguard.service import Service
 from mailguard.testing import eventually
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import POSTMASTER, House, letter
-from tests.slapd import BASE, PASSWORD, READER, Slapd, group, person
+from tests.slapd import BASE, PASSWORD, READER, Slapd, group, person, running
 
 pytestmark = pytest.mark.clients("slapd", "ldapmodify")
 
@@ -36,11 +36,8 @@ FIRM = (
 
 @pytest.fixture
 def slapd(tmp_path: Path) -> Iterator[Slapd]:
-    server = Slapd(tmp_path / "slapd")
-    server.load(*FIRM)
-    server.start()
-    yield server
-    server.stop()
+    with running(tmp_path / "slapd", *FIRM) as server:
+        yield server
 
 
 def asking(server: Slapd, **changes: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import trustme
 from mailguard.mail.envelope import Proof
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, BOB, HOLD, KIM, Answer, House, letter
-from tests.slapd import BASE, PASSWORD, READER, Slapd, person
+from tests.slapd import BASE, PASSWORD, READER, Slapd, person, running
 from tests.unit.smtpd.conftest import write_certificate
 
 pytestmark = pytest.mark.clients("slapd")
@@ -27,11 +27,8 @@ FIRM = (
 
 @pytest.fixture
 def slapd(tmp_path: Path) -> Iterator[Slapd]:
-    server = Slapd(tmp_path / "slapd")
-    server.load(*FIRM)
-    server.start()
-    yield server
-    server.stop()
+    with running(tmp_path / "slapd", *FIRM) as server:
+        yield server
 
 
 @pytest.fixture
