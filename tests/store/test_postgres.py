@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -12,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from mailguard import process
 from mailguard.audit import Walk
+from mailguard.clock import SystemClock
 from mailguard.errors import ClaimLost, ConfigError, MailChanged, TemporaryFailure
 from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
 from mailguard.records import Ending, State
@@ -212,6 +216,53 @@ async def test_what_a_commit_came_to_cannot_be_told_so_the_client_hears_451_and_
             await store.put(mail("Q2"), NOW)
             assert [found.queue_id for found in await store.find(Filter())] == ["Q2"]
         await store.close()
+
+
+async def test_a_claim_that_nobody_heard_of_is_due_again_as_soon_as_the_database_is_back(
+    postgres: Postgres, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "_ASK_SECONDS", 0.5)
+    async with cutting(postgres.folder, tmp_path) as cutter:
+        store = PostgresStore(url.replace(str(postgres.folder), str(tmp_path)))
+        await store.open()
+        await store.put(mail(), NOW)
+        cutter.cut, cutter.away = "after", True
+        with pytest.raises(TemporaryFailure):
+            await claim(store)
+        cutter.away = False
+
+        async def due_again() -> bool:
+            return await state(store) is State.QUEUED
+
+        await eventually(due_again)
+        (taken,) = await claim(store, SystemClock().now())
+        await settle(store, taken)
+        assert await state(store) is State.SENT
+        await store.close()
+
+
+async def test_what_a_dead_nodes_session_still_does_is_over_before_its_claims_are_taken_back(
+    url: str, another: Another, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in the middle of a transaction: the database has not noticed yet, and its locks hide what it had."""
+    with monkeypatch.context() as patch:
+        patch.setattr(process, "identity", ended_process)
+        dead = another()
+    async with nodes(lambda: dead, 1), nodes(another, 1) as (other,):
+        await dead.put(mail(), NOW)
+        assert len(await claim(dead)) == 1
+        ghost = await connect(url, dead.node)
+        await ghost.raw.execute("BEGIN")
+        await ghost.raw.execute("UPDATE delivery SET attempts = attempts")
+        assert await other.reclaim(NOW, everything=True) == 1
+        assert ghost.raw.is_closed()
+        assert len(await claim(other)) == 1
+
+
+def ended_process() -> str:
+    """The identity of one that ran on this machine."""
+    ask = "from mailguard import process; print(process.identity())"
+    return subprocess.run([sys.executable, "-c", ask], capture_output=True, check=True, text=True).stdout.strip()
 
 
 async def test_what_fails_on_a_new_connection_leaves_none_behind(postgres: Postgres, url: str) -> None:

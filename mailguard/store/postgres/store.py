@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 from mailguard import __version__, process
 from mailguard.clock import Clock, SystemClock
 from mailguard.errors import MailguardError, StoreBroken, TemporaryFailure
-from mailguard.records import Actor, Claim, NewMail, NewNotice
+from mailguard.locale import saying
+from mailguard.records import Actor, Claim, NewMail, NewNotice, Outcome, Reply, Result
 from mailguard.store.database import Database
 from mailguard.store.nodes import Node
 from mailguard.store.postgres import failures, server
@@ -33,7 +34,10 @@ T = TypeVar("T")
 _EVER = 1 << 60  # microseconds
 _LONGEST_LEASE = timedelta(hours=1)
 _REMEMBERED = timedelta(days=1)  # what became of a COMMIT
+_SESSIONS_END = 10.0  # seconds at most until a session ends that the database was told to end
+_REAL = SystemClock()
 _SELF = Actor("mailguard", "store")
+_AWAY = saying("The database could not be reached just then; it is tried again.")
 _NOT_TOLD = "its client was never told that it was accepted"
 
 
@@ -133,7 +137,7 @@ class PostgresStore(Verbs):
 
     async def _beats(self) -> None:
         while True:
-            await SystemClock().sleep(server.BEAT_SECONDS)
+            await _REAL.sleep(server.BEAT_SECONDS)
             with contextlib.suppress(MailguardError):
                 await self._beat()
 
@@ -191,13 +195,25 @@ class PostgresStore(Verbs):
         return await self._write(_Put(mail, now), size=len(mail.raw))
 
     def _orphaned(self, work: Work) -> None:
-        """A mail was stored although its client heard that it was not: it comes again, so this one is taken back."""
+        """It was done although whoever asked heard that it was not.
+
+        A mail comes again, so this one is taken back; a claim that nobody carries is due again.
+        """
         if isinstance(work, _Put):
             self._later(self._take_back(work.mail.queue_id))
+        elif isinstance(work, _Claim):
+            for claim in work.taken:
+                self._later(self._due_again(claim))
 
     async def _take_back(self, queue_id: str) -> None:
         with contextlib.suppress(MailguardError):
             await self._write(lambda db: joining.take_back(db, queue_id, _SELF, self._clock.now(), _NOT_TOLD))
+
+    async def _due_again(self, claim: Claim) -> None:
+        now = self._clock.now()
+        away = Outcome(Result.DEFERRED, Reply(451, "4.3.2", _AWAY), due_at=now)
+        with contextlib.suppress(MailguardError):
+            await self.settle(claim, {delivery.id: away for delivery in claim.deliveries}, now)
 
     def _later(self, what: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(what)
@@ -219,7 +235,7 @@ class PostgresStore(Verbs):
                 return []
             return claims.claim(db, self.node, now, lease, limit, per_destination, dict(skip))
 
-        return await self._write(work)
+        return await self._write(_Claim(work))
 
     async def claim_interrupted(self, worker: str, now: datetime, *, lease: timedelta) -> list[Claim]:  # noqa: ARG002
         def work(db: Connection) -> list[Claim]:
@@ -227,21 +243,37 @@ class PostgresStore(Verbs):
                 return []
             return claims.claim_interrupted(db, self.node, now, lease)
 
-        return await self._write(work)
+        return await self._write(_Claim(work))
 
     async def reclaim(self, now: datetime, *, everything: bool = False) -> int:
+        if not everything:
+            return await self._write(lambda db: claims.reclaim(db, now, everything=False))
+        gone = await self._gone()
+        with contextlib.suppress(MailguardError):  # not allowed to, or not PostgreSQL itself: leases run out then
+            await self._end_sessions(gone)
+
         def work(db: Connection) -> int:
-            if not everything:
-                return claims.reclaim(db, now, everything=False)
-            db.run("node_gone", (self.node,))  # a process that begins has nothing on the wire
-            for row in db.run("nodes", (_EVER,)).fetchall():
-                if process.is_gone(json.loads(row["about"]).get("process", "")):  # and nobody waits for its lease
-                    db.run("node_gone", (row["id"],))
+            for node in (self.node, *gone):  # a process that begins has nothing on the wire
+                db.run("node_gone", (node,))
             back = claims.reclaim(db, now, everything=True)
             self._sign_of_life(db)
             return back
 
         return await self._write(work)
+
+    async def _gone(self) -> list[str]:
+        """Nodes whose process has surely ended: nobody waits for its lease."""
+        rows = await self._look(lambda db: db.run("nodes", (_EVER,)).fetchall())
+        return [row["id"] for row in rows if process.is_gone(json.loads(row["about"]).get("process", ""))]
+
+    async def _end_sessions(self, gone: Sequence[str]) -> None:
+        """What they asked for last may be on its way in the database yet: a claim that no reclaim would see."""
+        until = _REAL.monotonic() + _SESSIONS_END
+        for node in gone:
+            while await self._write(lambda db, node=node: db.run("end_sessions", (node,)).fetchall()):  # type: ignore[misc]
+                if _REAL.monotonic() > until:  # then their leases have to run out
+                    return
+                await _REAL.sleep(0.05)
 
     async def resume(self, *, by: Actor, now: datetime) -> bool:
         await self._beat()
@@ -283,6 +315,18 @@ def _about(text: str) -> Mapping[str, str]:
 
 def _nobody() -> None:
     """Asked to be told of nothing."""
+
+
+class _Claim:
+    """The work of a claim, and what it took."""
+
+    def __init__(self, take: Callable[[Connection], list[Claim]]) -> None:
+        self._take = take
+        self.taken: list[Claim] = []
+
+    def __call__(self, db: Connection) -> list[Claim]:
+        self.taken = self._take(db)
+        return self.taken
 
 
 class _Put:

@@ -13,6 +13,10 @@ ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, about = excluded.abou
 -- This one stopped by itself: nobody waits for what it had.
 DELETE FROM node WHERE id = ?;
 
+-- name: end_sessions
+-- What a process that is gone left open in the database, which may not have noticed yet.
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ?;
+
 -- name: forget_nodes
 -- Nodes that said nothing for so long that no lease of theirs can last.
 DELETE FROM node WHERE seen_at <= ?;
