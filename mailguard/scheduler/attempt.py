@@ -3,10 +3,10 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from mailguard import retry
 from mailguard.clock import Clock
@@ -26,6 +26,8 @@ from mailguard.scheduler.content import Content, leaving, read
 from mailguard.scheduler.reports import Reports
 from mailguard.store.base import Store
 from mailguard.tasks import PATIENCE, patiently
+
+T = TypeVar("T")
 
 LARGE_AT_ONCE = 8  # how many mails too large for a claim are carried at the same time: bounds memory
 
@@ -57,7 +59,7 @@ class Attempts:
             await self._carry(claim, Content(claim.raw, whole=True), intact)
             return
         async with self._shares.hold(claim.destination, 1), self._large:
-            content, intact = await read(self._store, claim.mail)
+            content, intact = await self._patiently(lambda: read(self._store, claim.mail))
             await self._carry(claim, content, intact)
 
     async def _carry(self, claim: Claim, content: Content, intact: bool) -> None:
@@ -95,16 +97,19 @@ class Attempts:
     ) -> None:
         """A full or busy store passes, and has written nothing: what was sent must not be sent again because of it."""
         as_sent = self._wants_record(claim.mail.answers)
-        await patiently(
-            lambda: self._store.settle(claim, outcomes, now, reports, as_sent=as_sent),
-            TemporaryFailure, PATIENCE, self._clock.sleep, lambda error: self._log.failure("settle", error),
-        )  # fmt: skip
+        await self._patiently(lambda: self._store.settle(claim, outcomes, now, reports, as_sent=as_sent))
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        return await patiently(
+            work, TemporaryFailure, PATIENCE, self._clock.sleep, lambda error: self._log.failure("attempt", error)
+        )
 
     async def _set_aside(self, claim: Claim) -> None:
         queue_id = claim.mail.queue_id
         self._log.damaged(queue_id, "stored bytes do not match their digest")
         reason = saying("The stored mail does not match its checksum; it was not sent.")
-        await self._store.quarantine(claim, Hold("damaged", reason, HoldKind.DAMAGED), self._clock.now())
+        hold = Hold("damaged", reason, HoldKind.DAMAGED)
+        await self._patiently(lambda: self._store.quarantine(claim, hold, self._clock.now()))
 
     async def _parcel(self, claim: Claim, content: Content) -> Parcel:
         mail, envelope = claim.mail, claim.mail.envelope

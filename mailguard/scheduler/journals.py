@@ -1,8 +1,10 @@
 """Tells the archive what left and what was taken back: claims journals, wraps each mail as it was, and sends it."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 from mailguard import journal
 from mailguard.clock import Clock
@@ -19,6 +21,8 @@ from mailguard.scheduler.content import Leaving, leaving, read
 from mailguard.scheduler.settings import ArchiveSettings
 from mailguard.store.base import Store
 from mailguard.tasks import PATIENCE, Tasks, in_thread, patiently
+
+T = TypeVar("T")
 
 LEASE = timedelta(hours=6)  # longer than two whole attempts of the courier (its Timeouts)
 AT_ONCE = 2  # an archive that hangs leaves the next hop's connections to the mail
@@ -75,12 +79,19 @@ class Journals:
             self._wake()
 
     async def _settle(self, claim: JournalClaim, outcome: Outcome, now: datetime, again: datetime | None) -> None:
-        await patiently(
-            lambda: self._store.settle_journal(claim, str(outcome.reply), now, again),
-            TemporaryFailure, PATIENCE, self._clock.sleep, lambda error: self._log.failure("journals", error),
-        )  # fmt: skip
+        await self._patiently(lambda: self._store.settle_journal(claim, str(outcome.reply), now, again))
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """A full or busy store passes; the lease would give the journal back after hours."""
+        told = partial(self._log.failure, "journals")
+        return await patiently(work, TemporaryFailure, PATIENCE, self._clock.sleep, told)
 
     async def _carry(self, claim: JournalClaim, to: str) -> Outcome:
+        parcel = await self._patiently(lambda: self._parcel(claim, to))
+        (outcome,) = await self._courier.carry(await signed(parcel, self._signer(), self._clock.now()))
+        return outcome
+
+    async def _parcel(self, claim: JournalClaim, to: str) -> Parcel:
         mail, queue_id = claim.mail, claim.mail.queue_id
         events = await self._store.events(queue_id)
         content, intact = await read(self._store, mail)
@@ -91,15 +102,13 @@ class Journals:
             message_id=f"<{self._new_id()}@{self._hostname}>", now=self._clock.now(), damaged=not intact,
         )  # fmt: skip
         tail, cut = journal.tail(boundary), headers.split(lead)
-        parcel = Parcel(
+        return Parcel(
             destination=self._destination(to), sender="", recipients=(Recipient(to, notify=("NEVER",)),),
             head=lead[:cut], body=_wrapped(lead[cut:] + left.head, left.body, tail),
             size=len(lead) + left.size + len(tail),
             smtputf8=not to.isascii(), eightbit=True,  # the mail is a part: its own header does not ask for more
             require_tls=mail.envelope.require_tls,
         )  # fmt: skip
-        (outcome,) = await self._courier.carry(await signed(parcel, self._signer(), self._clock.now()))
-        return outcome
 
 
 def _wrapped(before: bytes, body: Body, after: bytes) -> Body:

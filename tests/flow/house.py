@@ -8,7 +8,7 @@ import re
 import smtplib
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -175,6 +175,15 @@ class House:
             await self.clock.advance(max((target - now).total_seconds(), 1e-6))
             await self.look_again()
             await self.quiet()
+
+    async def woken(self, done: Callable[[], bool], within: float = 60.0) -> None:
+        """Time passes in small steps until what sleeps has woken and `done`; nothing tells a test that it sleeps."""
+        for _ in range(int(within / 0.5)):
+            if done():
+                return
+            await self.clock.advance(0.5)
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"not done after {within} s")
 
     async def look_again(self) -> None:
         """One whole round of the scheduler that began after now."""

@@ -5,8 +5,11 @@ import email.message
 import email.policy
 from typing import Any
 
+import pytest
+
 from mailguard.demo.world import Caught
-from mailguard.records import State
+from mailguard.errors import TemporaryFailure
+from mailguard.records import Event, State
 from mailguard.testing import eventually
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, DELAY, HOLD, KIM, LEE, MO, House, letter, routes
@@ -97,6 +100,25 @@ async def test_an_archive_that_refuses_delays_no_mail_and_is_told_until_it_takes
     await eventually(lambda: house.log_lines("journal.sent"))
     assert [line["attempt"] for line in house.log_lines("journal.deferred")] == [1, 2]
     assert house.log_lines("journal.sent")[0]["attempt"] == 3
+
+
+async def test_a_store_that_is_away_for_a_moment_delays_a_journal_by_moments(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await open_house(rules=DELAY, config=ALL)
+    store, tries = house.service.store, [0]
+    events = store.events
+
+    async def away_twice(queue_id: str) -> list[Event]:
+        tries[0] += 1
+        if tries[0] <= 2:
+            raise TemporaryFailure("the database is away")
+        return await events(queue_id)
+
+    monkeypatch.setattr(store, "events", away_twice)
+    await house.send([LEE])
+    await house.woken(lambda: tries[0] == 3)
+    assert len(await journals(house)) == 1
 
 
 async def test_a_journal_goes_round_in_no_circle(open_house: OpenHouse) -> None:

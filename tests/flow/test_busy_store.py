@@ -1,14 +1,15 @@
 """A store that is busy or full for a moment, after the next hop took the mail."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from mailguard.errors import StoreFull
+from mailguard.errors import StoreFull, TemporaryFailure
 from mailguard.records import State
 from mailguard.testing import eventually
 from tests.flow.conftest import OpenHouse
-from tests.flow.house import DELAY, KIM
+from tests.flow.house import DELAY, KIM, letter
 
 
 async def test_an_outcome_that_could_not_be_written_is_written_later_and_nothing_is_sent_again(
@@ -36,6 +37,33 @@ async def test_an_outcome_that_could_not_be_written_is_written_later_and_nothing
     await house.wait(hours=1)
     assert len(house.arrived(KIM)) == 1
     assert (await house.copy(queue_id, KIM)).state is State.SENT
+
+
+async def test_a_large_mail_that_could_not_be_read_is_read_a_moment_later_and_no_lease_is_waited_for(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await open_house(rules=DELAY)
+    raw = letter() + (b"0123456789" * 7 + b"\r\n") * 10_000
+    queue_id = (await house.submit(raw, [KIM])).queue_id
+    store, tries = house.service.store, []
+    body = store.body
+
+    async def away_twice(queue_id: str) -> AsyncIterator[bytes]:
+        tries.append(queue_id)
+        if len(tries) < 3:
+            raise TemporaryFailure("the database is away")
+        async for chunk in body(queue_id):
+            yield chunk
+
+    monkeypatch.setattr(store, "body", away_twice)
+    await house.quiet()
+    await house.clock.advance(301)
+    await house.look_again()
+    await house.woken(lambda: len(tries) == 3)
+    await house.quiet()
+    assert len(house.arrived(KIM)) == 1
+    assert (await house.copy(queue_id, KIM)).state is State.SENT
+    assert "delivery.interrupted" not in [event.kind for event in await store.events(queue_id)]
 
 
 async def test_an_error_nobody_expects_does_not_stop_the_scheduler(
