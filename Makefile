@@ -5,6 +5,8 @@
 MAKEFLAGS += --no-print-directory
 
 VENV := .venv
+# Of tests at once: one more than processors, because a third of the time they wait for a server or a browser.
+WORKERS := $(shell expr $$(nproc) + 1)
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
@@ -43,7 +45,7 @@ check: lint  ## lint, the house rules and the quick unit tests: under a minute
 .PHONY: test
 test: lint  ## everything, with the real clients and the real browser; installs what that needs
 	@tests/install-tools
-	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(PYTEST)
 	@tests/install-tools --missing
 
 .PHONY: coverage
