@@ -138,7 +138,8 @@ class Courier:
         results: list[Outcome] = []
         most = hop.recipients or len(parcel.recipients)
         for start in range(0, len(parcel.recipients), most):
-            part = replace(parcel, recipients=parcel.recipients[start : start + most])
+            one = most >= len(parcel.recipients)
+            part = parcel if one else replace(parcel, recipients=parcel.recipients[start : start + most])
             results += await self._deliver(part, hop)
             if all(result.result is Result.DEFERRED for result in results[start:]):
                 break

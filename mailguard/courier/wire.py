@@ -59,7 +59,9 @@ class Wire(asyncio.Protocol):
         self._replies: deque[Reply] = deque()
         self._error: Broken | None = None
         self._paused = False
-        self._until: float | None = None  # of the loop's clock
+        self._until: float | None = None  # of the loop's clock, as the next two
+        self._ends = self._fires = 0.0  # when patience ends, and when the timer looks whether it has
+        self._timer: asyncio.TimerHandle | None = None
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         transport.set_write_buffer_limits(high=WRITE_BUFFER)
@@ -116,6 +118,9 @@ class Wire(asyncio.Protocol):
 
     def _fail(self, error: Broken) -> None:
         self._error = self._error or error
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         _wake(self._reader)
         _wake(self._writer)
 
@@ -140,9 +145,28 @@ class Wire(asyncio.Protocol):
         """All that follows must be over within `seconds`; None: each step has only its own time."""
         self._until = None if seconds is None else asyncio.get_running_loop().time() + seconds
 
-    def _deadline(self, seconds: float) -> asyncio.Timeout:
-        ends = asyncio.get_running_loop().time() + seconds
-        return asyncio.timeout_at(ends if self._until is None else min(ends, self._until))
+    def _allow(self, seconds: float) -> None:
+        """A waiter has so long, then a TimeoutError. One timer does for many: it moves on when it fires too early."""
+        loop = asyncio.get_running_loop()
+        self._ends = loop.time() + seconds if self._until is None else min(loop.time() + seconds, self._until)
+        if self._timer is None or self._fires > self._ends:
+            self._set_timer(loop)
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._fires = self._ends
+        self._timer = loop.call_at(self._ends, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        waiter = self._reader or self._writer
+        if waiter is None or waiter.done():
+            return
+        if loop.time() >= self._ends:
+            waiter.set_exception(TimeoutError())
+        else:
+            self._set_timer(loop)
 
     def _late(self, words: str, **values: str) -> Broken:
         if self._until is not None and asyncio.get_running_loop().time() >= self._until:
@@ -174,9 +198,9 @@ class Wire(asyncio.Protocol):
             self._writer = loop.create_future()
             if not self._paused:
                 loop.call_soon(_wake, self._writer)
+            self._allow(seconds)
             try:
-                async with self._deadline(seconds):
-                    await self._writer
+                await self._writer
             except TimeoutError:
                 raise self._late(N_("{host} took no data for {seconds} s"), seconds=f"{seconds:g}") from None
             finally:
@@ -188,9 +212,9 @@ class Wire(asyncio.Protocol):
         """The next reply in order; Broken when none comes within `seconds`."""
         if not self._replies and self._error is None:
             self._reader = asyncio.get_running_loop().create_future()
+            self._allow(seconds)
             try:
-                async with self._deadline(seconds):
-                    await self._reader
+                await self._reader
             except TimeoutError:
                 words = N_("{host} did not answer {command} within {seconds} s")
                 raise self._late(words, command=to, seconds=f"{seconds:g}") from None
