@@ -53,6 +53,7 @@ class Wire(asyncio.Protocol):
     def __init__(self, transport: asyncio.Transport, remote: str) -> None:
         self.remote = remote
         self._transport = transport
+        self._loop = asyncio.get_running_loop()  # asking is a system call each time
         self._buffer = bytearray()
         self._lines: list[bytes] = []
         self._length = 0  # of a reply that is still coming in
@@ -143,33 +144,33 @@ class Wire(asyncio.Protocol):
 
     def limit(self, seconds: float | None) -> None:
         """All that follows must be over within `seconds`; None: each step has only its own time."""
-        self._until = None if seconds is None else asyncio.get_running_loop().time() + seconds
+        self._until = None if seconds is None else self._loop.time() + seconds
 
     def _allow(self, seconds: float) -> None:
         """A waiter has so long, then a TimeoutError. One timer does for many: it moves on when it fires too early."""
-        loop = asyncio.get_running_loop()
-        self._ends = loop.time() + seconds if self._until is None else min(loop.time() + seconds, self._until)
+        ends = self._loop.time() + seconds
+        self._ends = ends if self._until is None else min(ends, self._until)
         if self._timer is None or self._fires > self._ends:
-            self._set_timer(loop)
+            self._set_timer()
 
-    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._fires = self._ends
-        self._timer = loop.call_at(self._ends, self._look, loop)
+        self._timer = self._loop.call_at(self._ends, self._look)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _look(self) -> None:
         self._timer = None
         waiter = self._reader or self._writer
         if waiter is None or waiter.done():
             return
-        if loop.time() >= self._ends:
+        if self._loop.time() >= self._ends:
             waiter.set_exception(TimeoutError())
         else:
-            self._set_timer(loop)
+            self._set_timer()
 
     def _late(self, words: str, **values: str) -> Broken:
-        if self._until is not None and asyncio.get_running_loop().time() >= self._until:
+        if self._until is not None and self._loop.time() >= self._until:
             words = N_("{host} was so slow that the mail would have kept it busy for hours")
         return Broken(words, code=None, enhanced="4.4.2", host=self.remote, **values)
 
@@ -194,10 +195,9 @@ class Wire(asyncio.Protocol):
         Others have a turn in any case: a large mail to a fast peer must not keep the loop to itself.
         """
         if self._error is None:
-            loop = asyncio.get_running_loop()
-            self._writer = loop.create_future()
+            self._writer = self._loop.create_future()
             if not self._paused:
-                loop.call_soon(_wake, self._writer)
+                self._loop.call_soon(_wake, self._writer)
             self._allow(seconds)
             try:
                 await self._writer
@@ -211,7 +211,7 @@ class Wire(asyncio.Protocol):
     async def reply(self, seconds: float, to: str) -> Reply:
         """The next reply in order; Broken when none comes within `seconds`."""
         if not self._replies and self._error is None:
-            self._reader = asyncio.get_running_loop().create_future()
+            self._reader = self._loop.create_future()
             self._allow(seconds)
             try:
                 await self._reader
