@@ -146,7 +146,7 @@ class Connection(SMTP):
                 self.floor.gate.leave(self.peer)
             self._ended(self)
             # Both lead back here. Without them the memory is free at once, and the next connection's: no collection.
-            self._writer = self._client_connected_cb = None
+            self._writer = self._client_connected_cb = None  # type: ignore[assignment]
 
     async def _introduced(self) -> bool:
         """A proxy says who its client is, before anything else; from here on that is the peer."""
