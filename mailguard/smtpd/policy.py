@@ -22,7 +22,7 @@ _ANGLED = re.compile(rf"<\s*+({_LETTER}++@{_LETTER}++)\s*+>")
 _LEADING = re.compile(rf"[\s\"'<(\[]*+({_LETTER}++@{_LETTER}++)")
 _WRITTEN = rb"(?:[A-Za-z0-9_+\-]{1,64}\.){0,9}[A-Za-z0-9_+\-]{1,64}@(?:[A-Za-z0-9\-]{1,63}\.){0,9}[A-Za-z0-9\-]{1,63}"
 # What nearly every From is: one address, behind a name of plain words or alone. There is only one way to read it.
-_PLAIN = re.compile(rb"\s{0,99}+(?:%b|(?:[A-Za-z0-9\-]{1,50} ){0,9}<%b>)\s{0,99}+" % (_WRITTEN, _WRITTEN))
+_PLAIN = re.compile(rb"[ \t\r\n]{0,99}+(?:%b|(?:[A-Za-z0-9\-]{1,50} ){0,9}<%b>)[ \t\r\n]{0,99}+" % (_WRITTEN, _WRITTEN))
 
 
 @lru_cache(maxsize=4096)

@@ -249,7 +249,9 @@ _mailbox = st.from_regex(
 )
 
 
-@given(st.lists(_word, max_size=4), _mailbox, st.sampled_from(["", "\r\n ", "\t"]), st.sampled_from(policy._NAMES))
+@given(
+    st.lists(_word, max_size=4), _mailbox, st.sampled_from(["", "  ", "\r\n ", "\t"]), st.sampled_from(policy._NAMES)
+)
 def test_what_is_taken_for_plain_shows_no_other_address(words: list[str], box: str, gap: str, name: str) -> None:
     for text in (f"{''.join(f'{word} ' for word in words)}<{box}>", box):
         message = Message(f"{name}: {gap}{text}{gap}\r\n\r\n".encode())
