@@ -138,12 +138,14 @@ class Courier:
         results: list[Outcome] = []
         most = hop.recipients or len(parcel.recipients)
         for start in range(0, len(parcel.recipients), most):
-            part = replace(parcel, recipients=parcel.recipients[start : start + most])
+            one = most >= len(parcel.recipients)
+            part = parcel if one else replace(parcel, recipients=parcel.recipients[start : start + most])
             results += await self._deliver(part, hop)
             if all(result.result is Result.DEFERRED for result in results[start:]):
                 break
-        left = len(parcel.recipients) - len(results)
-        return (*results, *[replace(result, ambiguous=False) for result in results[-1:]] * left)
+        if left := len(parcel.recipients) - len(results):
+            results += [replace(results[-1], ambiguous=False)] * left
+        return tuple(results)
 
     async def _deliver(self, parcel: Parcel, hop: Hop) -> tuple[Outcome, ...]:
         """As many transactions as it takes for a server that limits the recipients of one (452, 552)."""

@@ -2,14 +2,15 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 
 from mailguard.clock import Clock
 from mailguard.courier.smtp import Session
 
 IDLE = 30.0  # seconds a session is kept without work; servers hang up later than that
 MOST_MAILS = 500  # transactions on one connection, so that a new preference of hosts is seen in time
+
+_Budgets = dict[tuple[str, int], "Budget"]  # by destination and limit
 
 
 class Paces:
@@ -35,24 +36,15 @@ class Pool:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._idle: dict[str, deque[tuple[float, Session]]] = {}
-        self._slots: dict[tuple[str, int], tuple[asyncio.Semaphore, list[None]]] = {}
+        self._slots: _Budgets = {}
         self._sweeper: asyncio.Task[None] | None = None
 
-    @asynccontextmanager
-    async def slot(self, destination: str, limit: int) -> AsyncIterator[None]:
-        """Wait for one of `limit` places at this destination.
+    def slot(self, destination: str, limit: int) -> "_Part":
+        """For `async with`: wait for one of `limit` places at this destination.
 
         Under another limit than before they are other places: who has or waits for an old one is not counted.
         """
-        free, users = self._slots.setdefault((destination, limit), (asyncio.Semaphore(limit), []))
-        users.append(None)
-        try:
-            async with free:
-                yield
-        finally:
-            users.pop()
-            if not users:
-                self._slots.pop((destination, limit), None)
+        return _Part(self._slots, (destination, limit), 1)
 
     def take(self, destination: str) -> Session | None:
         """A session that was kept and still looks alive."""
@@ -118,18 +110,15 @@ class Budget:
     def unused(self) -> bool:
         return self._free == self._limit and not self._waiting
 
-    @asynccontextmanager
-    async def hold(self, size: int) -> AsyncIterator[None]:
-        """Wait until `size` bytes fit, and give them back at the end."""
-        need = min(size, self._limit)
-        await self._acquire(need)
-        try:
-            yield
-        finally:
-            self._free += need
-            self._admit()
+    def hold(self, size: int) -> "_Held":
+        """For `async with`: wait until `size` bytes fit, and give them back at the end."""
+        return _Held(self, size)
 
-    async def _acquire(self, need: int) -> None:
+    async def acquire(self, size: int) -> None:
+        need = min(size, self._limit)
+        if not self._waiting and need <= self._free:
+            self._free -= need
+            return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((turn, need))
         self._admit()
@@ -144,6 +133,10 @@ class Budget:
             self._admit()
             raise
 
+    def release(self, size: int) -> None:
+        self._free += min(size, self._limit)
+        self._admit()
+
     def _admit(self) -> None:
         while self._waiting and self._waiting[0][1] <= self._free:
             turn, need = self._waiting.popleft()
@@ -157,15 +150,49 @@ class Shares:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._budgets: dict[str, Budget] = {}
+        self._budgets: _Budgets = {}
 
-    @asynccontextmanager
-    async def hold(self, destination: str, size: int) -> AsyncIterator[None]:
+    def hold(self, destination: str, size: int) -> "_Part":
         """As Budget.hold, within this destination's share."""
-        budget = self._budgets.setdefault(destination, Budget(self._limit))
+        return _Part(self._budgets, (destination, self._limit), size)
+
+
+class _Held:
+    """No generator: of each of those the loop keeps a list, and every mail needs several."""
+
+    __slots__ = ("_budget", "_size")
+
+    def __init__(self, budget: Budget, size: int) -> None:
+        self._budget, self._size = budget, size
+
+    async def __aenter__(self) -> None:
+        await self._budget.acquire(self._size)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._budget.release(self._size)
+
+
+class _Part:
+    """Of a budget that is kept only while somebody has some of it, or waits for that."""
+
+    __slots__ = ("_budget", "_budgets", "_key", "_size")
+
+    def __init__(self, budgets: _Budgets, key: tuple[str, int], size: int) -> None:
+        """`key`: the destination and the limit."""
+        self._budgets, self._key, self._size = budgets, key, size
+
+    async def __aenter__(self) -> None:
+        self._budget = self._budgets.get(self._key) or self._budgets.setdefault(self._key, Budget(self._key[1]))
         try:
-            async with budget.hold(size):
-                yield
-        finally:
-            if budget.unused:
-                self._budgets.pop(destination, None)
+            await self._budget.acquire(self._size)
+        except BaseException:
+            self._forget()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._budget.release(self._size)
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._budget.unused and self._budgets.get(self._key) is self._budget:
+            del self._budgets[self._key]

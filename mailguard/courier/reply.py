@@ -13,6 +13,7 @@ _ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?=\s|$)")
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]+")  # and what turns text around
 _BROKEN = re.compile(r"[\ud800-\udfff]")  # how aiosmtplib hands on bytes that are no UTF-8: no database takes it
 
+_KINDS = {2: Result.SENT, 4: Result.DEFERRED, 5: Result.FAILED}
 TOO_BIG = 552  # RFC 5321 §4.5.3.1.10: on RCPT it means too many recipients, like 452
 CLOSING = 421
 NO_REQUIRE_TLS, NO_TLS = "5.7.30", "5.7.10"  # RFC 8689 §4.2.1: the server does not offer it; no TLS that is verified
@@ -32,6 +33,8 @@ def heard(code: int, text: str, remote: str) -> Reply:
 
 def harmless(text: str) -> str:
     """One capped line that any log, terminal, database and report can bear."""
+    if text.isascii() and text.isprintable() and "  " not in text:  # nearly always: there is nothing to put right
+        return text.strip(" ")[:TEXT_LIMIT]
     return _SPACE.sub(" ", _BROKEN.sub("\ufffd", text)).strip()[:TEXT_LIMIT]
 
 
@@ -45,8 +48,7 @@ def own(error: SmtpError) -> Reply:
 
 def outcome(reply: Reply) -> Outcome:
     """2xx is sent (251 too), 4xx is tried again, 5xx is failed for good; a 3xx here is out of place."""
-    kinds = {2: Result.SENT, 4: Result.DEFERRED, 5: Result.FAILED}
-    kind = kinds.get(reply.code // 100)
+    kind = _KINDS.get(reply.code // 100)
     return Outcome(kind, reply) if kind else out_of_place(reply)
 
 

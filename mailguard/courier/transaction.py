@@ -160,7 +160,7 @@ class _Transaction:
         asked = "dsn" in self._session.offers
         for index, recipient in enumerate(self._parcel.recipients):
             relayed = result.result is Result.SENT and "SUCCESS" in recipient.notify and not asked
-            self._known.setdefault(index, replace(result, relayed_without_dsn=relayed))
+            self._known.setdefault(index, replace(result, relayed_without_dsn=True) if relayed else result)
 
     def _drop(self) -> None:
         self._session.clean = False

@@ -53,13 +53,16 @@ class Wire(asyncio.Protocol):
     def __init__(self, transport: asyncio.Transport, remote: str) -> None:
         self.remote = remote
         self._transport = transport
+        self._loop = asyncio.get_running_loop()  # asking is a system call each time
         self._buffer = bytearray()
         self._lines: list[bytes] = []
         self._length = 0  # of a reply that is still coming in
         self._replies: deque[Reply] = deque()
         self._error: Broken | None = None
         self._paused = False
-        self._until: float | None = None  # of the loop's clock
+        self._until: float | None = None  # of the loop's clock, as the next two
+        self._ends = self._fires = 0.0  # when patience ends, and when the timer looks whether it has
+        self._timer: asyncio.TimerHandle | None = None
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         transport.set_write_buffer_limits(high=WRITE_BUFFER)
@@ -116,6 +119,9 @@ class Wire(asyncio.Protocol):
 
     def _fail(self, error: Broken) -> None:
         self._error = self._error or error
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         _wake(self._reader)
         _wake(self._writer)
 
@@ -138,14 +144,33 @@ class Wire(asyncio.Protocol):
 
     def limit(self, seconds: float | None) -> None:
         """All that follows must be over within `seconds`; None: each step has only its own time."""
-        self._until = None if seconds is None else asyncio.get_running_loop().time() + seconds
+        self._until = None if seconds is None else self._loop.time() + seconds
 
-    def _deadline(self, seconds: float) -> asyncio.Timeout:
-        ends = asyncio.get_running_loop().time() + seconds
-        return asyncio.timeout_at(ends if self._until is None else min(ends, self._until))
+    def _allow(self, seconds: float) -> None:
+        """A waiter has so long, then a TimeoutError. One timer does for many: it moves on when it fires too early."""
+        ends = self._loop.time() + seconds
+        self._ends = ends if self._until is None else min(ends, self._until)
+        if self._timer is None or self._fires > self._ends:
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._fires = self._ends
+        self._timer = self._loop.call_at(self._ends, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        waiter = self._reader or self._writer
+        if waiter is None or waiter.done():
+            return
+        if self._loop.time() >= self._ends:
+            waiter.set_exception(TimeoutError())
+        else:
+            self._set_timer()
 
     def _late(self, words: str, **values: str) -> Broken:
-        if self._until is not None and asyncio.get_running_loop().time() >= self._until:
+        if self._until is not None and self._loop.time() >= self._until:
             words = N_("{host} was so slow that the mail would have kept it busy for hours")
         return Broken(words, code=None, enhanced="4.4.2", host=self.remote, **values)
 
@@ -170,13 +195,12 @@ class Wire(asyncio.Protocol):
         Others have a turn in any case: a large mail to a fast peer must not keep the loop to itself.
         """
         if self._error is None:
-            loop = asyncio.get_running_loop()
-            self._writer = loop.create_future()
+            self._writer = self._loop.create_future()
             if not self._paused:
-                loop.call_soon(_wake, self._writer)
+                self._loop.call_soon(_wake, self._writer)
+            self._allow(seconds)
             try:
-                async with self._deadline(seconds):
-                    await self._writer
+                await self._writer
             except TimeoutError:
                 raise self._late(N_("{host} took no data for {seconds} s"), seconds=f"{seconds:g}") from None
             finally:
@@ -187,10 +211,10 @@ class Wire(asyncio.Protocol):
     async def reply(self, seconds: float, to: str) -> Reply:
         """The next reply in order; Broken when none comes within `seconds`."""
         if not self._replies and self._error is None:
-            self._reader = asyncio.get_running_loop().create_future()
+            self._reader = self._loop.create_future()
+            self._allow(seconds)
             try:
-                async with self._deadline(seconds):
-                    await self._reader
+                await self._reader
             except TimeoutError:
                 words = N_("{host} did not answer {command} within {seconds} s")
                 raise self._late(words, command=to, seconds=f"{seconds:g}") from None

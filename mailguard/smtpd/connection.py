@@ -48,6 +48,7 @@ class Connection(SMTP):
     """One client. The server calls `sweep` once a second and `shut_down` when it stops."""
 
     VERBS: ClassVar[dict[bytes, Verb]] = {}
+    _paused: bool  # asyncio's: the transport keeps so much of what was written that it takes no more
 
     def __init_subclass__(cls) -> None:
         """Verbs are looked up in a table, made once and not per connection."""
@@ -84,6 +85,10 @@ class Connection(SMTP):
 
     def forget_mail(self) -> None:
         """Take back the mail in progress."""
+        raise NotImplementedError
+
+    def went_on(self) -> None:
+        """The client has said something."""
         raise NotImplementedError
 
     # --- the connection ---------------------------------------------------------------------------------------
@@ -140,6 +145,8 @@ class Connection(SMTP):
                 self._entered = False
                 self.floor.gate.leave(self.peer)
             self._ended(self)
+            # Both lead back here. Without them the memory is free at once, and the next connection's: no collection.
+            self._writer = self._client_connected_cb = None  # type: ignore[assignment]
 
     async def _introduced(self) -> bool:
         """A proxy says who its client is, before anything else; from here on that is the peer."""
@@ -208,11 +215,13 @@ class Connection(SMTP):
         """The client's next line with its line end; 500 5.5.2 when it is too long."""
         self._idle = True
         try:
-            return await self.wire.line(AUTH_LINE)
+            line = await self.wire.line(AUTH_LINE)
         except LineTooLongError:
             raise syntax("the line is too long") from None
         finally:
             self._idle = False
+        self.went_on()
+        return line
 
     def _method(self, line: bytes, verb: bytes) -> Verb:
         self._commands += 1
@@ -259,7 +268,8 @@ class Connection(SMTP):
             self._told = self.wire.received
             try:
                 self._link.write(replies)
-                await self._writer.drain()
+                if self._paused or self._lost or self._link.is_closing():
+                    await self._writer.drain()
                 # failpoint: smtpd.answered
             except (OSError, RuntimeError):  # uvloop: a handler that is closed
                 raise GoneError from None

@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from mailguard.smtpd.settings import Network
 
 
+@lru_cache(maxsize=4096)
 def plain_address(peer: str) -> IPv4Address | IPv6Address:
     """The peer without a zone, and as IPv4 when it is IPv4 in IPv6's clothes (a listener on `[::]`)."""
     address = ip_address(peer.partition("%")[0])

@@ -15,10 +15,14 @@ from mailguard.smtpd.auth import User
 NULL = "<>"
 _AUTHORS = ("from", "resent-from")
 _POSTERS = ("sender", "resent-sender")
+_NAMES = (*_AUTHORS, *_POSTERS)
 _LETTER = r"[^\s\"'<>()\[\],;:@\\]"
 _ADDRESS = re.compile(rf"(?<!{_LETTER}){_LETTER}++@{_LETTER}++")
 _ANGLED = re.compile(rf"<\s*+({_LETTER}++@{_LETTER}++)\s*+>")
 _LEADING = re.compile(rf"[\s\"'<(\[]*+({_LETTER}++@{_LETTER}++)")
+_WRITTEN = rb"(?:[A-Za-z0-9_+\-]{1,64}\.){0,9}[A-Za-z0-9_+\-]{1,64}@(?:[A-Za-z0-9\-]{1,63}\.){0,9}[A-Za-z0-9\-]{1,63}"
+# What nearly every From is: one address, behind a name of plain words or alone. There is only one way to read it.
+_PLAIN = re.compile(rb"[ \t\r\n]{0,99}+(?:%b|(?:[A-Za-z0-9\-]{1,50} ){0,9}<%b>)[ \t\r\n]{0,99}+" % (_WRITTEN, _WRITTEN))
 
 
 @lru_cache(maxsize=4096)
@@ -93,7 +97,7 @@ class Policy:
         return Identity(_own_mailbox(user, authors[0]), Proof.LOGIN, user.name)
 
     def _check_header(self, user: User | None, message: Message, authors: list[str], posters: list[str]) -> None:
-        if message.torn & {*_AUTHORS, *_POSTERS}:
+        if not message.torn.isdisjoint(_NAMES):
             raise _refuse("a line in the header is no field, and a From or Sender follows it: take that line away")
         for found in authors:
             self._check(user, found, "write From")
@@ -129,7 +133,11 @@ def shown(message: Message) -> set[str]:
     """Addresses a reader may show as the author that are no mailbox there: where it gives up on broken syntax and
     takes any address it sees, or any in angle brackets, or shows nothing but a name, and that begins with one.
     """
-    names = (*_AUTHORS, *_POSTERS)
+    names = [name for name in _NAMES if not all(map(_PLAIN.fullmatch, message.raw_fields(name)))]
+    return _seen(message, names) if names else set()
+
+
+def _seen(message: Message, names: list[str]) -> set[str]:
     bare = [mailboxes.bare(charset.decode(data)) for name in names for data in message.raw_fields(name)]
     texts = [text for name in names for text in message.all(name)]
     leading = map(_LEADING.match, (*texts, *(box.name for box in message.mailboxes(*names))))

@@ -36,14 +36,12 @@ class SmtpSession(Greeting):
         self.transaction: Transaction | None = None
         self._unheard: list[str] = []  # mails whose 250 the client may not have seen
 
-    async def _line(self) -> bytes:
+    def went_on(self) -> None:
         """Whoever speaks after the 250 has read it; what was pipelined before says nothing of it."""
-        line = await super()._line()
         if self._unheard and not self._replies and self.wire.received > self._told:
             for queue_id in self._unheard:
                 self.floor.accept.answered(queue_id)
             self._unheard.clear()
-        return line
 
     def within_mail(self) -> bool:
         return self.transaction is not None

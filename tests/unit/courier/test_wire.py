@@ -60,6 +60,20 @@ async def test_others_have_a_turn_between_two_pieces() -> None:
     assert turns == [1]
 
 
+async def test_every_wait_has_its_own_patience_although_one_timer_serves_them_all() -> None:
+    wire, loop = Wire(Memory(), "peer"), asyncio.get_running_loop()
+    for seconds in (0.2, 0.01):  # a timer for later, then one for sooner
+        loop.call_soon(wire.data_received, b"250 ok\r\n")
+        await wire.reply(seconds, "MAIL")
+    for seconds in (0.1, 0.02):  # which fires too early for this, and must be early enough for that
+        start = loop.time()
+        with pytest.raises(Broken, match="peer did not answer"):
+            await wire.reply(seconds, "MAIL")
+        assert seconds * 0.9 <= loop.time() - start < 5
+    wire.abort()
+    assert wire._timer is None, "or it would keep the connection in memory"
+
+
 async def test_a_flood_of_replies_ends_the_connection() -> None:
     transport = Memory()
     wire = Wire(transport, "peer")

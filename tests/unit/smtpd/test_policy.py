@@ -1,12 +1,14 @@
 """Who may send as whom, and who is behind a mail."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailguard.errors import PermanentFailure
 from mailguard.mail.envelope import Identity, Proof
 from mailguard.mail.message import Message
 from mailguard.notices import reply
-from mailguard.smtpd import User
+from mailguard.smtpd import User, policy
 from mailguard.smtpd.policy import Policy, owner, permits
 from tests.unit.smtpd.conftest import internal
 
@@ -238,3 +240,20 @@ def test_without_a_login_the_one_who_resent_a_mail_is_who_sent_it() -> None:
         "news@corp.example", Proof.NETWORK
     )
     assert who(ANN, "Resent-From: office@corp.example", "From: ann@corp.example").address == "ann@corp.example"
+
+
+# --- a shortcut past addresses a reader may show --------------------------------------------------------------------
+_word = st.from_regex(r"[A-Za-z0-9\-]{1,8}", fullmatch=True)
+_mailbox = st.from_regex(
+    r"[A-Za-z0-9_+\-]{1,8}(\.[A-Za-z0-9_+\-]{1,4})?@[A-Za-z0-9\-]{1,8}(\.[A-Za-z\-]{1,4}){0,2}", fullmatch=True
+)
+
+
+@given(
+    st.lists(_word, max_size=4), _mailbox, st.sampled_from(["", "  ", "\r\n ", "\t"]), st.sampled_from(policy._NAMES)
+)
+def test_what_is_taken_for_plain_shows_no_other_address(words: list[str], box: str, gap: str, name: str) -> None:
+    for text in (f"{''.join(f'{word} ' for word in words)}<{box}>", box):
+        message = Message(f"{name}: {gap}{text}{gap}\r\n\r\n".encode())
+        assert policy._PLAIN.fullmatch(message.raw_fields(name)[0])
+        assert policy._seen(message, [name]) <= {each.address for each in message.mailboxes(name)}

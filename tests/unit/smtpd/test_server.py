@@ -1,7 +1,9 @@
 """Listeners opened, drained and renewed; who may come in; what a mail carries with it."""
 
 import asyncio
+import gc
 import ssl
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from mailguard.mail.envelope import Identity, Proof
 from mailguard.records import Accepted
 from mailguard.smtpd import SmtpServer, UpstreamUsers, hash_password
 from mailguard.smtpd.connection import Connection
-from mailguard.testing import FakeClock
+from mailguard.testing import FakeClock, eventually
 from tests.unit.smtpd.conftest import OPEN, SUBMISSION, SUBMISSIONS, Serve, internal, make_settings
 from tests.unit.smtpd.peer import MAIL, Client, Intake, Watch
 
@@ -317,6 +319,21 @@ async def test_no_event_loop_turn_is_long_while_a_large_mail_comes_in(
     heart.cancel()
     assert longest < 0.25
     assert intake.spools[0].raw[:24] == message[:24]
+
+
+async def test_the_memory_of_a_connection_is_free_when_it_ends_and_not_at_some_collection(
+    serve: Serve, connect: Connect
+) -> None:
+    server = await serve()
+    client = await connect(server)
+    connection = weakref.ref(next(iter(server._sessions)))
+    gc.disable()
+    try:
+        assert (await client.mail(MAIL)).startswith("250 ")
+        await client.say("QUIT")
+        await eventually(lambda: connection() is None)
+    finally:
+        gc.enable()
 
 
 async def test_a_long_header_is_read_off_the_loop_and_one_of_no_sensible_size_is_refused(
