@@ -50,8 +50,8 @@ async def in_thread(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) 
     return await asyncio.get_running_loop().run_in_executor(_readers, lambda: work(*args, **kwargs))
 
 
-# seconds between tries to write an outcome that the store must have: well within whatever lease it was claimed with, and
-# soon after the store is back, because a crash before it is written sends the mail again
+# seconds between tries to write an outcome that the store must have: well within whatever lease it was claimed with,
+# and soon after the store is back, because a crash before it is written sends the mail again
 PATIENCE = (1, 2, 5, *(10,) * 120)
 
 
