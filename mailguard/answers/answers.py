@@ -37,7 +37,7 @@ class Accept(Protocol):
 
     def accept(self, envelope: Envelope, spool: Spool, session: Session) -> Coroutine[Any, Any, Accepted]: ...
 
-    def answered(self, queue_id: str) -> None: ...
+    def answered(self, accepted: Accepted) -> None: ...
 
 
 class Answers:
@@ -60,8 +60,8 @@ class Answers:
         said = [reply.token(self._sender, one.address) or "" for one in ours]
         return self._both(rest, said, envelope, spool, session)
 
-    def answered(self, queue_id: str) -> None:
-        self._intake.answered(queue_id)
+    def answered(self, accepted: Accepted) -> None:
+        self._intake.answered(accepted)
 
     async def _both(
         self, rest: Coroutine[Any, Any, Accepted] | None, said: list[str], envelope: Envelope, spool: Spool,

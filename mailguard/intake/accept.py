@@ -82,9 +82,9 @@ class Intake:
             self._log.resent(accepted.queue_id, session, len(envelope.recipients))
         return accepted
 
-    def answered(self, queue_id: str) -> None:
+    def answered(self, accepted: Accepted) -> None:
         """The client has seen this mail's 250: it went on after it."""
-        self._resends.answered(queue_id)
+        self._resends.answered(accepted)
 
     async def _accept(self, letter: Letter) -> Accepted:
         # failpoint: intake.begun

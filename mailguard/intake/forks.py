@@ -98,7 +98,9 @@ class Forks:
             mail = gathering(both, _as_answered(self._late(verdict), first))
             mail = self._stricter(mail)
             try:
-                decision = await self._store.join(mail, letter.envelope, self._clock.now(), revision=first.revision)
+                decision = await self._store.join(
+                    mail, letter.envelope, letter.spool.digest, self._clock.now(), revision=first.revision
+                )
             except MailChanged:
                 continue
             return await self._alone(letter, first) if decision.ending is Ending.TOO_LATE else decision

@@ -1,6 +1,6 @@
 """A mail and the fate of each of its recipients."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -254,6 +254,7 @@ class Accepted:
     queue_id: str
     held_by: str = ""
     resend: bool = False  # the same mail is here already: this is the first one's queue id
+    mark: Hashable = None  # which transaction it answers: several can become one mail
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class Accept(Protocol):
 
     async def accept(self, envelope: Envelope, spool: Spool, session: Session) -> Accepted: ...
 
-    def answered(self, queue_id: str) -> None:
+    def answered(self, accepted: Accepted) -> None:
         """Its client said something after it was told: it knows."""
         ...
 

@@ -34,13 +34,13 @@ class SmtpSession(Greeting):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.transaction: Transaction | None = None
-        self._unheard: list[str] = []  # mails whose 250 the client may not have seen
+        self._unheard: list[Accepted] = []  # mails whose 250 the client may not have seen
 
     def went_on(self) -> None:
         """Whoever speaks after the 250 has read it; what was pipelined before says nothing of it."""
         if self._unheard and not self._replies and self.wire.received > self._told:
-            for queue_id in self._unheard:
-                self.floor.accept.answered(queue_id)
+            for accepted in self._unheard:
+                self.floor.accept.answered(accepted)
             self._unheard.clear()
 
     def within_mail(self) -> bool:
@@ -176,7 +176,7 @@ class SmtpSession(Greeting):
             self.committing = False
         self._commands = 0
         self._say(_thanks(accepted))
-        self._unheard.append(accepted.queue_id)
+        self._unheard.append(accepted)
         floor.watcher.smtp_accepted(session, envelope, len(spool.raw), accepted, floor.clock.monotonic() - dot)
         if self.user is None and floor.faces.seen(self.peer, floor.listener):
             floor.watcher.one_client(floor.listener.bind, self.peer)

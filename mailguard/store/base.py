@@ -124,8 +124,9 @@ class Store(
         """
         ...
 
-    async def join(self, mail: NewMail, envelope: Envelope, now: datetime, *, revision: int) -> Decision:
+    async def join(self, mail: NewMail, envelope: Envelope, digest: bytes, now: datetime, *, revision: int) -> Decision:
         """The recipients of a fork become its first's, judged all together as `mail` (its queue id is the first's).
+        `digest`: SHA-256 of the fork's own bytes, for `receipts`.
 
         DONE: they wait as it does, or have been on it. ALREADY: it was taken back, and so are they. TOO_LATE: it has
         left, or nobody knows yet what it is; UNKNOWN: there is no such mail any more; then nothing was done.

@@ -146,9 +146,10 @@ class House:
             self.running = False
             await self.service.stop(drain=2.0)
 
-    async def restart(self) -> None:
-        """A new process on the same store, as far as one process can have two lives."""
+    async def restart(self, *, away: float = 0.0) -> None:
+        """A new process on the same store, as far as one process can have two lives; so many seconds later."""
         await self.stop()
+        await self.clock.advance(away)
         self._build()
         self.undecided = False
         await self.start()

@@ -13,6 +13,7 @@ from mailguard.store.base import Filter
 from mailguard.store.places import place
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, BOB, BOSS, DELAY, HOLD, KIM, LEE, MO, POSTMASTER, Answer, House, letter, routes
+from tests.flow.test_resend import gone
 from tests.postgres import Postgres
 from tests.unit.courier.peer import Peer
 
@@ -123,6 +124,34 @@ async def test_the_provider_s_second_try_of_a_fork_is_no_second_mail(connected: 
     await house.wait(minutes=6)
     assert len(house.arrived(KIM)) == 1
     assert (await house.mail(one.queue_id)).revision == 0
+
+
+async def test_a_fork_whose_answer_a_crash_ate_is_no_second_mail_when_it_comes_again(
+    connected: Connected,
+) -> None:
+    house = await connected(DELAY)
+    one = await fork(house, 1, [KIM])
+    two = await fork(house, 2, [KIM, MO])
+    assert two.queue_id == one.queue_id
+    await house.wait(minutes=6)
+    await house.restart()
+    await house.wait(minutes=50)
+    for trace, rcpt in ((1, [KIM]), (2, [MO, KIM])):
+        assert (await fork(house, trace, rcpt)).queue_id == one.queue_id
+    await house.wait(minutes=6)
+    assert await mails(house) == [one.queue_id]
+    assert len(house.arrived(KIM)) == len(house.arrived(MO)) == 1
+
+
+async def test_that_one_client_has_read_its_answer_says_nothing_of_another_fork_s(connected: Connected) -> None:
+    house = await connected(DELAY)
+    await gone(house, forked(2), [MO])
+    (first,) = await mails(house)
+    assert (await fork(house, 1, [KIM])).queue_id == first
+    await house.wait(minutes=6)
+    assert (await fork(house, 2, [MO])).queue_id == first
+    await house.wait(minutes=6)
+    assert len(house.arrived(MO)) == 1
 
 
 async def test_what_was_stopped_keeps_a_late_fork(connected: Connected) -> None:

@@ -132,6 +132,16 @@ async def test_after_a_crash_nobody_knows_which_answers_arrived(open_house: Open
     assert len(house.arrived(KIM)) == 1
 
 
+async def test_a_client_waits_for_as_long_as_the_service_was_away(open_house: OpenHouse) -> None:
+    house = await open_house(rules=DELAY)
+    raw = letter()
+    first = await house.submit(raw)
+    await house.restart(away=5 * 3600)
+    assert (await house.submit(raw)).queue_id == first.queue_id
+    await house.wait(minutes=6)
+    assert len(house.arrived(KIM)) == 1
+
+
 async def test_a_first_that_failed_takes_nobody_with_it(open_house: OpenHouse) -> None:
     house = await open_house(rules=QUIET)
     put = house.service.store.put

@@ -18,6 +18,7 @@ from tests.store.making import ANN, NOW, OK, carry, claim, hold, kinds, later, m
 
 KIM, LEE, MO, ZOE = "kim@client.example", "lee@corp.example", "mo@rival.example", "zoe@client.example"
 SIGN = b"one mail".ljust(32)
+DIGEST = b"a fork's own".ljust(32)
 
 
 def fork(queue_id: str, to: Sequence[str], sign: bytes = SIGN, **more: Any) -> NewMail:
@@ -36,7 +37,7 @@ async def join(store: Store, both: NewMail, to: Sequence[str], revision: int | N
         assert found is not None
         revision = found.revision
     envelope = Envelope(sender, tuple(map(Recipient, to)))
-    return (await store.join(both, envelope, NOW, revision=revision)).ending
+    return (await store.join(both, envelope, DIGEST, NOW, revision=revision)).ending
 
 
 async def test_the_second_is_put_nowhere_and_told_of_the_first(store: Store) -> None:
@@ -221,9 +222,9 @@ async def test_the_same_fork_again_changes_nothing(store: Store) -> None:
     await carry(store, later(5))
     assert await join(store, mail("Q1", to=[KIM]), [KIM]) is Ending.DONE
     await store.purge(later(9), Retention(timedelta(9), timedelta(9), timedelta(9)))
-    assert (await store.join(mail("Q1", to=[KIM]), Envelope("", (Recipient(KIM),)), NOW, revision=0)).ending is (
-        Ending.UNKNOWN
-    )
+    assert (
+        await store.join(mail("Q1", to=[KIM]), Envelope("", (Recipient(KIM),)), DIGEST, NOW, revision=0)
+    ).ending is (Ending.UNKNOWN)
 
 
 async def test_whoever_was_judged_with_another_mail_is_judged_again(store: Store) -> None:

@@ -285,7 +285,7 @@ async def test_a_fork_is_taken_back_unless_another_was_told_of_it(another: Anoth
         for queue_id in ("Q1", "Q2"):
             await store.put(mail(queue_id, delay=5, fork=queue_id.encode()), NOW)
         again = Envelope("", (Recipient("bob@client.example"),))
-        assert (await store.join(mail("Q2", delay=5), again, NOW, revision=0)).ending is Ending.DONE
+        assert (await store.join(mail("Q2", delay=5), again, b"", NOW, revision=0)).ending is Ending.DONE
         await store._take_back("Q1")
         await store._take_back("Q2")
         assert [await state(store, one) for one in ("Q1", "Q2")] == [State.CANCELLED, State.QUEUED]

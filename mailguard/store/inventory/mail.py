@@ -30,7 +30,7 @@ MAIL = (
         "to carry it on as it was asked for",
         DECISIONS,
         WITH_MAIL,
-        "id mail session_id received_at smtputf8 eightbit ret hold_until require_tls",
+        "id mail session_id received_at smtputf8 eightbit ret hold_until require_tls digest",
         {"sender": "MAIL FROM", "recipients": "every RCPT TO", "envid": "the client's own mark"},
         "person_envelope",
     ),

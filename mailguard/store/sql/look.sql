@@ -22,10 +22,11 @@ SELECT m.queue_id, n.scope FROM notice n JOIN mail m ON m.id = n.mail
  WHERE n.person_key = ? AND n.power = 'assistant' AND m.unfinished > 0 ORDER BY m.id DESC LIMIT ?;
 
 -- name: receipts
--- The latest mails, as their clients would send them again.
-SELECT m.queue_id, m.sender_key, m.digest, m.received_at, e.sender, e.recipients
-  FROM mail m JOIN envelope e ON e.id = (SELECT min(f.id) FROM envelope f WHERE f.mail = m.id)
- WHERE m.kind = 'mail' ORDER BY m.id DESC LIMIT ?;
+-- The latest mails, and what joined them, as their clients would send them again.
+SELECT m.queue_id, m.sender_key, coalesce(e.digest, m.digest) AS digest, m.received_at, e.sender, e.recipients
+  FROM mail m JOIN envelope e ON e.mail = m.id
+ WHERE m.kind = 'mail' AND (e.digest IS NOT NULL OR e.id = (SELECT min(f.id) FROM envelope f WHERE f.mail = m.id))
+ ORDER BY m.id DESC LIMIT ?;
 
 -- name: oldest_held
 -- When the oldest mail that waits for a person came in. These and the next are few: they are not looked for among all.

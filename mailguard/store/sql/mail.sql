@@ -11,8 +11,8 @@ RETURNING id;
 -- name: add_envelope
 -- The transaction it came in.
 INSERT INTO envelope (mail, session_id, received_at, sender, recipients, smtputf8, eightbit, ret, envid, hold_until,
-                      require_tls)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                      require_tls, digest)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_chunk
 -- A piece of the bytes.

@@ -29,7 +29,7 @@ from mailguard.store.verbs.codec import dump_set, micros
 _ASIDE = frozenset({"dropped", "replaced"})  # reasons that end one copy, and say nothing of the mail
 
 
-def join(db: Database, mail: NewMail, envelope: Envelope, revision: int, now: datetime) -> Decision:
+def join(db: Database, mail: NewMail, envelope: Envelope, digest: bytes, revision: int, now: datetime) -> Decision:
     """As `Store.join`."""
     number = mails.lock(db, mail.queue_id)
     if number is None or not db.run("count_fork", (number,)).rowcount:
@@ -45,8 +45,7 @@ def join(db: Database, mail: NewMail, envelope: Envelope, revision: int, now: da
     if found.revision != revision:
         raise MailChanged
     fresh = [d for d in mail.deliveries if key(d.address) not in there and (not stopped or key(d.address) in wanted)]
-    new = tuple(d.recipient for d in fresh if key(d.address) in wanted)
-    mails.add_envelope(db, number, replace(mail, envelope=replace(envelope, recipients=new), received_at=now))
+    mails.add_envelope(db, number, replace(mail, envelope=envelope, received_at=now), digest)
     asked = {"sender": envelope.sender, "smtputf8": envelope.smtputf8, "eightbit": envelope.eightbit, "mail": number}
     db.run("widen_envelope", asked)
     if stopped:

@@ -216,10 +216,11 @@ def _add_chunks(db: Database, number: int, raw: bytes | bytearray, seal: Seal) -
             db.run("add_chunk", (number << 16 | piece, data))
 
 
-def add_envelope(db: Database, number: int, mail: NewMail) -> None:
+def add_envelope(db: Database, number: int, mail: NewMail, digest: bytes | None = None) -> None:
+    """`digest`: of the bytes that came with it, where they are not the mail's."""
     e = mail.envelope
     recipients = codec.dump_recipients(e.recipients)
-    asked = (e.smtputf8, e.eightbit, e.ret, e.envid, maybe_micros(e.hold_until), e.require_tls)
+    asked = (e.smtputf8, e.eightbit, e.ret, e.envid, maybe_micros(e.hold_until), e.require_tls, digest)
     db.run("add_envelope", (number, mail.session_id, micros(mail.received_at), e.sender, recipients, *asked))
 
 

@@ -60,8 +60,8 @@ class Verbs(Questions, Searching, Auditing, Journaling, Holding, SigningIn, Corr
     async def put(self, mail: NewMail, now: datetime) -> str:
         return await self._write(partial(mails.put, mail=mail, now=now), size=len(mail.raw), new_mail=True)
 
-    async def join(self, mail: NewMail, envelope: Envelope, now: datetime, *, revision: int) -> Decision:
-        return await self._write(lambda db: joining.join(db, mail, envelope, revision, now), new_mail=True)
+    async def join(self, mail: NewMail, envelope: Envelope, digest: bytes, now: datetime, *, revision: int) -> Decision:
+        return await self._write(lambda db: joining.join(db, mail, envelope, digest, revision, now), new_mail=True)
 
     async def decide(self, mail: NewMail, now: datetime) -> Decision:
         return await self._write(partial(mails.decide, mail=mail, now=now))

@@ -27,8 +27,8 @@ class Intake:
     answer: Callable[[], Any] | None = None
     known: list[str] = field(default_factory=list)
 
-    def answered(self, queue_id: str) -> None:
-        self.known.append(queue_id)
+    def answered(self, accepted: Accepted) -> None:
+        self.known.append(accepted.queue_id)
 
     async def accept(self, envelope: Envelope, spool: Spool, session: Session) -> Accepted:
         result = self.answer() if self.answer else None
