@@ -75,6 +75,7 @@ class Kept:
     alarms: float
     twice: float  # share of senders above twice the budget
     caught: float
+    dice: float  # share of senders above twice, were alarms thrown like dice at exactly the budget
 
 
 def kept(scored: Scored, price: int) -> Kept:
@@ -86,4 +87,11 @@ def kept(scored: Scored, price: int) -> Kept:
     return Kept(
         budget, fmean(alarms[price] for _, _, alarms in scored.clean), fmean(share > 2 * budget for share in shares),
         fmean(alarms[price] for alarms in scored.caught),
+        fmean(_above(len(alarms), budget) for alarms in by_sender.values()),
     )  # fmt: skip
+
+
+def _above(mails: int, budget: float) -> float:
+    """The chance of more than twice the budget in so many mails."""
+    allowed = range(int(2 * budget * mails + 1e-9) + 1)
+    return 1 - sum(math.comb(mails, one) * budget**one * (1 - budget) ** (mails - one) for one in allowed)

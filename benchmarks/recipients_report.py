@@ -89,13 +89,14 @@ def _named(of: Scored, limit: float) -> float:
 def _budgets(title: str, scored: Scored) -> None:
     found = [kept(scored, price) for price in range(len(PRICES))]
     table(
-        [f"budget, {title}", "alarms", "factor", "senders above twice", "slips caught"],
+        [f"budget, {title}", "alarms", "factor", "senders above twice", "by dice", "slips caught"],
         (
             [
                 f"{of.budget:.1%}",
                 f"{of.alarms:.2%}",
                 f"{of.alarms / of.budget:.2f}",
                 f"{of.twice:.0%}",
+                f"{of.dice:.0%}",
                 f"{of.caught:.3f}",
             ]
             for of in found
