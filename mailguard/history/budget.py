@@ -63,10 +63,12 @@ class Surprises:
         than `alarms * T + slack(alarms)` are alarms, however the mail changes.
         """
         self._learn(usual)
-        limit, step = alarms, _step(alarms)
-        for rare in self._rarities:
-            limit = min(alarms, limit + step * (alarms - (rare <= limit)))
-        return limit
+        limit, step, since = alarms, _step(alarms), 0
+        for place, rare in enumerate(self._rarities):
+            if rare <= alarms:  # no other can have been one
+                limit = min(alarms, limit + step * alarms * (place - since))
+                limit, since = limit - step * (rare <= limit), place
+        return min(alarms, limit + step * alarms * (len(self._rarities) - since))
 
     def _learn(self, usual: Sequence[tuple[float, float]]) -> None:
         for score in self._new:

@@ -41,8 +41,12 @@ class Tally:
         self.place, self.last = place, max(at, self.last)
         self.hours[hour(at)] += 1
 
-    def weights(self, now: float) -> tuple[float, float]:
+    def lately(self, now: float) -> float:
         """Mails, the older the less."""
+        return float(self.short * 0.5 ** (max(0.0, now - self.last) / SHORT))
+
+    def weights(self, now: float) -> tuple[float, float]:
+        """The same, and by the long half-life."""
         passed = max(0.0, now - self.last)
         return self.short * 0.5 ** (passed / SHORT), self.long * 0.5 ** (passed / LONG)
 
@@ -122,7 +126,7 @@ class Ledger:
 
     def heard_from(self, key: str, now: float) -> float:
         tally = self.from_.get(key)
-        return tally.weights(now)[0] if tally else 0.0
+        return tally.lately(now) if tally else 0.0
 
     @property
     def trimmed(self) -> "Ledger":
