@@ -41,6 +41,7 @@ def main() -> None:
     for place, mail in enumerate(mails):
         if place in known and len(mail.recipients) == TEN and len(firm.ledger(mail.sender).sent) >= SETTLED:
             out = mail.outgoing()
+            firm.ledger(mail.sender).surprises.learn(model.usual)  # as the sender's mail before has done
             judge = partial(doubts, firm.ledger(mail.sender), firm.background(out.recipients), out, model, ALARMS)
             once.append(_cost(judge))
             again.append(median(_cost(judge) for _ in range(AGAIN)))

@@ -52,7 +52,7 @@ class Surprises:
         self._new.append(score)
 
     def rarity(self, score: float, usual: Sequence[tuple[float, float]]) -> float:
-        self._learn(usual)
+        self.learn(usual)
         return rarity(score, self._sorted, usual, self._latest)
 
     def limit(self, alarms: float, usual: Sequence[tuple[float, float]]) -> float:
@@ -62,7 +62,7 @@ class Surprises:
         it by `step * (1 - alarms)`, a mail without one raises it by `step * alarms`. So of any T mails in a row no more
         than `alarms * T + slack(alarms)` are alarms, however the mail changes.
         """
-        self._learn(usual)
+        self.learn(usual)
         limit, step, since = alarms, _step(alarms), 0
         for place, rare in enumerate(self._rarities):
             if rare <= alarms:  # no other can have been one
@@ -70,7 +70,8 @@ class Surprises:
                 limit, since = limit - step * (rare <= limit), place
         return min(alarms, limit + step * alarms * (len(self._rarities) - since))
 
-    def _learn(self, usual: Sequence[tuple[float, float]]) -> None:
+    def learn(self, usual: Sequence[tuple[float, float]]) -> None:
+        """What was added; of hundreds of mails it takes milliseconds, and whoever asks needs it."""
         for score in self._new:
             self._rarities.append(rarity(score, self._sorted, usual, self._latest))
             insort(self._sorted, score)
