@@ -1,6 +1,8 @@
 """Whom the model doubts, with the weights that are shipped, in the mail of a small firm."""
 
+import json
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 
 import pytest
 from hypothesis import given
@@ -19,6 +21,7 @@ from mailguard.records import Doubt, Remembered
 ANN, LEE, PAT, BOSS = "ann@corp.example", "lee@corp.example", "pat@corp.example", "boss@corp.example"
 KIM, WARD = "kim@client.example", "kim.ward@client.example"
 DAY, NOW = 86400.0, 1.7e9
+TREES = json.loads(files("mailguard.history").joinpath("model.json").read_text("utf-8"))["trees"]
 EVERYBODY = ((0.5, -3.0), (0.1, 0.0), (0.01, 2.0))
 Mails = Sequence[tuple[Sequence[str], Sequence[str], str, str]]
 
@@ -102,6 +105,17 @@ def test_trees_are_added_up() -> None:
     tree = [[0, 1], [0.5, 2.5], [~0, ~1], [1, ~2], [-1.0, 0.25, 4.0]]
     model = Model({"names": ["a", "b"], "usual": [[0.5, 0.0]], "trees": [tree, tree]})
     assert [model.score(row) for row in ([0.5, 9.0], [0.6, 2.5], [0.6, 2.6])] == [-2.0, 0.5, 8.0]
+
+
+@given(st.lists(st.sampled_from([-9.0, -1.0, 0.0, 0.5, 1.0, 2.0, 4.0, 99.0]), min_size=len(NAMES), max_size=len(NAMES)))
+def test_the_trees_as_one_function_say_what_walking_through_them_does(signs: list[float]) -> None:
+    total = 0.0
+    for sign, limit, low, high, leaf in TREES:
+        node = 0
+        while node >= 0:
+            node = low[node] if signs[sign[node]] <= limit[node] else high[node]
+        total += leaf[~node]
+    assert shipped().score(signs) == total
 
 
 @pytest.mark.parametrize(
