@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailguard.history.budget import LATEST, Surprises, alarms, rarity, slack
-from mailguard.history.doubt import LEAST, doubts
+from mailguard.history.doubt import LEAST, alarm, doubts
 from mailguard.history.firm import Firm
 from mailguard.history.ledger import GOT, SENT, Ledger
 from mailguard.history.names import alike, greeted, named
@@ -92,6 +92,19 @@ def test_what_was_let_go_is_less_rare_the_next_time() -> None:
     before = judged(here, mail)[WARD]
     here.learn(mail.remembered({WARD: before.score}))
     assert here.ledger(ANN).surprises.rarity(before.score, shipped().usual) > before.rarity
+
+
+def test_alarms_that_were_sent_all_the_same_are_known_from_what_is_remembered() -> None:
+    here, mail = firm(), outgoing([LEE, PAT], [WARD], "Cost cutting", "Lee, Pat,\n\nthe draft, with two posts less.\n")
+    assert judged(here, mail)[WARD].why
+    for score in (8.0, 8.5, 9.0):
+        here.learn(Remembered(ANN, NOW, (LEE,), scores={LEE: score}))
+    again = judged(here, mail)[WARD]
+    assert again.rarity < 0.05
+    assert not again.why
+    assert not alarm(here.ledger(ANN), again, shipped(), 0.05)
+    known = Ledger(here.ledger(ANN).sent)  # as read from the store
+    assert known.surprises.limit(0.05, shipped().usual) == here.ledger(ANN).surprises.limit(0.05, shipped().usual)
 
 
 def test_the_model_reads_the_signs_in_the_order_it_was_trained_on() -> None:
