@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 BUDGETS = (0.01, 0.02, 0.05)
+PRICES = (0.005, *BUDGETS)  # what a sender may be asked
+Alarms = tuple[bool, ...]
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,11 @@ class Injected:
 
 @dataclass
 class Scored:
-    """Of one part of the mail; `clean`: (score of the most surprising recipient, sender, rarity)."""
+    """Of one part of the mail; `clean`: (score of the most surprising recipient, sender, alarm by each of PRICES)."""
 
-    clean: list[tuple[float, str, float]] = field(default_factory=list)
+    clean: list[tuple[float, str, Alarms]] = field(default_factory=list)
     injected: list[Injected] = field(default_factory=list)
+    caught: list[Alarms] = field(default_factory=list)  # of the injected
 
 
 def threshold(clean: Iterable[float], share: float) -> float:
@@ -72,15 +75,23 @@ class Kept:
     alarms: float
     twice: float  # share of senders above twice the budget
     caught: float
+    dice: float  # share of senders above twice, were alarms thrown like dice at exactly the budget
 
 
-def kept(scored: Scored, rarities: Sequence[float], budget: float) -> Kept:
-    """`rarities`: of the injected mails."""
-    by_sender = defaultdict[str, list[bool]](list)
-    for _, sender, rare in scored.clean:
-        by_sender[sender].append(rare <= budget)
+def kept(scored: Scored, price: int) -> Kept:
+    """`price`: which of PRICES."""
+    by_sender, budget = defaultdict[str, list[bool]](list), PRICES[price]
+    for _, sender, alarms in scored.clean:
+        by_sender[sender].append(alarms[price])
     shares = [fmean(alarms) for alarms in by_sender.values()]
     return Kept(
-        budget, fmean(rare <= budget for _, _, rare in scored.clean), fmean(share > 2 * budget for share in shares),
-        fmean(rare <= budget for rare in rarities),
+        budget, fmean(alarms[price] for _, _, alarms in scored.clean), fmean(share > 2 * budget for share in shares),
+        fmean(alarms[price] for alarms in scored.caught),
+        fmean(_above(len(alarms), budget) for alarms in by_sender.values()),
     )  # fmt: skip
+
+
+def _above(mails: int, budget: float) -> float:
+    """The chance of more than twice the budget in so many mails."""
+    allowed = range(int(2 * budget * mails + 1e-9) + 1)
+    return 1 - sum(math.comb(mails, one) * budget**one * (1 - budget) ** (mails - one) for one in allowed)

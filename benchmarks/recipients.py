@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks.mailcorpus import FOLDS, LEAST, MOST, UNTRAINED, Sent, fold, load, senders, unseen_model
-from benchmarks.measured import BUDGETS, Injected, Scored
-from benchmarks.recipients_report import DEV, draw, report
+from benchmarks.measured import BUDGETS, PRICES, Alarms, Injected, Scored
+from benchmarks.recipients_report import draw, report
 from benchmarks.sdm2007 import sdm
-from mailguard.history.doubt import doubts
+from mailguard.history.doubt import alarm, doubts
 from mailguard.history.firm import Firm
 from mailguard.history.signs import Outgoing
 from mailguard.history.slips import Slip, World
@@ -53,7 +53,6 @@ class Run:
 
     dev: Scored = field(default_factory=Scored)
     test: dict[str, Scored] = field(default_factory=lambda: defaultdict(Scored))
-    rarities: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     chances: list[tuple[float, bool]] = field(default_factory=list)
     examples: list[tuple[Slip, Doubt]] = field(default_factory=list)
     cost: Cost = field(default_factory=Cost)
@@ -121,26 +120,34 @@ def _scored(firm: Firm, world: World, run: Run, mail: Sent, part: str, model: Mo
     wanted = [("1", "")] if part == "dev" else [*((seed, "") for seed in SEEDS), ("1", UNTRAINED)]
     for seed, kind in wanted:
         scored = run.dev if part == "dev" else run.test[kind or seed]
-        scored.clean.append((worst.score, mail.sender, worst.rarity))
+        scored.clean.append((worst.score, mail.sender, _alarms(firm, mail, worst, model)))
         leak = world.slip(mail.outgoing(), mail.id, seed, kind)
         if leak is not None and (found_too := _doubts(firm, run, leak.mail, model)):
-            _injected(run, mail, leak, found_too, scored, kind or seed if part == "test" else DEV)
+            scored.injected.append(_injected(mail, leak, found_too))
+            slip = found_too[leak.wrong]
+            scored.caught.append(_alarms(firm, mail, slip, model))
+            if part == "test" and not kind and seed == SEEDS[0]:
+                _shown(run, leak, slip, len(scored.injected))
     if part == "test":
         run.chances += [(one.chance, False) for one in found.values()]
     return {key: one.score for key, one in found.items()}
 
 
-def _injected(run: Run, mail: Sent, leak: Slip, found: dict[str, Doubt], scored: Scored, name: str) -> None:
-    slip = found[leak.wrong]
+def _injected(mail: Sent, leak: Slip, found: dict[str, Doubt]) -> Injected:
     others = tuple(one.score for key, one in found.items() if key != leak.wrong)
     outside = leak.wrong.rpartition("@")[2] != mail.domain
-    suggested = slip.meant == leak.meant if leak.replaced else None
-    scored.injected.append(Injected(slip.score, others, leak.kind, mail.sender, outside, suggested))
-    run.rarities[name].append(slip.rarity)
-    if name == SEEDS[0]:
-        run.chances.append((slip.chance, True))
-        if slip.why and len(run.rarities[name]) % EACH == 0 and len(run.examples) < EXAMPLES:
-            run.examples.append((leak, slip))
+    suggested = found[leak.wrong].meant == leak.meant if leak.replaced else None
+    return Injected(found[leak.wrong].score, others, leak.kind, mail.sender, outside, suggested)
+
+
+def _alarms(firm: Firm, mail: Sent, one: Doubt, model: Model) -> Alarms:
+    return tuple(alarm(firm.ledger(mail.sender), one, model, price) for price in PRICES)
+
+
+def _shown(run: Run, leak: Slip, slip: Doubt, place: int) -> None:
+    run.chances.append((slip.chance, True))
+    if slip.why and place % EACH == 0 and len(run.examples) < EXAMPLES:
+        run.examples.append((leak, slip))
 
 
 def _doubts(firm: Firm, run: Run, outgoing: Outgoing, model: Model) -> dict[str, Doubt]:

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Protocol
 
 from benchmarks.mailcorpus import UNTRAINED
-from benchmarks.measured import BUDGETS, Scored, accuracy, auc, kept, recall, threshold
+from benchmarks.measured import BUDGETS, PRICES, Scored, accuracy, auc, kept, recall, threshold
 from benchmarks.plots import plot
 
 DEV = "dev"
@@ -24,7 +24,6 @@ class Run(Protocol):
 
     dev: Scored
     test: dict[str, Scored]
-    rarities: dict[str, list[float]]
     chances: list[tuple[float, bool]]
 
     @property
@@ -68,8 +67,8 @@ def report(run: Run, seeds: Sequence[str]) -> None:
             for kind, mine in groups.items()
         ),
     )
-    _budgets("TEST", run.test[seeds[0]], run.rarities[seeds[0]])
-    _budgets("DEV", run.dev, run.rarities[DEV])
+    _budgets("TEST", run.test[seeds[0]])
+    _budgets("DEV", run.dev)
     for name, cost in (("a mail", run.cost), ("a mail with 9 to 11 recipients", run.ten)):
         print(f"{1000 * cost.seconds / cost.mails:.2f} ms of this process {name}, {cost.mails:,} mails")
 
@@ -87,16 +86,17 @@ def _named(of: Scored, limit: float) -> float:
     return fmean(one.suggested for one in of.injected if one.suggested is not None and one.score >= limit)
 
 
-def _budgets(title: str, scored: Scored, rarities: Sequence[float]) -> None:
-    found = [kept(scored, rarities, budget) for budget in (0.005, *BUDGETS)]
+def _budgets(title: str, scored: Scored) -> None:
+    found = [kept(scored, price) for price in range(len(PRICES))]
     table(
-        [f"budget, {title}", "alarms", "factor", "senders above twice", "slips caught"],
+        [f"budget, {title}", "alarms", "factor", "senders above twice", "by dice", "slips caught"],
         (
             [
                 f"{of.budget:.1%}",
                 f"{of.alarms:.2%}",
                 f"{of.alarms / of.budget:.2f}",
                 f"{of.twice:.0%}",
+                f"{of.dice:.0%}",
                 f"{of.caught:.3f}",
             ]
             for of in found

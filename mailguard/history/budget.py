@@ -1,12 +1,15 @@
 """How many alarms are allowed, and which mails of a sender are surprising enough for one."""
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, insort
+from collections import deque
 from collections.abc import Collection, Sequence
-from math import exp, log
+from math import exp, log, sqrt
 
 LEVELS = {"low": 200, "medium": 100, "high": 50}  # one alarm in so many mails
 PRIOR = 50.0  # mails: what everybody's scores say weighs as much as so many of the sender's own
+LATEST = 100  # mails whose scores are looked at by themselves
+_STEP = 20  # an alarm takes half of a budget of 1 in 100 until it is earned again, more of a smaller one
 _ALARMS = re.compile(r"(\d{1,4}) in (\d{1,6}) mails")
 
 
@@ -34,6 +37,55 @@ def rarity(
     share = (above + PRIOR * _usually(score, usual)) / (len(own) + 1 + PRIOR)
     lately = sum(one >= score for one in latest)
     return max(share, (lately + PRIOR * share) / (len(latest) + PRIOR))
+
+
+class Surprises:
+    """How much the mails of one sender surprised, as they were sent, and how many alarms that was."""
+
+    def __init__(self) -> None:
+        self._new: list[float] = []  # most ledgers are never asked: what they would say is worked out when one is
+        self._sorted: list[float] = []
+        self._latest: deque[float] = deque(maxlen=LATEST)
+        self._rarities: list[float] = []  # of each when it came
+
+    def add(self, score: float) -> None:
+        self._new.append(score)
+
+    def rarity(self, score: float, usual: Sequence[tuple[float, float]]) -> float:
+        self.learn(usual)
+        return rarity(score, self._sorted, usual, self._latest)
+
+    def limit(self, alarms: float, usual: Sequence[tuple[float, float]]) -> float:
+        """The rarity up to which the next mail is an alarm, when `alarms` is the share of mails that may be one.
+
+        Adaptive conformal inference (Gibbs & Candès 2021), with the stated share as the highest limit: an alarm lowers
+        it by `step * (1 - alarms)`, a mail without one raises it by `step * alarms`. So of any T mails in a row no more
+        than `alarms * T + slack(alarms)` are alarms, however the mail changes.
+        """
+        self.learn(usual)
+        limit, step, since = alarms, _step(alarms), 0
+        for place, rare in enumerate(self._rarities):
+            if rare <= alarms:  # no other can have been one
+                limit = min(alarms, limit + step * alarms * (place - since))
+                limit, since = limit - step * (rare <= limit), place
+        return min(alarms, limit + step * alarms * (len(self._rarities) - since))
+
+    def learn(self, usual: Sequence[tuple[float, float]]) -> None:
+        """What was added; of hundreds of mails it takes milliseconds, and whoever asks needs it."""
+        for score in self._new:
+            self._rarities.append(rarity(score, self._sorted, usual, self._latest))
+            insort(self._sorted, score)
+            self._latest.append(score)
+        self._new.clear()
+
+
+def slack(alarms: float) -> float:
+    """Alarms beyond the stated share that there may be at most, in however many mails."""
+    return alarms / _step(alarms) + 1
+
+
+def _step(alarms: float) -> float:
+    return sqrt(alarms) / _STEP
 
 
 def _usually(score: float, usual: Sequence[tuple[float, float]]) -> float:

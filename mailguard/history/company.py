@@ -53,10 +53,11 @@ def _places(index: Mapping[str, list[int]], keys: Sequence[str], most: int, leas
 class _Group:
     """Mails that had the same of these recipients in them."""
 
-    __slots__ = ("last", "least", "weight")
+    __slots__ = ("last", "least", "mails", "weight")
 
     def __init__(self) -> None:
         self.weight = self.last = 0.0
+        self.mails = 0
         self.least = 0  # recipients of the smallest of them
 
 
@@ -89,18 +90,21 @@ def _sent(ledger: Ledger, found: Mapping[str, Company], now: float) -> Mapping[s
 
 def _got(ledger: Ledger, found: Mapping[str, Company], now: float) -> None:
     everyone, others = frozenset(found), max(len(found) - 1, 1)
-    weights = defaultdict[frozenset[str], float](float)
+    groups = defaultdict[frozenset[str], _Group](_Group)
     for place in sorted(_places(ledger.got_with, list(found), _GOT_LOOKED_AT, _GOT_LEAST)):
-        here, at = ledger.got_sets[place] & everyone, ledger.got[place].at
-        weights[here] += fresh(at, now)
+        group, at = groups[ledger.got_sets[place] & everyone], ledger.got[place].at
+        group.mails += 1
+        group.weight += fresh(at, now)
+        group.last = max(group.last, at)
+    for here, group in groups.items():
         for key in here:
             one = found[key]
-            one.got_mails += 1
-            one.got_last = max(one.got_last, at)
-    for here in weights:
-        for key in here if len(here) > 1 else ():
-            found[key].got_beside |= here
-            found[key].got_close = max(found[key].got_close, (len(here) - 1) / others)
+            one.got_mails += group.mails
+            one.got_last = max(one.got_last, group.last)
+            if len(here) > 1:
+                one.got_beside |= here
+                one.got_close = max(one.got_close, (len(here) - 1) / others)
+    weights = {here: group.weight for here, group in groups.items()}
     for key, (share, _) in _shares(found, weights, others).items():
         found[key].got_share = share
 

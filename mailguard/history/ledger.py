@@ -1,10 +1,10 @@
 """One person's remembered mail, indexed for the questions that are asked of every mail."""
 
-from bisect import insort
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from math import sqrt
 
+from mailguard.history.budget import Surprises
 from mailguard.history.names import names
 from mailguard.mail.address import domain
 from mailguard.records.habits import Remembered
@@ -15,7 +15,6 @@ ROUND = 60  # recipients; who else got a round mail says nothing about who belon
 SHORT, LONG = 21 * DAY, 120 * DAY  # half-lives of being written to
 FADES = 60 * DAY  # and of having been in one mail
 SIZE = 0.97  # of the running average of recipients a mail
-LATEST = 100  # mails whose scores are looked at by themselves
 HOURS = 8  # parts of a day
 
 
@@ -42,8 +41,12 @@ class Tally:
         self.place, self.last = place, max(at, self.last)
         self.hours[hour(at)] += 1
 
-    def weights(self, now: float) -> tuple[float, float]:
+    def lately(self, now: float) -> float:
         """Mails, the older the less."""
+        return float(self.short * 0.5 ** (max(0.0, now - self.last) / SHORT))
+
+    def weights(self, now: float) -> tuple[float, float]:
+        """The same, and by the long half-life."""
         passed = max(0.0, now - self.last)
         return self.short * 0.5 ** (passed / SHORT), self.long * 0.5 ** (passed / LONG)
 
@@ -68,8 +71,7 @@ class Ledger:
         self.got_sets: list[frozenset[str]] = []  # of `got`, its sender too
         self.all = Tally(0.0)
         self.size = 1.0
-        self.scores: list[float] = []  # of the mails in `sent` that were judged, sorted
-        self.latest: deque[float] = deque(maxlen=LATEST)  # the last of them, as they came
+        self.surprises = Surprises()  # of the mails in `sent` that were judged
         for mail in sent:
             self.add_sent(mail)
         for mail in got:
@@ -101,8 +103,7 @@ class Ledger:
         if mail.thread:
             self.threads[mail.thread].append(place)
         if mail.score is not None:
-            insort(self.scores, mail.score)
-            self.latest.append(mail.score)
+            self.surprises.add(mail.score)
 
     def add_got(self, mail: Remembered) -> None:
         place = len(self.got)
@@ -125,7 +126,7 @@ class Ledger:
 
     def heard_from(self, key: str, now: float) -> float:
         tally = self.from_.get(key)
-        return tally.weights(now)[0] if tally else 0.0
+        return tally.lately(now) if tally else 0.0
 
     @property
     def trimmed(self) -> "Ledger":

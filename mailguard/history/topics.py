@@ -1,7 +1,7 @@
 """Whom mails that say the same went to: the nearest remembered ones, word by word, and the thread."""
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
 from math import log, sqrt
@@ -65,13 +65,13 @@ def topics(ledger: Ledger, said: Said, recipients: Sequence[str], now: float) ->
 def _words(ledger: Ledger, words: Sequence[int], recipients: Sequence[str], found: Topics) -> None:
     mails = len(ledger.sent)
     most = _COMMON * mails + _AT_LEAST
-    likeness = defaultdict[int, float](float)
+    likeness = [0.0] * mails
     tallies = [ledger.tallies.get(key) for key in recipients]
     usual = [((tally.mails if tally else 0) + _USE) / (mails + 1) for tally in tallies]
     more, nobody = [0.0] * len(recipients), 0.0  # a word that was in no mail to somebody says the same of them all
     everyone = frozenset(recipients)
     place_of = {key: place for place, key in enumerate(recipients)}
-    among = dict[int, tuple[int, ...]]()  # mail -> which of the recipients got it
+    among: list[tuple[int, ...] | None] = [None] * mails  # which of the recipients got it; None: not asked yet
     for word in words:
         places = ledger.saying.get(word)
         if not places or len(places) > most:
@@ -82,11 +82,12 @@ def _words(ledger: Ledger, words: Sequence[int], recipients: Sequence[str], foun
         counts = dict[int, int]()
         for place in latest:
             likeness[place] += worth
-            here = among.get(place)
+            here = among[place]
             if here is None:
-                here = among[place] = tuple(place_of[key] for key in ledger.sets[place] & everyone)
-            for at in here:
-                counts[at] = counts.get(at, 0) + 1
+                here = among[place] = tuple([place_of[key] for key in ledger.sets[place] & everyone])
+            if here:
+                for at in here:
+                    counts[at] = counts.get(at, 0) + 1
         below = len(latest) + _SMOOTH
         nobody += log(_SMOOTH / below)
         for at, count in counts.items():
@@ -95,11 +96,9 @@ def _words(ledger: Ledger, words: Sequence[int], recipients: Sequence[str], foun
     _nearest(ledger, likeness, len(words), recipients, found)
 
 
-def _nearest(
-    ledger: Ledger, likeness: Mapping[int, float], words: int, recipients: Sequence[str], found: Topics
-) -> None:
+def _nearest(ledger: Ledger, likeness: Sequence[float], words: int, recipients: Sequence[str], found: Topics) -> None:
     length = sqrt(words + 1)
-    scored = [(worth / (ledger.lengths[place] * length), place) for place, worth in likeness.items()]
+    scored = [(worth / (ledger.lengths[place] * length), place) for place, worth in enumerate(likeness) if worth]
     for like, place in nlargest(_NEAREST, scored):
         found.total += like
         for key in ledger.sets[place]:
@@ -107,7 +106,7 @@ def _nearest(
             found.nearest.setdefault(key, like)
     for key in recipients:
         places = ledger.with_[key][-_TO_ONE:] if key in ledger.with_ else []
-        likes = [likeness.get(place, 0.0) / (ledger.lengths[place] * length) for place in places]
+        likes = [likeness[place] / (ledger.lengths[place] * length) for place in places]
         found.likest[key], found.last_like[key] = max(likes, default=0.0), likes[-1] if likes else 0.0
 
 

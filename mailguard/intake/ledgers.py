@@ -46,7 +46,7 @@ class Ledgers:
         if known is None or not _follows(known, habits):
             if known is not None:
                 habits = await self._store.habits(letter.sender, mail.recipients)
-            known = await asyncio.to_thread(_read, habits)
+            known = await asyncio.to_thread(_read, habits, self._model)
         else:
             known = _updated(known, habits)
         self._keep(letter.sender, known)
@@ -100,9 +100,11 @@ def _said(reading: Reading) -> Said:
     return said(reading.message.subject, text.new, text.quoted)
 
 
-def _read(habits: Habits) -> _Known:
+def _read(habits: Habits, model: Model) -> _Known:
     numbers = {mail.number for mail in (*habits.sent, *habits.got)}
-    return _Known(Ledger(habits.sent, habits.got), habits.seen, numbers, habits.erasures)
+    ledger = Ledger(habits.sent, habits.got)
+    ledger.surprises.learn(model.usual)
+    return _Known(ledger, habits.seen, numbers, habits.erasures)
 
 
 def _follows(known: _Known, habits: Habits) -> bool:

@@ -29,7 +29,7 @@ def taught(firm: Firm, mail: Outgoing) -> bool:
     """Learnt as the service does; whether somebody would have been asked about it."""
     found = judged(firm, mail)
     firm.learn(mail.remembered({key: doubt.score for key, doubt in (found or {}).items()}))
-    return any(doubt.rarity <= ALARMS for doubt in (found or {}).values())
+    return any(doubt.why for doubt in (found or {}).values())
 
 
 def new_firm() -> Firm:

@@ -1,13 +1,17 @@
 """Whom the model doubts, with the weights that are shipped, in the mail of a small firm."""
 
+import json
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mailguard.history.budget import alarms, rarity
-from mailguard.history.doubt import LEAST, doubts
+from mailguard.history.budget import LATEST, Surprises, alarms, rarity, slack
+from mailguard.history.doubt import LEAST, alarm, doubts
 from mailguard.history.firm import Firm
-from mailguard.history.ledger import GOT, LATEST, SENT, Ledger
+from mailguard.history.ledger import GOT, SENT, Ledger
 from mailguard.history.names import alike, greeted, named
 from mailguard.history.said import said
 from mailguard.history.signs import FAMILIES, NAMES, Outgoing, Signs
@@ -17,6 +21,8 @@ from mailguard.records import Doubt, Remembered
 ANN, LEE, PAT, BOSS = "ann@corp.example", "lee@corp.example", "pat@corp.example", "boss@corp.example"
 KIM, WARD = "kim@client.example", "kim.ward@client.example"
 DAY, NOW = 86400.0, 1.7e9
+TREES = json.loads(files("mailguard.history").joinpath("model.json").read_text("utf-8"))["trees"]
+EVERYBODY = ((0.5, -3.0), (0.1, 0.0), (0.01, 2.0))
 Mails = Sequence[tuple[Sequence[str], Sequence[str], str, str]]
 
 USUAL: Mails = (
@@ -85,7 +91,20 @@ def test_what_was_let_go_is_less_rare_the_next_time() -> None:
     here, mail = firm(), outgoing([LEE, PAT], [WARD], "Cost cutting", "the draft")
     before = judged(here, mail)[WARD]
     here.learn(mail.remembered({WARD: before.score}))
-    assert rarity(before.score, here.ledger(ANN).scores, shipped().usual) > before.rarity
+    assert here.ledger(ANN).surprises.rarity(before.score, shipped().usual) > before.rarity
+
+
+def test_alarms_that_were_sent_all_the_same_are_known_from_what_is_remembered() -> None:
+    here, mail = firm(), outgoing([LEE, PAT], [WARD], "Cost cutting", "Lee, Pat,\n\nthe draft, with two posts less.\n")
+    assert judged(here, mail)[WARD].why
+    for score in (8.0, 8.5, 9.0):
+        here.learn(Remembered(ANN, NOW, (LEE,), scores={LEE: score}))
+    again = judged(here, mail)[WARD]
+    assert again.rarity < 0.05
+    assert not again.why
+    assert not alarm(here.ledger(ANN), again, shipped(), 0.05)
+    known = Ledger(here.ledger(ANN).sent)  # as read from the store
+    assert known.surprises.limit(0.05, shipped().usual) == here.ledger(ANN).surprises.limit(0.05, shipped().usual)
 
 
 def test_the_model_reads_the_signs_in_the_order_it_was_trained_on() -> None:
@@ -99,6 +118,17 @@ def test_trees_are_added_up() -> None:
     tree = [[0, 1], [0.5, 2.5], [~0, ~1], [1, ~2], [-1.0, 0.25, 4.0]]
     model = Model({"names": ["a", "b"], "usual": [[0.5, 0.0]], "trees": [tree, tree]})
     assert [model.score(row) for row in ([0.5, 9.0], [0.6, 2.5], [0.6, 2.6])] == [-2.0, 0.5, 8.0]
+
+
+@given(st.lists(st.sampled_from([-9.0, -1.0, 0.0, 0.5, 1.0, 2.0, 4.0, 99.0]), min_size=len(NAMES), max_size=len(NAMES)))
+def test_the_trees_as_one_function_say_what_walking_through_them_does(signs: list[float]) -> None:
+    total = 0.0
+    for sign, limit, low, high, leaf in TREES:
+        node = 0
+        while node >= 0:
+            node = low[node] if signs[sign[node]] <= limit[node] else high[node]
+        total += leaf[~node]
+    assert shipped().score(signs) == total
 
 
 @pytest.mark.parametrize(
@@ -115,7 +145,7 @@ def test_what_is_no_budget_is_told_how_to_write_one(wrong: object) -> None:
 
 
 def test_rarity_follows_everybody_first_and_the_senders_own_mail_then() -> None:
-    usual = [(0.5, -3.0), (0.1, 0.0), (0.01, 2.0)]
+    usual = EVERYBODY
     assert rarity(2.0, [], usual) == pytest.approx((1 + 0.5) / 51)
     assert rarity(1.0, [], usual) == pytest.approx((1 + 50 * (0.1 * 0.01) ** 0.5) / 51)
     assert rarity(3.0, [], usual) < rarity(2.0, [], usual)
@@ -125,7 +155,7 @@ def test_rarity_follows_everybody_first_and_the_senders_own_mail_then() -> None:
 
 
 def test_what_surprised_often_lately_is_not_rare_though_it_was_before() -> None:
-    usual = [(0.5, -3.0), (0.1, 0.0), (0.01, 2.0)]
+    usual = EVERYBODY
     calm, lately = [-5.0] * 500, [*[-5.0] * 95, *[2.0] * 5]
     own = sorted([*calm, *lately])
     assert rarity(2.0, own, usual) < 0.01
@@ -135,9 +165,63 @@ def test_what_surprised_often_lately_is_not_rare_though_it_was_before() -> None:
 
 
 def test_the_latest_scores_are_the_latest() -> None:
-    ledger = Ledger(Remembered(ANN, NOW + at, (LEE,), scores={LEE: float(at)}) for at in range(LATEST + 7))
-    assert list(ledger.latest) == ledger.scores[-LATEST:]
-    assert len(ledger.scores) == LATEST + 7
+    surprises, scores = Surprises(), [-float(at) for at in range(LATEST + 7)]
+    for score in scores:
+        surprises.add(score)
+    assert surprises.rarity(-3.0, EVERYBODY) == rarity(-3.0, sorted(scores), EVERYBODY, scores[-LATEST:])
+
+
+def test_an_alarm_makes_the_next_one_dearer_until_it_is_earned_again() -> None:
+    surprises = calm(600)
+    assert surprises.limit(0.01, EVERYBODY) == 0.01
+    surprises.add(5.0)
+    assert surprises.limit(0.01, EVERYBODY) == pytest.approx(0.01 - 0.005 * 0.99)
+    add(surprises, [-5.0] * 50)
+    assert 0.007 < surprises.limit(0.01, EVERYBODY) < 0.01
+    add(surprises, [-5.0] * 60)
+    assert surprises.limit(0.01, EVERYBODY) == 0.01
+
+
+def test_after_one_alarm_only_a_mail_that_surprises_more_than_all_others_is_another() -> None:
+    surprises = calm(100)
+    add(surprises, [1.0, *[-5.0] * 400, 5.0])
+    limit = surprises.limit(0.01, EVERYBODY)
+    assert surprises.rarity(6.0, EVERYBODY) < limit < surprises.rarity(1.0, EVERYBODY) < 0.01
+    add(surprises, [6.0])
+    assert surprises.rarity(7.0, EVERYBODY) > surprises.limit(0.01, EVERYBODY), "and no third one at once"
+
+
+@given(
+    st.lists(st.floats(-6, 9), max_size=400), st.sampled_from([0.002, 0.005, 0.01, 0.05, 0.3]), st.integers(0, 400),
+)  # fmt: skip
+def test_no_mail_however_it_changes_gives_more_alarms_than_were_stated(
+    scores: list[float], stated: float, begin: int
+) -> None:
+    surprises, asked = Surprises(), list[bool]()
+    for score in scores:
+        asked.append(surprises.rarity(score, EVERYBODY) <= surprises.limit(stated, EVERYBODY))
+        surprises.add(score)
+    assert sum(asked[begin:]) <= stated * len(asked[begin:]) + slack(stated)
+
+
+def test_who_is_more_surprising_mail_by_mail_is_not_asked_about_each() -> None:
+    """As in a new post: each surprises more than all before it, so that no share of those helps."""
+    surprises, asked = calm(600), 0
+    for at in range(200):
+        asked += surprises.rarity(at / 10, EVERYBODY) <= surprises.limit(0.01, EVERYBODY)
+        surprises.add(at / 10)
+    assert 1 <= asked <= 200 * 0.01 + slack(0.01)
+
+
+def calm(mails: int) -> Surprises:
+    surprises = Surprises()
+    add(surprises, [-5.0] * mails)
+    return surprises
+
+
+def add(surprises: Surprises, scores: Sequence[float]) -> None:
+    for score in scores:
+        surprises.add(score)
 
 
 def test_names_that_a_mail_client_offers_side_by_side() -> None:
