@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
 from mailguard.records import Ending, State
 from mailguard.store.base import Filter
 from mailguard.store.places import place
-from mailguard.store.postgres import PostgresStore, lanes
+from mailguard.store.postgres import PostgresStore, lanes, server
 from mailguard.store.postgres.bridge import wait
 from mailguard.store.postgres.server import connect
 from mailguard.store.statements import migrations
@@ -239,6 +240,36 @@ async def test_a_claim_that_nobody_heard_of_is_due_again_as_soon_as_the_database
         await settle(store, taken)
         assert await state(store) is State.SENT
         await store.close()
+
+
+async def test_a_newer_version_leaves_the_schema_alone_while_an_older_one_is_at_work(
+    url: str, another: Another, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest, _ = migrations("postgres")[-1]
+    later = [*migrations("postgres"), (newest + 1, "ALTER TABLE mail ADD COLUMN new bigint")]
+    async with nodes(another, 1) as (old,):
+        with monkeypatch.context() as patch:
+            patch.setattr(server, "migrations", lambda _: later)
+            with pytest.raises(ConfigError, match=re.escape(f"({old.node}): stop it first")):
+                await another().open()
+        await old.put(mail(), NOW)
+        assert len(await claim(old)) == 1, "it goes on"
+    monkeypatch.setattr(server, "migrations", lambda _: later)
+    async with nodes(another, 2):
+        pass
+
+
+async def test_a_table_that_gets_a_column_meanwhile_stops_nobody(url: str, another: Another) -> None:
+    async with nodes(another, 1) as (store,):
+        for number in range(10):  # from the sixth time on the server keeps a statement's plan
+            await store.put(mail(f"Q{number}"), NOW)
+            await settle(store, (await claim(store))[0])
+        other = await connect(url, "another")
+        await other.raw.execute("ALTER TABLE mail ADD COLUMN new bigint")
+        await other.raw.close()
+        await store.put(mail("last"), NOW)
+        await settle(store, (await claim(store))[0])
+        assert await state(store, "last") is State.SENT
 
 
 async def test_what_a_dead_nodes_session_still_does_is_over_before_its_claims_are_taken_back(

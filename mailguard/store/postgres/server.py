@@ -7,9 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
+from mailguard import process
 from mailguard.clock import SystemClock
 from mailguard.errors import ConfigError
 from mailguard.store.postgres import failures
+from mailguard.store.postgres.bridge import plainly
 from mailguard.store.postgres.connection import Connection
 from mailguard.store.sealing import PLAIN, Keyring
 from mailguard.store.statements import migrations
@@ -124,11 +126,24 @@ async def migrate(db: Connection, url: str) -> tuple[int, int]:
             )
         if there:
             await refuse_half(db, url)
+        if 0 < there < known[-1][0]:
+            await _refuse_company(db, url)
         for number, script in known:
             if number > there:
                 await db.raw.execute(script)
         await db.raw.execute("UPDATE schema_version SET number = $1", known[-1][0])
     return int(there), known[-1][0]
+
+
+async def _refuse_company(db: Connection, url: str) -> None:
+    """Nodes at work know nothing of a newer schema."""
+    rows = await plainly(lambda: db.run("nodes", (SILENT,)).fetchall())
+    at_work = [row["id"] for row in rows if not process.is_gone(json.loads(row["about"]).get("process", ""))]
+    if at_work:
+        raise ConfigError(
+            f"{shown(url)} is to be brought up to date, but an earlier version is at work on it "
+            f"({', '.join(at_work)}): stop it first (one that was killed counts for {SILENT // 1_000_000} s)"
+        )
 
 
 async def refuse_half(db: Connection, url: str) -> None:
