@@ -14,6 +14,7 @@ from mailguard.scheduler import Attempts, Journals, Reports, Scheduler
 from mailguard.sent_copies import SentCopies
 from mailguard.stamp import Stamps
 from mailguard.store.base import Store
+from mailguard.tasks import countdown
 from mailguard.webhooks.herald import Herald
 
 
@@ -58,12 +59,15 @@ class Departures:
         await self.herald.start()
         await self.journals.start()
 
+    def finish(self) -> None:
+        """Nothing more begins."""
+        self.scheduler.finish()
+
     async def stop(self, drain: float) -> None:
-        """Nothing more begins; what is on the wire has `drain` seconds."""
-        await self.scheduler.stop(drain)
-        await self.postman.stop(drain)
-        await self.herald.stop(drain)
-        await self.journals.stop(drain)
+        """The same, and what is on the wire has `drain` seconds, together."""
+        left = countdown(drain)
+        for one in (self.scheduler, self.postman, self.herald, self.journals):
+            await one.stop(left())
 
     async def _tell(self) -> int:
         """People by mail, other systems by webhook, an archive by journal."""

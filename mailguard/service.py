@@ -42,7 +42,7 @@ from mailguard.smtpd import AppPasswords, Guesses, Reporter, SmtpServer, disable
 from mailguard.smtpd.settings import Auth
 from mailguard.stamp import Stamps
 from mailguard.store.places import place
-from mailguard.tasks import Tasks
+from mailguard.tasks import Tasks, countdown
 from mailguard.web import console
 from mailguard.web.api import Parts
 from mailguard.web.app import create_app, metrics_app
@@ -221,23 +221,24 @@ class Service:
             self._measuring.spawn(self.health.measure_often())
 
     async def stop(self, drain: float = DRAIN) -> None:
-        """Close the doors first; what was accepted stays safe in the store."""
+        """Close the doors; what was accepted stays safe in the store. All under way has `drain` seconds together."""
         process.tell_systemd("STOPPING=1")
+        left = countdown(drain)
+        self.departures.finish()
         await self.nodes.stop()
         await self.departures.sent_copies.stop()
         await self._measuring.end(0.0)
         await self.live.stop()
-        await self.smtp.stop(drain)
+        await asyncio.gather(self.smtp.stop(left()), self.web.stop())
         await self.guesses.stop()
-        await self.alarm.stop(drain)
-        await self.intake.drain(drain)
-        await self.curbs.stop(drain)
+        await self.alarm.stop(left())
+        await self.intake.drain(left())
+        await self.curbs.stop(left())
         await self.bypass.stop()
         await self.admin.stop()
-        await self.web.stop()
         if self.scrape:
             await self.scrape.stop()
-        await self.departures.stop(drain)
+        await self.departures.stop(left())
         await self.files.close()
         await self.courier.close()
         await self.store.close()

@@ -40,6 +40,13 @@ class Tasks:
         await asyncio.gather(*left, return_exceptions=True)
 
 
+def countdown(seconds: float) -> Callable[[], float]:
+    """So many seconds from now for several waits together; called, it says how many are left."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    return lambda: max(0.0, end - loop.time())
+
+
 async def in_thread(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Python that takes long, like reading a large mail, in one of READERS threads of this whole process.
 

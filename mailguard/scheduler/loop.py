@@ -16,7 +16,7 @@ from mailguard.records import Claim
 from mailguard.scheduler.attempt import Attempts
 from mailguard.store.base import Store
 from mailguard.store.retention import Retention
-from mailguard.tasks import Tasks
+from mailguard.tasks import Tasks, countdown
 
 LEASE = timedelta(minutes=30)  # longer than the slowest phase of a courier (ten minutes at the final dot)
 BATCH = 100
@@ -74,15 +74,20 @@ class Scheduler:
         await self._store.reclaim(self._clock.now(), everything=True)
         self._loop_task = asyncio.create_task(self._run(), name="scheduler")
 
-    async def stop(self, drain: float) -> None:
-        """Claim nothing more; give what is on the wire `drain` seconds to end."""
+    def finish(self) -> None:
+        """Claim nothing more."""
         self._stopping.set()
         self.wake()
+
+    async def stop(self, drain: float) -> None:
+        """The same, and give what is on the wire `drain` seconds to end."""
+        self.finish()
+        left = countdown(drain)
         if self._loop_task:  # not cancelled between a claim and its attempt: the next start would call that a crash
-            await asyncio.wait({self._loop_task}, timeout=drain)
+            await asyncio.wait({self._loop_task}, timeout=left())
             self._loop_task.cancel()
             await asyncio.gather(self._loop_task, return_exceptions=True)
-        await self._tasks.end(drain)
+        await self._tasks.end(left())
         try:
             await self._seal(self._clock.now())
         except (TemporaryFailure, StoreBroken) as error:  # the next start does it
