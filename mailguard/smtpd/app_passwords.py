@@ -88,7 +88,8 @@ class WithAppPasswords:
         found = await self.app_passwords.user(name, password, self.file)
         if found is not None:
             return found
-        if self.others is not None:
+        if self.others is not None and not tokens.like_app_password(password):
+            # a device whose password was revoked goes on trying, and a directory would lock its person out for that
             return await self.others.check(name, password, peer)
         await self.app_passwords.slowdown.turn(name, peer)
         self.app_passwords.slowdown.failed(name, peer)

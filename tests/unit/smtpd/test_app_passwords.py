@@ -150,6 +150,25 @@ async def test_revoked_it_opens_nothing_and_what_it_opened_is_not_good_any_more(
     assert await refused(alone(passwords), ANN, secret) == WRONG
 
 
+async def test_a_device_whose_password_was_revoked_is_nothing_that_another_server_hears_of(
+    passwords: AppPasswords, store: SqliteStore, clock: FakeClock
+) -> None:
+    asked: list[str] = []
+
+    class Elsewhere:
+        async def check(self, name: str, password: str, peer: str) -> User:
+            asked.append(password)
+            return User(name, (name,))
+
+    users = WithAppPasswords(passwords, Elsewhere(), None)
+    secret = await made(store, clock)
+    await store.drop_app_password(ANN, "Phone", by=BY, now=clock.now())
+    for typed in (secret, secret.replace("-", ""), secret.upper()):
+        assert await refused(users, ANN, typed, typed) == WRONG
+    assert (await users.check(ANN, "of the directory", HERE)).name == ANN
+    assert asked == ["of the directory"]
+
+
 async def test_the_day_of_its_use_is_kept(passwords: AppPasswords, store: SqliteStore, clock: FakeClock) -> None:
     secret = await made(store, clock)
     for _ in range(2):
