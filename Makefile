@@ -43,8 +43,9 @@ check: lint  ## lint, the house rules and the quick unit tests: under a minute
 	@$(BIN)/python -m pytest -q -m "not slow" tests/test_house.py tests/unit tests/deploy
 
 .PHONY: test
-test: lint  ## everything, with the real clients and the real browser; installs what that needs
-	@tests/install-tools
+test: $(INSTALLED)  ## everything, with the real clients and the real browser; installs what that needs
+	@# Beside each other: the one computes, the other fetches. Lint is in the background, for Ctrl-C must reach apt
+	@$(MAKE) lint & lint=$$!; tests/install-tools; tools=$$?; wait $$lint && exit $$tools
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(PYTEST)
 	@tests/install-tools --missing
 
