@@ -127,7 +127,8 @@ async def test_another_spelling_of_somebody_is_no_login_of_its_own(
     for more in ("", ", disabled: true"):
         users = FileUsers(write(tmp_path / "users.yaml", entry("ann", more=more)), clock, watch)
         for others in (users, None):
-            said = await refused(WithAppPasswords(passwords, others, users), "ann+1@corp.example", secret, more)
+            peer = f"{more}{others}"
+            said = await refused(WithAppPasswords(passwords, others, users), "ann+1@corp.example", secret, peer)
             assert said == WRONG
         await clock.advance(60)
     passwords.barred = disabled(load_users(tmp_path / "users.yaml"))
