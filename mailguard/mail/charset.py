@@ -7,6 +7,7 @@ from functools import lru_cache
 _ONE_BYTE = re.compile(r"iso8859-|cp125|cp437|cp85|koi8|mac-|latin")
 # As browsers do: what calls itself ASCII or Latin-1 is read as windows-1252, which is a superset in practice.
 _WESTERN = frozenset({"ascii", "iso8859-1"})
+_BEYOND_ASCII = _WESTERN | {"", "utf-8", "cp1250", "cp1252", "iso8859-2", "iso8859-15"}  # the same as ASCII so far
 _NOT_TEXT = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"})
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -44,6 +45,8 @@ def _decoded(data: bytes, charset: str) -> str:
 
 
 def _decoded_as(data: bytes, name: str) -> str:
+    if name in _BEYOND_ASCII and data.isascii():
+        return data.decode("ascii")
     if name in ("", *_WESTERN):
         return _try(data, "utf-8") or _one_byte(data)
     if _ONE_BYTE.match(name) and not data.isascii() and (text := _try(data, "utf-8")):
