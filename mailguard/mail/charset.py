@@ -19,6 +19,7 @@ _POLISH = re.compile("[ąćęłńśźżĄĆĘŁŃŚŹŻ]")
 _POLISH_ONLY = re.compile("[\x00-\x7fąćęłńóśźżĄĆĘŁŃÓŚŹŻ„”“’‘–—…«»§°€\u00a0\u00ad]*")
 _LEADS = re.compile("[ÃÂÅÄĂĹ][^\x00-\x7f]")
 _TWICE = re.compile("(?!Ä[“”‘’])[ÃÂÅÄĂĹ][\u0080-\u00bf\u0100-\u02ff\u2010-\u2122](?![\u0080-\u00bf])")
+_PRINTABLE = bytes((*range(ord(" "), 0x7F), *b"\r\n"))
 _SPACES = dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), " ")
 
 
@@ -97,6 +98,13 @@ def _once(text: str) -> str:
 def clean(text: str) -> str:
     """One line without C0, C1, DEL, line separators and surrogates; white space among them becomes a space."""
     return _CONTROL.sub("", text.translate(_SPACES)) if _CONTROL.search(text) else text
+
+
+def tidy(text: str) -> bool:
+    """Whether no line of it has anything for `clean`, which is so of most text: one look at all of it."""
+    if text.isascii():
+        return not text.encode("ascii").translate(None, _PRINTABLE)
+    return "".join(text.splitlines()).isprintable()
 
 
 def codec(charset: str) -> str:
