@@ -1,10 +1,14 @@
 """What a mail says, as far as it tells who is meant: hashed words, who is greeted, whom it answers."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from zlib import crc32
 
 _WORD = re.compile(r"[^\W\d_][\w&'-]{2,}")
+_SHORTEST = 3
+_NO_LETTER = "0123456789_&'-"  # what a word does not begin with
+_OTHERS = {at: " " for at in range(128) if not chr(at).isalpha() and chr(at) not in _NO_LETTER}
 _ADDRESS = re.compile(r"[\w.+'-]{1,64}@[\w.-]{1,190}\.\w{2,24}")
 _ANSWER = r"re|aw|antw|odp|sv|vs|ref|r"
 _PASSED_ON = r"fw|fwd|wg|pd|tr|rv|vb"
@@ -57,15 +61,15 @@ class Said:
 def said(subject: str, text: str, quoted: str) -> Said:
     """`text` is the author's own; of a subject only what is behind Re: and Fwd: counts."""
     core = _MARKS.sub("", subject).strip().lower()
-    title = list(dict.fromkeys(_WORD.findall(core)))[:_SUBJECT]
-    body = list(dict.fromkeys(_WORD.findall(text[:_TEXT].lower())))
+    title = _found(core)[:_SUBJECT]
+    body = _found(text[:_TEXT].lower())
     greeting = _greeting(text[:_START])
     words = [*(f"s {word}" for word in title), *list(dict.fromkeys(title + body))[:_WORDS]]
     quotation = quoted[:_QUOTED]
     author, head = _heads(quotation[:_HEAD])
     return Said(
         thread=number(core) if core else 0,
-        words=tuple(dict.fromkeys(map(number, ([greeted(greeting)] if greeting else []) + words))),
+        words=tuple(dict.fromkeys(_numbers(([greeted(greeting)] if greeting else []) + words))),
         greeting=greeting,
         reply=_REPLY.match(subject) is not None,
         forward=_FORWARD.match(subject) is not None or "Forwarded by" in quotation[:80],
@@ -79,6 +83,11 @@ def said(subject: str, text: str, quoted: str) -> Said:
 def number(word: str) -> int:
     """32 bits: enough to know a word again, and many words share one."""
     return crc32(word.encode("utf-8", "surrogatepass"))
+
+
+def _numbers(words: list[str]) -> Iterable[int]:
+    """`number` of each; no word has a line end in it."""
+    return map(crc32, "\n".join(words).encode("utf-8", "surrogatepass").split(b"\n")) if words else ()
 
 
 def greeted(name: str) -> str:
@@ -106,7 +115,15 @@ def _heads(quotation: str) -> tuple[str, str]:
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(text.lower()))
+    return frozenset(_found(text.lower()))
+
+
+def _found(text: str) -> list[str]:
+    """What _WORD finds, each once. In ASCII text that is what other signs leave, from its first letter on."""
+    if not text.isascii():
+        return list(dict.fromkeys(_WORD.findall(text)))
+    runs = dict.fromkeys(text.translate(_OTHERS).split())
+    return list(dict.fromkeys([word for run in runs if len(word := run.lstrip(_NO_LETTER)) >= _SHORTEST]))
 
 
 def _addresses(text: str) -> frozenset[str]:

@@ -7,6 +7,7 @@ from functools import lru_cache
 _ONE_BYTE = re.compile(r"iso8859-|cp125|cp437|cp85|koi8|mac-|latin")
 # As browsers do: what calls itself ASCII or Latin-1 is read as windows-1252, which is a superset in practice.
 _WESTERN = frozenset({"ascii", "iso8859-1"})
+_BEYOND_ASCII = _WESTERN | {"", "utf-8", "cp1250", "cp1252", "iso8859-2", "iso8859-15"}  # the same as ASCII so far
 _NOT_TEXT = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"})
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -18,6 +19,7 @@ _POLISH = re.compile("[ąćęłńśźżĄĆĘŁŃŚŹŻ]")
 _POLISH_ONLY = re.compile("[\x00-\x7fąćęłńóśźżĄĆĘŁŃÓŚŹŻ„”“’‘–—…«»§°€\u00a0\u00ad]*")
 _LEADS = re.compile("[ÃÂÅÄĂĹ][^\x00-\x7f]")
 _TWICE = re.compile("(?!Ä[“”‘’])[ÃÂÅÄĂĹ][\u0080-\u00bf\u0100-\u02ff\u2010-\u2122](?![\u0080-\u00bf])")
+_PRINTABLE = bytes((*range(ord(" "), 0x7F), *b"\r\n"))
 _SPACES = dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), " ")
 
 
@@ -44,6 +46,8 @@ def _decoded(data: bytes, charset: str) -> str:
 
 
 def _decoded_as(data: bytes, name: str) -> str:
+    if name in _BEYOND_ASCII and data.isascii():
+        return data.decode("ascii")
     if name in ("", *_WESTERN):
         return _try(data, "utf-8") or _one_byte(data)
     if _ONE_BYTE.match(name) and not data.isascii() and (text := _try(data, "utf-8")):
@@ -94,6 +98,13 @@ def _once(text: str) -> str:
 def clean(text: str) -> str:
     """One line without C0, C1, DEL, line separators and surrogates; white space among them becomes a space."""
     return _CONTROL.sub("", text.translate(_SPACES)) if _CONTROL.search(text) else text
+
+
+def tidy(text: str) -> bool:
+    """Whether no line of it has anything for `clean`, which is so of most text: one look at all of it."""
+    if text.isascii():
+        return not text.encode("ascii").translate(None, _PRINTABLE)
+    return "".join(text.splitlines()).isprintable()
 
 
 def codec(charset: str) -> str:

@@ -3,7 +3,7 @@
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailguard.mail import charset
 
@@ -21,8 +21,7 @@ _FOLD = re.compile(r"\r?\n(?=[ \t])")
 _WORD = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]*+)?\?([bBqQ])\?([^?]*+)\?=")
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One field: `start:end` with its line end, `value:end` what is behind the colon."""
 
     name: str  # lower-case
@@ -82,7 +81,8 @@ def text(value: bytes) -> str:
 
 def unfolded(value: bytes) -> str:
     """A value's text (UTF-8 if it can be), unfolded but not decoded."""
-    return _FOLD.sub("", charset.decode(value)).strip()
+    text = charset.decode(value)
+    return (_FOLD.sub("", text) if "\n" in text else text).strip()
 
 
 def words(value: str) -> str:

@@ -60,7 +60,7 @@ class Label:
 
 def labels(message: Message) -> tuple[Label, ...]:
     """Every label that is set, each once."""
-    return tuple(dict.fromkeys(_labels(message)))
+    return () if message.names.isdisjoint(FIELDS) else tuple(dict.fromkeys(_labels(message)))
 
 
 def _labels(message: Message) -> Iterator[Label]:

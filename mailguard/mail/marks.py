@@ -6,6 +6,8 @@ Finnish, Russian, Japanese and Chinese; Outlook, Gmail, Apple Mail, Thunderbird,
 
 import re
 
+from mailguard.mail.caseless import Caseless
+
 COLONS = (":", "：")
 RULERS = tuple("-_=*")
 WROTE = re.compile(
@@ -53,10 +55,11 @@ OTHER_HEADER = re.compile(
     re.IGNORECASE,
 )
 MARK = re.compile(r"\s{0,3}((?:[>|]\s?)+)")
-# Whatever SEPARATOR, FROM or MARK matches begins so, or ends with one of COLONS; and a line that is cut is looked at
-HINT = re.compile(r"\s*(?:[>|\-_=*]|.{0,14}[:：]|.{400})", re.DOTALL)
+# Of all lines, each with a line end before it: whatever SEPARATOR, FROM or MARK matches begins so, or ends with one of
+# COLONS; and a line that is cut is looked at
+HINT = re.compile(r"\n(?:[^\S\n]*+(?:[>|\-_=*]|[^:：\n]{0,14}+[:：])|[^\n]{400})")
 
-SENT_FROM = re.compile(
+SENT_FROM = Caseless(
     r"(?:sent from (?:my |outlook |mail |yahoo |samsung |proton)|get outlook for |sent with proton"
     r"|wysłan[eoy] z |pobierz aplikację outlook"
     r"|von meinem .{2,30} gesendet|gesendet (?:von|mit) |outlook für .{2,20} (?:herunterladen|abrufen)"
@@ -64,16 +67,9 @@ SENT_FROM = re.compile(
     r"|enviado (?:desde|do meu|a partir)|obtener outlook para|descargar outlook para|inviato da"
     r"|verzonden (?:vanaf|vanuit)"
     r"|skickat från|sendt fra|odesláno z|отправлено (?:с|из)).{0,60}"
-    r"|.{0,30}から送信",
-    re.IGNORECASE,
+    r"|.{0,30}から送信"
 )
-# One of these is in whatever SENT_FROM matches
-SENT_FROM_WORDS = (
-    "sent ", "outlook", "wysłan", "gesendet", "envoyé", "enviado", "inviato", "verzonden", "skickat", "sendt fra",
-    "odesláno", "отправлено", "から送信",
-)  # fmt: skip
-
-REGARDS = re.compile(
+REGARDS = Caseless(
     r"(?:(?:with |my )?(?:best|kind|kindest|warm|warmest) (?:regards|wishes)|regards|best|cheers|thanks"
     r"|thank you|many thanks"
     r"|sincerely(?: yours)?|yours (?:sincerely|faithfully|truly)"
@@ -83,9 +79,11 @@ REGARDS = re.compile(
     r"|(?:bien )?cordialement|bien à vous|sincères salutations|meilleures salutations"
     r"|(?:un )?(?:cordial |saludo|saludos)(?: saludo)?(?: cordial(?:es)?)?|atentamente|cordiali saluti|distinti saluti"
     r"|met vriendelijke groeten?|atenciosamente|med vänliga hälsningar|med venlig hilsen|med vennlig hilsen"
-    r"|s pozdravem|с уважением)\s*[,.!]?",
-    re.IGNORECASE,
+    r"|s pozdravem|с уважением)\s*[,.!]?"
 )
+# The same of all lines at once, each with a line end before it and behind: most mail has no such line
+SENT_FROM_LINE = Caseless(rf"\n[^\S\n]*+(?:{SENT_FROM.pattern})")
+REGARDS_LINE = Caseless(rf"\n[^\S\n]*+(?:{REGARDS.pattern})[^\S\n]*+\n")
 POSTSCRIPT = re.compile(r"\s*P\.?\s?P?\.?\s?S\b", re.IGNORECASE)
 CONTACT = re.compile(
     r"(?:\+|\b00)\d{1,3}[\d ()./\-]{6,20}\d"
@@ -94,15 +92,14 @@ CONTACT = re.compile(
     re.IGNORECASE,
 )
 
-DISCLAIMER_TITLE = re.compile(
+DISCLAIMER_TITLE = Caseless(
     r"\W*(?:confidentiality (?:notice|note|statement)|(?:legal |e-?mail )?disclaimer|legal notice|important notice"
     r"|klauzula (?:o )?poufności|zastrzeżenie(?: prawne)?|nota prawna"
     r"|vertraulichkeitshinweis|haftungsausschluss|rechtlicher hinweis|wichtiger hinweis"
     r"|avis de confidentialité|avertissement|aviso legal|aviso de confidencialidad|avviso di riservatezza"
-    r"|aviso de confidencialidade|vertrouwelijkheidsverklaring)\b",
-    re.IGNORECASE,
+    r"|aviso de confidencialidade|vertrouwelijkheidsverklaring)\b"
 )
-DISCLAIMER_OPENER = re.compile(
+DISCLAIMER_OPENER = Caseless(
     r"\b(?:th(?:is|e) (?:contents? of this |information (?:contained )?in this )?"
     r"(?:e-?mail|message|communication|transmission)"
     r"|if you (?:are not|have received|received)"
@@ -113,16 +110,14 @@ DISCLAIMER_OPENER = re.compile(
     r"|esta mensagem"
     r"|quest[oa] (?:messaggio|e-?mail|comunicazione)|le informazioni contenute|dit (?:bericht|e-?mailbericht)"
     r"|deze e-?mail"
-    r"|本メール|このメール|本電子メール)",
-    re.IGNORECASE,
+    r"|本メール|このメール|本電子メール)"
 )
-LEGAL_WORD = re.compile(
+LEGAL_WORD = Caseless(
     r"intended (?:only |solely |exclusively )?(?:for|recipient)|addressee|named recipient|privileged|\bin error\b"
     r"|notify (?:the|us)|unauthori[sz]ed|disseminat|strictly prohibited|delete (?:it|this|the)|disclos"
     r"|legally protected"
     r"|adresat|odbiorc|omyłk|pomyłk|przeznaczon|prawnie chronion|usunię|zawiadomi|powiadomi|zabronion|ujawni"
     r"|empfänger|irrtümlich|vernichten|unbefugt|weitergabe|rechtlich geschützt|nicht gestattet"
     r"|destinataire|destinatario|confidentiel|confidencial|par erreur|por error|destinatári|por engano|per errore"
-    r"|riservat|geadresseerde|bestemd voor|vertrouwelijk|abusievelijk|受信者|宛先以外|誤って|破棄|削除",
-    re.IGNORECASE,
+    r"|riservat|geadresseerde|bestemd voor|vertrouwelijk|abusievelijk|受信者|宛先以外|誤って|破棄|削除"
 )

@@ -102,7 +102,7 @@ class Message:
 
     @cached_property
     def _parts(self) -> tuple[Part, ...]:
-        return tuple(mime.walk(self.raw))
+        return tuple(mime.walk(self.raw, self._fields, self._end, self.head_size))
 
     @cached_property
     def _fields(self) -> dict[str, list[fields.Field]]:

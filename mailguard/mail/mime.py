@@ -4,7 +4,9 @@ Whatever is malformed still yields parts; what is too deep or too many to be a r
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from mailguard.errors import CannotTell
 from mailguard.mail import charset, fields
@@ -16,6 +18,7 @@ HEAD = 2 << 20  # bytes of the message's own header
 PART_HEAD = 256 * 1024
 PARAMETERS = 16 * 1024  # bytes of one Content-Type or Content-Disposition that are read
 
+_SAID = frozenset({"content-type", "content-disposition", "content-transfer-encoding", "content-id"})
 MESSAGE = ("message/rfc822", "message/global")
 
 Raw = bytes | bytearray
@@ -60,19 +63,25 @@ class Value:
     params: dict[str, str]
 
 
-def walk(raw: Raw) -> list[Part]:
-    """All parts in the order of the message."""
-    return _Walker(raw).run()
+def walk(raw: Raw, named: Mapping[str, Sequence[fields.Field]], last: int, body: int) -> list[Part]:
+    """All parts in the order of the message, whose header is read already: its fields, their end, and its body's start.
+
+    CannotTell: it is too long, or the parts too many or too deep.
+    """
+    return _Walker(raw).run(named, last, body)
 
 
 def value(data: bytes) -> Value:
     """RFC 2045 §5.1 parameters with RFC 2231 continuations and charsets; tolerant."""
+    if not data:
+        return Value("", {})
     text = charset.clean(fields.unfolded(data[:PARAMETERS]))
     word, _, _ = text.partition(";")
     found: dict[str, str] = {}
     for name, given in _PARAMETER.findall(text[len(word) :]):
         found.setdefault(name.lower(), _unquoted(name.lower(), given))
-    return Value(_COMMENT.sub("", word).strip().lower(), _joined(found))
+    word = _COMMENT.sub("", word) if "(" in word else word
+    return Value(word.strip().lower(), _joined(found))
 
 
 class _Walker:
@@ -82,9 +91,11 @@ class _Walker:
         self.alternatives = 0
         self.delimiters = 0
 
-    def run(self) -> list[Part]:
-        start, end = fields.first(self.raw), len(self.raw)
-        self._entity(start, end, _Place(), "text/plain")
+    def run(self, named: Mapping[str, Sequence[fields.Field]], last: int, body: int) -> list[Part]:
+        start = fields.first(self.raw)
+        _check_length(last - start, HEAD)
+        said = {name: self._value(named[name][0]) for name in _SAID if name in named}
+        self._content(_Head(start, body, said), len(self.raw), _Place(), "text/plain")
         return self.parts
 
     def _entity(self, start: int, end: int, place: "_Place", default_type: str) -> None:
@@ -92,9 +103,18 @@ class _Walker:
         if place.depth > DEPTH:
             raise CannotTell("the mail's parts are nested deeper than {number}", number=DEPTH)
         last, body = fields.head(self.raw, start, end)
-        if last - start > (PART_HEAD if place.depth else HEAD):
-            raise CannotTell("a header of the mail is too long to be read")
-        part = self._part(start, last, body, end, place, default_type)
+        _check_length(last - start, PART_HEAD)
+        said: dict[str, bytes] = {}
+        for found in fields.fields(self.raw, start, last):
+            if found.name in _SAID:
+                said.setdefault(found.name, self._value(found))
+        self._content(_Head(start, body, said), end, place, default_type)
+
+    def _value(self, found: fields.Field) -> bytes:
+        return bytes(self.raw[found.value : found.end])
+
+    def _content(self, head: "_Head", end: int, place: "_Place", default_type: str) -> None:
+        body, part = head.body, self._part(head, end, place, default_type)
         boundary = part.params.get("boundary", "").encode("utf-8", "replace")
         kind = part.content_type
         if kind.startswith("multipart/"):
@@ -102,7 +122,8 @@ class _Walker:
             if delimiters:
                 self._children(delimiters, place.inside(kind, self._number(kind, place)))
                 return
-            part = replace(part, content_type="text/plain")  # a reader shows it as it is
+            shown = self._shown("text/plain", part.disposition, part.filename)
+            part = replace(part, content_type="text/plain", body=shown)  # as a reader shows it
         self._add(part)
         if kind in MESSAGE and part.encoding in ("7bit", "8bit", "binary"):
             self._entity(body, end, place.inside(kind, 0), "text/plain")
@@ -121,9 +142,12 @@ class _Walker:
     def _add(self, part: Part) -> None:
         if len(self.parts) >= PARTS:
             raise CannotTell("the mail has more than {number} parts", number=PARTS)
+        self.parts.append(part)
+
+    def _shown(self, kind: str, disposition: str, filename: str) -> bool:
+        """Whether the next part is the mail's own text, or an attached mail's."""
         first = not self.parts or self.parts[-1].content_type in MESSAGE  # named or not, it is the text
-        shown = part.content_type.startswith("text/") and part.disposition != "attachment"
-        self.parts.append(replace(part, body=shown and (first or not part.filename)))
+        return kind.startswith("text/") and disposition != "attachment" and (first or not filename)
 
     def _delimiters(self, boundary: bytes, start: int, end: int) -> list[tuple[int, int]]:
         """The ranges between the boundary's lines; the last one ends at `end` where nobody closed it."""
@@ -152,30 +176,38 @@ class _Walker:
         at -= 1
         return max(opened, at - 1 if at > opened and self.raw[at - 1] == ord("\r") else at)
 
-    def _part(self, start: int, last: int, body: int, end: int, place: "_Place", default_type: str) -> Part:
-        said: dict[str, bytes] = {}
-        for found in fields.fields(self.raw, start, last):
-            if found.name.startswith("content-"):
-                said.setdefault(found.name, bytes(self.raw[found.value : found.end]))
+    def _part(self, head: "_Head", end: int, place: "_Place", default_type: str) -> Part:
+        said = head.said
         kind = value(said.get("content-type", b""))
         where = value(said.get("content-disposition", b""))
         name = where.params.get("filename") or kind.params.get("name", "")
+        name = charset.clean(fields.words(name)).replace("\\", "/").rpartition("/")[2].strip() if name else ""
+        content_type = kind.word if _TYPE.fullmatch(kind.word) else default_type
         return Part(
-            content_type=kind.word if _TYPE.fullmatch(kind.word) else default_type,
+            content_type=content_type,
             params=kind.params,
             disposition=where.word,
-            filename=charset.clean(fields.words(name)).replace("\\", "/").rpartition("/")[2].strip(),
+            filename=name,
             charset=kind.params.get("charset", ""),
             encoding=_word(said.get("content-transfer-encoding", b"")) or "7bit",
-            start=body,
+            start=head.body,
             end=end,
             content_id=fields.unfolded(said.get("content-id", b"")[:1000]).strip("<> "),
             depth=place.depth,
-            nested=sum(kind.startswith("message/") for kind in place.containers),
+            nested=sum([kind.startswith("message/") for kind in place.containers]),
             alternative=place.alternative,
             containers=place.containers,
-            head=start,
+            body=self._shown(content_type, where.word, name),
+            head=head.start,
         )
+
+
+class _Head(NamedTuple):
+    """An entity's header: where it and what is below it start, and the values it gives of _SAID."""
+
+    start: int
+    body: int
+    said: Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +225,13 @@ class _Place:
         return _Place((*self.containers, kind), alternative)
 
 
+def _check_length(octets: int, most: int) -> None:
+    if octets > most:
+        raise CannotTell("a header of the mail is too long to be read")
+
+
 def _word(data: bytes) -> str:
-    words = fields.unfolded(data[:200]).lower().split()
+    words = fields.unfolded(data[:200]).lower().split() if data else []
     return words[0].strip('";') if words else ""
 
 
@@ -208,6 +245,8 @@ def _unquoted(name: str, given: str) -> str:
 
 def _joined(found: dict[str, str]) -> dict[str, str]:
     """RFC 2231: `name*0*=utf-8''a%20; name*1="b"` → name. The extended form wins over the plain one."""
+    if "*" not in "".join(found):
+        return found
     plain = {name: text for name, text in found.items() if "*" not in name}
     pieces: dict[str, dict[int, tuple[str, bool]]] = {}
     for name, text in found.items():

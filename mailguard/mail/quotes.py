@@ -42,7 +42,8 @@ class Spoken(NamedTuple):
 
 def split_plain(texts: list[str]) -> Split:
     """As `split`, of lines without markup: in most mail none of them can begin a quotation, which one look tells."""
-    if any(map(marks.HINT.match, texts)) or any(text.endswith(marks.COLONS) for text in texts):
+    whole = _whole(texts)
+    if marks.HINT.search(whole) or any(colon + "\n" in whole for colon in marks.COLONS):
         return split([Line(text) for text in texts])
     kept, closing = _signature(texts)
     return Split(_join(kept), "", _join(closing))
@@ -134,13 +135,9 @@ def _marked_next(lines: Sequence[Line], at: int) -> bool:
 
 def _signature(lines: list[str]) -> tuple[list[str], list[str]]:
     """(the author's lines, signature and disclaimers)."""
-    closing: list[str] = []
-    for at in range(len(lines) - 1, -1, -1):
-        if lines[at].rstrip() == "--":
-            if sum(1 for line in lines[at:] if line.strip()) <= SIGNATURE_LINES:
-                lines, closing = lines[:at], lines[at:]
-            break
-    lines, phone = _sent_from(lines)
+    whole = _whole(lines)
+    lines, closing = _dashes(lines) if "\n--" in whole else (lines, [])
+    lines, phone = _sent_from(lines, whole)
     lines, below = _regards(lines)
     closing = [*below, *phone, *closing]
     kept: list[str] = []
@@ -155,10 +152,23 @@ def _signature(lines: list[str]) -> tuple[list[str], list[str]]:
     return kept, closing
 
 
-def _sent_from(lines: list[str]) -> tuple[list[str], list[str]]:
-    """(all others, "Sent from my phone"): a mail without any of the words in these is not searched line by line."""
-    text = "\n".join(lines).lower()
-    if not any(word in text for word in marks.SENT_FROM_WORDS):
+def _whole(lines: Sequence[str]) -> str:
+    """All of them, each with a line end before it and behind."""
+    return "\n".join(["", *lines, ""])
+
+
+def _dashes(lines: list[str]) -> tuple[list[str], list[str]]:
+    """(above the last "-- ", from there on) where that is short enough for a signature."""
+    for at in range(len(lines) - 1, -1, -1):
+        if lines[at].rstrip() == "--":
+            short = sum(1 for line in lines[at:] if line.strip()) <= SIGNATURE_LINES
+            return (lines[:at], lines[at:]) if short else (lines, [])
+    return lines, []
+
+
+def _sent_from(lines: list[str], whole: str) -> tuple[list[str], list[str]]:
+    """(all others, "Sent from my phone"); `whole` holds all of them."""
+    if not marks.SENT_FROM_LINE.search(whole):
         return lines, []
     phone = [line for line in lines if marks.SENT_FROM.fullmatch(line.strip())]
     return [line for line in lines if line not in phone], phone
@@ -166,6 +176,8 @@ def _sent_from(lines: list[str]) -> tuple[list[str], list[str]]:
 
 def _regards(lines: list[str]) -> tuple[list[str], list[str]]:
     """(up to "Best regards", name and firm below it), where a telephone number, link or address is among these."""
+    if not marks.REGARDS_LINE.search(_whole(lines[1 - 2 * CLOSING_LINES :])):
+        return lines, []
     for at in range(len(lines) - 1, max(-1, len(lines) - 2 * CLOSING_LINES), -1):
         if len(lines[at]) <= REGARDS_WIDTH and marks.REGARDS.fullmatch(lines[at].strip()):
             below = [line for line in lines[at + 1 :] if line.strip()]

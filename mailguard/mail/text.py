@@ -102,8 +102,10 @@ def _split(part: Part, data: bytes, reply: bool) -> Split:
     text = charset.decode(data, part.charset)
     if part.content_type == "text/calendar":
         lines = [charset.clean(said) for said in _calendar(text)]
-    elif not "".join(lines := text.splitlines()).isprintable():  # most text has nothing to clean: one look at all of it
-        lines = list(map(charset.clean, lines))
+    elif charset.tidy(text):
+        lines = text.splitlines()
+    else:
+        lines = [charset.clean(line) for line in text.splitlines()]
     return split_plain([line.rstrip() for line in lines])
 
 

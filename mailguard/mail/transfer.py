@@ -12,11 +12,14 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _NOT_BASE64 = bytes(set(range(256)) - set(_ALPHABET))
 _RUN = re.compile(rb"[^=]+")
 _PIECE = 96 * 1024
+_ENCODED = ("base64", "quoted-printable")
 _OVERLONG = re.compile(rb"[^\r\n]{999}")
 
 
 def decode(raw: Raw, start: int, end: int, encoding: str, limit: int) -> bytes:
     """At most `limit` decoded bytes; malformed input gives what can be read of it, an unknown encoding the bytes."""
+    if encoding not in _ENCODED:
+        return bytes(memoryview(raw)[start : min(end, start + limit)])
     return b"".join(pieces(raw, start, end, encoding, limit))[:limit]
 
 

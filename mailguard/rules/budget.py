@@ -42,6 +42,7 @@ class Budget:
 
     patience: float = inf  # for a fact to be fetched: only a rule's own budget limits that
     wanted: dict[Need, float] = field(default_factory=dict)  # what was asked for, and the longest patience for it
+    wants: int = 0  # how often anything was
     _meter: Callable[[], float] = lambda: 0.0
     _ends: float = inf
 
@@ -57,6 +58,7 @@ class Budget:
 
     def want(self, need: Need, late: float | None) -> None:
         """Note it. OverBudget where it was not there after so many seconds (`late`), and the rule waits no longer."""
+        self.wants += 1
         self.wanted[need] = max(self.wanted.get(need, 0.0), self.patience)
         if late is not None and self.patience <= late:
             seconds = f"{self.patience:g}"

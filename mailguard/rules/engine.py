@@ -45,7 +45,10 @@ def evaluate(
     for rule in rules.rules:
         if rule.mode is Mode.OFF or (stopped and rule.skippable):
             continue
-        if facts.lacks(rule.when.sought):  # most of a large rule set: its words are not there
+        when = rule.when
+        if when.sought and facts.lacks(when.sought):  # most of a large rule set: its words are not there
+            continue
+        if when.gate in facts.denied:
             continue
         # failpoint: rules.asked
         answer = _in_time(rule, facts, watch)

@@ -17,6 +17,7 @@ from mailguard.records import Content, Familiar, Heard, Known, Match, Need, Reac
 from mailguard.rules.budget import Budget
 
 T = TypeVar("T")
+_UNMADE: Any = object()
 Sought = tuple[Hashable, Hashable, str]  # all that `once` found somewhere, what must be among it, whose mark says no
 
 
@@ -56,6 +57,7 @@ class Facts:
     known: Known = field(default_factory=Known)
     wanted: set[Need] = field(default_factory=set, init=False)  # what a condition asked for, fetched or not
     budget: Budget = field(default_factory=Budget, init=False)  # of the rule that is being asked
+    denied: set[object] = field(default_factory=set, init=False)  # nodes known to be false, whoever asks them
     answers: dict[str, Match | None] = field(default_factory=dict, init=False)  # of the conditions asked, by their mark
     automatic: bool = False  # a service's, or null sender and Auto-Submitted or a report; a header alone is not enough
     _memo: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -66,9 +68,9 @@ class Facts:
 
     def once(self, what: Hashable, make: Callable[[], T]) -> T:
         """What several conditions ask for is made for the first of them: folded text, who is external."""
-        if what not in self._memo:
-            self._memo[what] = make()
-        made: T = self._memo[what]
+        made: T = self._memo.get(what, _UNMADE)
+        if made is _UNMADE:
+            made = self._memo[what] = make()
         return made
 
     def lacks(self, sought: tuple[Sought, ...]) -> bool:
@@ -92,6 +94,11 @@ class Facts:
     def recipients(self) -> tuple[str, ...]:
         """Every envelope recipient's key."""
         return self.to + self.cc + self.bcc
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """`recipients` and `invited`."""
+        return self.once("named", lambda: self.recipients + self.invited)
 
     @property
     def invited(self) -> tuple[str, ...]:

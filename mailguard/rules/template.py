@@ -52,7 +52,7 @@ def explained(explain: str | Mapping[str, str], match: Match, facts: Facts) -> s
 
 
 def _values(match: Match, facts: Facts) -> Mapping[str, str]:
-    named = facts.recipients + facts.invited
+    named = facts.named
     about = [key for key in named if key in match.recipients] or facts.recipients
     domains = dict.fromkeys(address.domain(key) for key in named if external(facts, key))
     return {

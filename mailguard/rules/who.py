@@ -36,7 +36,7 @@ class Who:
 
     def select(self, facts: Facts, keys: Iterable[str]) -> tuple[str, ...]:
         """Those of the addresses that are meant."""
-        return tuple(key for key in keys if self.test(facts, key))
+        return tuple([key for key in keys if self.test(facts, key)])
 
     def sentence(self, facts: Facts, found: tuple[str, ...]) -> str:
         """Why, for the addresses found."""

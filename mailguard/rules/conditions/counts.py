@@ -1,6 +1,7 @@
 """How many get the mail: people, or organizations. A list counts as its members."""
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PrivateAttr
@@ -44,6 +45,11 @@ class RecipientCount(Condition):
         if self.of is not None:
             self._of = who.bind(self.of, binder.below("of"))
 
+    @cached_property
+    def _asked(self) -> Who | None:
+        """As of `Recipients`."""
+        return self._of
+
     def match(self, facts: Facts) -> Match | None:
         keys = self._keys(facts)
         count = len(self._counted(facts, keys))
@@ -56,16 +62,17 @@ class RecipientCount(Condition):
         return saying("only {found}, not {number}", found=self._sentence(count), number=self.at_least)
 
     def _keys(self, facts: Facts) -> tuple[str, ...]:
-        keys = tuple(key for header in self.in_ for key in getattr(facts, header.value))
         if self.in_ == EVERYWHERE:
-            keys += facts.invited
-        return keys if self._of is None else self._of.select(facts, keys)
+            keys = facts.named
+        else:
+            keys = tuple(key for header in self.in_ for key in getattr(facts, header.value))
+        return keys if self._asked is None else self._asked.select(facts, keys)
 
     def _counted(self, facts: Facts, keys: tuple[str, ...]) -> frozenset[str]:
         reached = frozenset(one for key in keys for one in self._reached(facts, key))
-        if self._of is None:
+        if self._asked is None:
             return reached
-        return frozenset(self._of.select(facts, sorted(reached)))
+        return frozenset(self._asked.select(facts, sorted(reached)))
 
     def _reached(self, facts: Facts, key: str) -> frozenset[str]:
         return facts.people.expand(key) or frozenset({key})

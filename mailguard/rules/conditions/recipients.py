@@ -1,5 +1,6 @@
 """Who gets the mail: `recipients`, and `to`, `cc`, `bcc` apart. The envelope decides, Bcc too."""
 
+from functools import cached_property
 from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr, model_validator
@@ -19,7 +20,7 @@ class Recipients(Condition):
     """The mail's recipients in To, Cc and Bcc, and whom its invitation names. Several keys must all be true."""
 
     examples: ClassVar[tuple[Any, ...]] = ({"any": "external"}, {"all": "internal"}, {"none": {"group": "executives"}})
-    header: ClassVar[str] = "recipients"
+    header: ClassVar[str] = "named"
     place: ClassVar[str] = saying("among the recipients")
 
     any_: Any = Field(None, alias="any", json_schema_extra=who.SCHEMA)
@@ -28,8 +29,7 @@ class Recipients(Condition):
     """All of them are …; false when there are none."""
     none: Any = Field(None, json_schema_extra=who.SCHEMA)
     """None of them is …; true when there are none."""
-    # any, all, none together: a private attribute of a model is found by a detour, and this is asked for every mail
-    _asked: tuple[Who | None, Who | None, Who | None] = PrivateAttr((None, None, None))
+    _bound: tuple[Who | None, Who | None, Who | None] = PrivateAttr((None, None, None))
 
     @model_validator(mode="after")
     def _asks(self) -> "Recipients":
@@ -42,7 +42,12 @@ class Recipients(Condition):
             given = attribute in self.model_fields_set
             return who.bind(getattr(self, attribute), binder.below(key)) if given else None
 
-        self._asked = (bound("any", "any_"), bound("all", "all_"), bound("none", "none"))
+        self._bound = (bound("any", "any_"), bound("all", "all_"), bound("none", "none"))
+
+    @cached_property
+    def _asked(self) -> tuple[Who | None, Who | None, Who | None]:
+        """any, all, none: a model's private attribute is found by a detour, and this is asked for every mail."""
+        return self._bound
 
     def match(self, facts: Facts) -> Match | None:
         keys = self._keys(facts)
@@ -69,7 +74,7 @@ class Recipients(Condition):
 
     def _keys(self, facts: Facts) -> tuple[str, ...]:
         keys: tuple[str, ...] = getattr(facts, self.header)
-        return keys + facts.invited if self.header == "recipients" else keys
+        return keys
 
     def miss(self, facts: Facts) -> str:
         for one in filter(None, self._asked):
