@@ -28,6 +28,7 @@ from mailguard.records import (
 )
 
 OURS = "X-Mailguard-"  # fields that only this server may write
+_OURS = OURS.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,13 @@ def edits(message: Message, session: Session, hostname: str, queue_id: str, now:
     source = f"from {session.helo or 'unknown'} ([{_literal(session.peer)}])"
     stamp = f"{source}\r\n\tby {hostname} (mailguard) with {session.protocol}\r\n\tid {queue_id}; {date}"
     made: list[Edit] = [Prepend("Received", stamp)]
-    if not message.raw_fields("date"):
+    names = message.names
+    if "date" not in names:
         made.append(Prepend("Date", date))
-    if not message.raw_fields("message-id"):
+    if "message-id" not in names:
         made.append(Prepend("Message-ID", f"<{queue_id}@{hostname}>"))
-    made += [Remove(name) for name in ("Bcc", "Resent-Bcc") if message.raw_fields(name)]
-    if any(name.startswith(OURS.lower()) for name in message.names):
+    made += [Remove(name) for name in ("Bcc", "Resent-Bcc") if name.lower() in names]
+    if any(name.startswith(_OURS) for name in names):
         made.append(RemoveLike(OURS))
     return made
 
@@ -88,7 +90,7 @@ def arrange(mail: Desired, verdict: Verdict, base: list[Edit]) -> Arrangement:
     """Deliveries, edits and notices for this verdict."""
     flags = _flags(verdict)
     hidden = {address.key(edit.address) for edit in verdict.edits if isinstance(edit, Hide)}
-    mail = replace(mail, visible=mail.visible - hidden)
+    mail = replace(mail, visible=mail.visible - hidden) if hidden else mail
     deliveries = [
         _delivery(mail, verdict, recipient, flags)
         for recipient in {address.key(r.address): r for r in reversed(mail.envelope.recipients)}.values()

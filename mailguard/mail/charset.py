@@ -97,7 +97,7 @@ def _once(text: str) -> str:
 
 def clean(text: str) -> str:
     """One line without C0, C1, DEL, line separators and surrogates; white space among them becomes a space."""
-    return _CONTROL.sub("", text.translate(_SPACES)) if _CONTROL.search(text) else text
+    return text if text.isprintable() else _CONTROL.sub("", text.translate(_SPACES))
 
 
 def tidy(text: str) -> bool:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from mailguard.mail.caseless import Caseless
 from mailguard.mail.labels import labels
 from mailguard.mail.message import Message, Part
 
@@ -11,7 +12,7 @@ _REPLY = re.compile(
 )
 _FORWARD = re.compile(r"\s*(?:\[[^\]]{1,40}\]\s*)?(?:fwd?|wg|pd|tr|rv)\s?:", re.IGNORECASE)
 _LABEL = r"(?:strictly |company[- ])?confidential|poufn[ey]|tajne|vertraulich|confidentiel|private|prywatne"
-_SUBJECT_LABEL = re.compile(rf"[\[({{<#*]\s*(?:{_LABEL})\s*[\])}}>*]?|\s*(?:{_LABEL})\s*[:|]", re.IGNORECASE)
+_SUBJECT_LABEL = Caseless(rf"[\[({{<#*]\s*(?:{_LABEL})\s*[\])}}>*]?|\s*(?:{_LABEL})\s*[:|]")
 _SENSITIVE = frozenset({"private", "personal", "company-confidential"})  # RFC 2156 §5.3.4
 _SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})

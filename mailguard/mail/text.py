@@ -60,6 +60,8 @@ def body_text(message: Message) -> Text:
             text = Split(*(_unknown(each, known) for each in text)) if known else text
             known.update(pair for each in text for pair in _pairs(_words(each)))
         texts.append(text)
+    if len(texts) == 1:
+        return Text(*texts[0])
     return Text(*("\n".join(filter(None, each)) for each in zip(*texts, strict=True)) if texts else ())
 
 

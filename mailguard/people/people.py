@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from mailguard.document.problem import Problem
@@ -100,6 +100,7 @@ class People:
         self._lists = {key(name): tuple(key(member) for member in said.lists[name]) for name in said.lists}
         self._patterns = tuple(Pattern(text) for text in said.list_patterns)
         self._forms = self._known_mailboxes()
+        self._spelt = lru_cache(maxsize=4096)(self._spelling)  # a mail's few addresses are asked for a dozen times
         self.no_assistant_groups = frozenset(said.no_assistant_groups)
         self.absences: Mapping[str, Delegate] = {}  # by canonical address: what people say themselves on their page
         self.preferences: Mapping[str, Preference] = {}  # the same
@@ -265,9 +266,12 @@ class People:
 
     def expand(self, address: str) -> frozenset[str]:
         """A list's members (keys), lists within it too; else the address itself. Loops end."""
+        name = self._spelt(key(address))
+        if name not in self._lists:
+            return frozenset((name,))
         seen: set[str] = set()
         members: set[str] = set()
-        waiting = [key(address)]
+        waiting = [name]
         while waiting:
             name = self._spelt(waiting.pop())
             if name in seen:
@@ -299,7 +303,7 @@ class People:
         known = name in self._persons or name in self._main
         return not known and any(pattern.matches(name) for pattern in self._patterns)
 
-    def _spelt(self, name: str) -> str:
+    def _spelling(self, name: str) -> str:
         """This address (a key) as we know it, where it is another spelling of one we know."""
         return name if self._known(name) else self._forms.get(self._mailbox(name), name)
 

@@ -61,7 +61,8 @@ def external(facts: Facts, key: str) -> bool:
 
 
 def _outside(facts: Facts, key: str) -> bool:
-    return facts.people.external(key) or any(map(facts.people.external, facts.people.expand(key)))
+    people = facts.people
+    return people.external(key) or any(people.external(one) for one in people.expand(key) if one != key)
 
 
 def _internal(facts: Facts, key: str) -> bool:
