@@ -56,6 +56,11 @@ class Database(Protocol):
         """What bodies are encrypted with."""
         ...
 
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else writes while this transaction is open: then no row need be locked, or looked at again."""
+        ...
+
     def run(self, name: str, asked: Asked = (), gaps: Mapping[str, str] | None = None) -> Found:
         """The statement of this name, with `gaps` in its text filled."""
         ...

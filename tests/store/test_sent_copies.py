@@ -7,10 +7,12 @@ import pytest
 from mailguard.errors import ClaimLost
 from mailguard.records import Actor, SentCopyClaim
 from mailguard.store.base import Store
+from mailguard.store.retention import Retention
 from tests.store.making import ANN, NOW, carry, later, mail
 
 LEASE = timedelta(minutes=10)
 BY = Actor("sent folder", "imap")
+KEEP = Retention(bodies=timedelta(days=7), decisions=timedelta(days=400), facts=timedelta(days=90))
 TO = ("a@x.example", "b@y.example")
 
 
@@ -43,6 +45,15 @@ async def test_a_mail_that_left_as_it_was_sent_is_nobodys_business(store: Store)
     await store.put(mail("Q1", to=TO), NOW)
     await carry(store, later(1))
     assert await store.claim_sent_copy(later(10), lease=LEASE) is None
+
+
+async def test_what_nobody_put_right_in_two_days_is_not_put_right_any_more(store: Store) -> None:
+    await dropped(store)
+    await carry(store, later(6))
+    for hours, there in ((47, 1), (49, 0)):
+        now = later(6 + 60 * hours)
+        await store.purge(now, KEEP)
+        assert bool(await store.claim_sent_copy(now, lease=LEASE)) == there
 
 
 async def test_put_off_it_comes_again_then(store: Store) -> None:

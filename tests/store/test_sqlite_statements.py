@@ -10,9 +10,11 @@ import pytest
 import mailguard.store.sqlite
 import mailguard.store.verbs
 from mailguard.store.inventory import PERSONAL
-from mailguard.store.sqlite import SqliteStore
+from mailguard.store.sqlite import SqliteStore, connection
 from mailguard.store.sqlite.connection import SQL
 from mailguard.store.statements import migrations, parse
+from mailguard.store.verbs import claims, expiry, mails
+from tests.store.making import LEASE, NOW, OK, mail
 
 # What each second of a busy service asks; all others may look at more rows.
 HOT: dict[str, Any] = {
@@ -20,6 +22,7 @@ HOT: dict[str, Any] = {
     "due_at_destination": ("a", 1),
     "overdue": (1,),
     "next_due": {"after": 1},
+    "hold_due": {"now": 1},
     "expired_mails": {"now": 1},
     "to_remind": {"now": 1},
     "due_people": {"now": 1, "lease": 1, "latest": 1, "limit": 1},
@@ -65,6 +68,30 @@ def test_a_statement_without_a_description_is_refused() -> None:
         parse("-- name: bare\nSELECT 1;\n")
     with pytest.raises(ValueError, match="name of another"):
         parse("-- name: a\n-- x\nSELECT 1;\n-- name: a\n-- y\nSELECT 2;\n")
+
+
+def test_a_mail_without_anything_special_is_not_asked_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each statement costs, and is a handover of the interpreter: one more here is one more for every mail."""
+    db = connection.connect_writer(tmp_path / "mail.db")
+    asked: list[str] = []
+    run = connection.Connection.run
+
+    def spy(self: connection.Connection, name: str, *rest: Any) -> sqlite3.Cursor:
+        asked.append(name)
+        return run(self, name, *rest)
+
+    monkeypatch.setattr(connection.Connection, "run", spy)
+    mails.put(db, mail(message_id="<1@corp.example>"), NOW)
+    assert expiry.expire(db, NOW) == []
+    (one,) = claims.claim(db, "w", NOW, LEASE, limit=10, per_destination=10, skip={})
+    claims.settle(db, one, {one.deliveries[0].id: OK}, NOW, ())
+    db.close()
+    assert asked == [
+        *("thread_known", "thread_start", "thread_see", "add_mail", "add_chunk", "add_envelope", "add_version"),
+        *("add_event", "hold_due", "due_destinations", "next_fences", "due_of", "claim"),
+        *("deliveries_of", "holds_of", "mails", "first_chunks"),
+        *("mail_of_claim", "end", "add_event", "thread_wrote", "learnt", "learn_habit", "remembered_mail"),
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(HOT))

@@ -52,6 +52,7 @@ class Connection:
     """As `store.database.Database`. `callers_clock`: leases are reckoned from the time passed in, as tests need it."""
 
     sql = SQL
+    alone = False
 
     def __init__(
         self, raw: "asyncpg.Connection[asyncpg.Record]", *, callers_clock: bool = False, keys: Keyring = PLAIN

@@ -22,9 +22,10 @@ UPDATE delivery SET lease_until = ?
  WHERE mail = (SELECT id FROM mail WHERE queue_id = ?) AND state = 'sending' AND fence = ?;
 
 -- name: mail_of_claim
--- What settling must know of the mail, and whether anything may hold back a copy that comes back.
+-- What settling must know of the mail, whether anything may hold back a copy that comes back, and whether passages wait.
 SELECT m.id, m.kind, m.sender_key, m.automatic, m.thread,
-       EXISTS (SELECT 1 FROM hold h WHERE h.mail = m.id AND h.resolved_at IS NULL) AS on_hold
+       EXISTS (SELECT 1 FROM hold h WHERE h.mail = m.id AND h.resolved_at IS NULL) AS on_hold,
+       EXISTS (SELECT 1 FROM sketch s WHERE s.mail = m.id) AS sketched
   FROM mail m WHERE m.queue_id = ?;
 
 -- name: end

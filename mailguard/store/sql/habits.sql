@@ -1,9 +1,13 @@
 -- Who writes to whom, remembered mail by mail.
 
 -- name: remember_mail
--- A mail that waits; nothing of it is known before it was sent.
-INSERT INTO remembered (mail, sender_key, at, thread, words, copies) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (mail) DO UPDATE SET thread = excluded.thread, words = excluded.words, copies = excluded.copies;
+-- A mail that waits, and what it would be known again by in an archive; nothing of it is known before it was sent.
+INSERT INTO remembered (mail, sender_key, at, thread, words, copies, origin)
+VALUES (:mail, :sender, :at, :thread, :words, :copies,
+        CASE WHEN NOT EXISTS (SELECT 1 FROM remembered r WHERE r.origin = :origin) THEN :origin END)
+ON CONFLICT (mail) DO UPDATE
+   SET thread = excluded.thread, words = excluded.words, copies = excluded.copies,
+       origin = coalesce(remembered.origin, excluded.origin);
 
 -- name: remembered_mail
 -- It, when a copy of it was sent.
@@ -16,11 +20,6 @@ UPDATE remembered SET sent = 1, at = :now WHERE id = :id AND sent = 0;
 -- name: remember_copy
 -- Somebody got it.
 INSERT INTO remembered_to (remembered, address_key, sender_key, at, cc, score) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING;
-
--- name: remember_name
--- What it would be known again by in an archive.
-UPDATE remembered SET origin = :origin
- WHERE mail = :mail AND origin IS NULL AND NOT EXISTS (SELECT 1 FROM remembered r WHERE r.origin = :origin);
 
 -- name: remember_past
 -- A mail that was sent from here before anything was remembered.

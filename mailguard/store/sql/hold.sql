@@ -32,3 +32,9 @@ UPDATE hold SET approvers = ?, escalate_at = NULL WHERE id = ? AND resolved_at I
 -- name: notice_not_sent
 -- Whether somebody was to be told that the mail is held, and was not.
 SELECT EXISTS (SELECT 1 FROM notice WHERE mail = ? AND kind IN ('held', 'approval') AND state <> 'sent');
+
+-- name: hold_due
+-- Whether time has come for any hold: to end, to ask others, or to remind.
+SELECT EXISTS (SELECT 1 FROM hold WHERE resolved_at IS NULL AND frozen = 0 AND expires_at <= :now)
+    OR EXISTS (SELECT 1 FROM hold WHERE resolved_at IS NULL AND frozen = 0 AND escalate_at <= :now)
+    OR EXISTS (SELECT 1 FROM hold WHERE resolved_at IS NULL AND frozen = 0 AND remind_at <= :now);

@@ -17,6 +17,12 @@ UPDATE sent_copy SET due_at = ?, attempts = attempts + 1 WHERE mail = ? AND atte
 -- Put right, or given up.
 DELETE FROM sent_copy WHERE mail = ? AND attempts = ?;
 
+-- name: forget_sent_copies
+-- Those of mails that ended so long ago that it was given up; or nobody does it, and nobody wants it done weeks later.
+DELETE FROM sent_copy WHERE mail IN (
+  SELECT s.mail FROM sent_copy s JOIN mail m ON m.id = s.mail WHERE m.unfinished = 0 AND m.ended_at <= ?
+);
+
 -- name: put_off_sent_copy
 -- Again later.
 UPDATE sent_copy SET due_at = ? WHERE mail = ? AND attempts = ?;

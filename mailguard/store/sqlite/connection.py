@@ -47,15 +47,18 @@ class Connection(sqlite3.Connection):
 
     sql = SQL
     keys = PLAIN
+    alone = True  # in a transaction that began as one that writes
 
     def run(self, name: str, asked: Asked = (), gaps: Mapping[str, str] | None = None) -> sqlite3.Cursor:
         text = SQL[name]
-        for gap, part in (gaps or {}).items():
-            text = text.replace(gap, part)
+        if gaps:
+            for gap, part in gaps.items():
+                text = text.replace(gap, part)
         return self.execute(text, asked)
 
     def run_many(self, name: str, rows: Iterable[Asked]) -> None:
-        self.executemany(SQL[name], rows)
+        if some := list(rows):
+            self.executemany(SQL[name], some)
 
     def each(self, name: str, asked: Asked = ()) -> Iterator[sqlite3.Row]:
         return self.execute(SQL[name], asked)

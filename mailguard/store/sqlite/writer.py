@@ -183,7 +183,8 @@ class Writer:
     def _smoothly(self, jobs: Sequence[_Job]) -> bool:
         """One transaction in which nothing fails, as nearly always. False: something did, and none of it happened.
 
-        A savepoint for each would be four statements of some forty that a mail takes, and four handovers of the GIL.
+        A savepoint for each would be four statements beside some twenty-five that a mail takes, and four handovers of
+        the GIL.
         """
         try:
             self._db.execute("BEGIN IMMEDIATE")

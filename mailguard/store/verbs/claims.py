@@ -134,7 +134,8 @@ def settle(
         order.let_follow(db, row["id"], now)  # one try is enough: who is greylisted does not hold up the conversation
     if gone and row["kind"] == Kind.MAIL:
         threads.sent(db, row["thread"], row["id"], gone, micros(now))
-        sketches.sent(db, row["thread"], row["id"], gone)
+        if row["sketched"]:
+            sketches.sent(db, row["thread"], row["id"], gone)
         if row["sender_key"] and not row["automatic"]:
             past.learn(db, row["id"], row["sender_key"], gone, micros(now))
             habits.sent(db, row["id"], gone, micros(now))
@@ -158,7 +159,8 @@ def _tell_as_sent(db: Database, number: int, now: datetime) -> None:
 
 
 def _row(db: Database, claim: Claim) -> Row:
-    mails.lock(db, claim.mail.queue_id)
+    if not db.alone:
+        mails.lock(db, claim.mail.queue_id)
     row: Row | None = db.run("mail_of_claim", (claim.mail.queue_id,)).fetchone()
     if row is None:
         raise ClaimLost(f"{claim.mail.queue_id}: it is not kept any more")

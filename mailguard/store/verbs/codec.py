@@ -77,6 +77,11 @@ def dump(value: object) -> str:
     return _JSON(value)
 
 
+def dump_list(values: Sequence[object]) -> str:
+    """As `dump`, for what is empty nearly always."""
+    return dump(values) if values else "[]"
+
+
 def dump_set(values: Iterable[str]) -> str:
     return dump(sorted(values)) if values else "[]"
 

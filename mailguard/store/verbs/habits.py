@@ -25,10 +25,16 @@ def add(db: Database, number: int, mail: NewMail) -> None:
     one = mail.remembered
     if one is not None:
         copies = {to: [to in one.cc, one.scores.get(to)] for to in one.recipients}
-        about = (number, one.sender, int(one.at * _SECOND), one.thread, _pack(one.words), dump(copies))
+        about = {
+            "mail": number,
+            "sender": one.sender,
+            "at": int(one.at * _SECOND),
+            "thread": one.thread,
+            "words": _pack(one.words),
+            "copies": dump(copies),
+            "origin": _origin(one.sender, mail.message_id) if mail.message_id else None,
+        }
         db.run("remember_mail", about)
-        if mail.message_id:
-            db.run("remember_name", {"mail": number, "origin": _origin(one.sender, mail.message_id)})
 
 
 def sent(db: Database, number: int, sent_to: Iterable[Delivery], now: int) -> None:

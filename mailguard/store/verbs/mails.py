@@ -25,7 +25,7 @@ from mailguard.records import (
 from mailguard.store.database import Database
 from mailguard.store.sealing import Seal
 from mailguard.store.verbs import bodies, codec, files_sent, forks, habits, kept, order, sketches, threads
-from mailguard.store.verbs.codec import clean, dump, dump_reason, dump_set, maybe_micros, micros
+from mailguard.store.verbs.codec import clean, dump, dump_list, dump_reason, dump_set, maybe_micros, micros
 
 TIMELESS = frozenset({HoldKind.UNDECIDED, HoldKind.DAMAGED})  # holds that no time ends
 
@@ -34,7 +34,7 @@ def put(db: Database, mail: NewMail, now: datetime) -> str:
     """Envelope, bytes, verdict, deliveries, notices, thread and event: all or nothing. As `Store.put`."""
     if mail.fork and (first := forks.first(db, mail.fork, now)):
         return first
-    thread = threads.record(db, mail, micros(now)) if mail.kind is Kind.MAIL else None
+    thread, begins = threads.record(db, mail, micros(now)) if mail.kind is Kind.MAIL else (None, False)
     key_id, body_key, seal = db.keys.fresh(mail.queue_id)
     number = _add_mail(db, mail, thread, key_id, body_key)
     if mail.fork:
@@ -49,7 +49,7 @@ def put(db: Database, mail: NewMail, now: datetime) -> str:
     _remember(db, number, thread, mail)
     _end(db, number, mail.deliveries, now)
     db.make_findable(number)
-    earlier = order.line_up(db, number, thread, key(mail.identity.address))
+    earlier = set() if begins else order.line_up(db, number, thread, key(mail.identity.address))
     add_notices(db, mail.notices, now, {mail.queue_id: number})
     event(db, number, now, "smtp.accepted" if mail.kind is Kind.MAIL else "dsn.made", _who(mail), _facts(mail))
     # failpoint: store.putting
@@ -199,10 +199,10 @@ def _add_mail(db: Database, mail: NewMail, thread: int | None, key_id: str, body
         "received_at": micros(mail.received_at),
         "message_id": clean(mail.message_id),
         "subject": clean(mail.subject),
-        "attachments": dump(attachments),
+        "attachments": dump_list(attachments),
         "automatic": mail.automatic,
         "thread": thread,
-        "inside": dump([clean(one) for one in mail.inside]),
+        "inside": dump_list([clean(one) for one in mail.inside]),
         "key_id": key_id,
         "body_key": body_key,
     }
@@ -227,7 +227,7 @@ def add_envelope(db: Database, number: int, mail: NewMail, digest: bytes | None 
 def add_version(db: Database, mail: int, number: int, new: NewMail, now: datetime) -> None:
     hits, evidence = codec.dump_hits(new.verdict.hits)
     evidence = bodies.words(db, mail, evidence)
-    verdict = (int(new.verdict.action), hits, evidence, dump(new.verdict.tags), new.verdict.rules_hash)
+    verdict = (int(new.verdict.action), hits, evidence, dump_list(new.verdict.tags), new.verdict.rules_hash)
     edits = bodies.edits(db, mail, dump_edits(new.edits)) if new.edits else "[]"
     db.run("add_version", (mail, number, micros(now), "rules", edits, *verdict))
 

@@ -1,7 +1,7 @@
 """Forgetting what is past its time: bytes first, then decisions; facts by their own clock."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mailguard.records import Actor
 from mailguard.store.database import Database
@@ -14,6 +14,7 @@ BATCH = 100  # mails in one transaction, so that mail coming in does not wait lo
 EVENTS = 1000  # and events of no mail
 SLICE = 200  # rows of each kind of fact
 _TIMER = Actor("timer", "policy")
+_CORRECTED = timedelta(days=2)  # after its end; a mail's Sent folder is tried for one
 
 
 def old_bodies(db: Database, now: datetime, keep: Retention) -> list[int]:
@@ -85,7 +86,8 @@ def threads(db: Database, old: Sequence[int], now: datetime, keep: Retention) ->
 
 
 def passing(db: Database, now: datetime) -> None:
-    """Forget codes and web sessions that are over, and by what forks were known that come no more."""
+    """Forget codes and web sessions that are over, forks that come no more, and Sent folders nobody put right."""
+    db.run("forget_sent_copies", (micros(now - _CORRECTED),))
     db.run("forget_forks", (micros(now - forks.WINDOW),))
     db.run("forget_codes", {"now": micros(now)})
     db.run("forget_logins", (micros(now),))

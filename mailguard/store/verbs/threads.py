@@ -13,12 +13,12 @@ _LONGEST = 998  # octets of a Message-ID
 _REFERENCES = 100  # the latest; a longer chain adds nothing
 
 
-def record(db: Database, mail: NewMail, now: int) -> int | None:
-    """The conversation this mail belongs to, with everyone on it. None when nothing names it."""
+def record(db: Database, mail: NewMail, now: int) -> tuple[int | None, bool]:
+    """The conversation this mail belongs to, with everyone on it, None when nothing names it; and does it begin one?"""
     references = [_name(name) for name in mail.references[-_REFERENCES:]]
     own = _name(mail.message_id)
     if not (own or references):
-        return None
+        return None, False
     ids = dump([name for name in (own, *references) if name])
     known = db.run("thread_known", (ids,)).fetchone()
     if known is None:
@@ -32,10 +32,11 @@ def record(db: Database, mail: NewMail, now: int) -> int | None:
         db.run("thread_see", {"id": own, "thread": thread, "sender": sender, "answers": answers})
     if references:
         db.run("thread_refer", {"thread": thread, "ids": dump(references)})
-    if known is None:
-        thread = _only(db, thread, ids)
+    begun = thread if known is None else None
+    if begun and not db.alone:
+        thread = _only(db, begun, ids)
     db.run_many("thread_join", _members(mail, thread, now))
-    return thread
+    return thread, thread == begun
 
 
 def _only(db: Database, thread: int, ids: str) -> int:
