@@ -123,7 +123,7 @@ MAIL = (
         "sent_copy",
         "a Sent folder that is to be put right",
         "so that no crash loses it",
-        "until it is right or given up; without `sent_folder` as long as the mail",
+        "until it is right or given up, at most two days after the mail's end",
         WITH_MAIL,
         "mail due_at attempts",
     ),
