@@ -104,7 +104,7 @@ class Curbs:
         return self._enabled is None or address.key(login) in self._enabled or self._others(login)
 
     async def users_changed(self, enabled: frozenset[str] | None) -> None:
-        """Who is not among them (disabled, or not there any more) has what waits of them held."""
+        """Who is not among them (disabled, or not there any more) has what waits of them held, and is signed out."""
         before, self._enabled = self._enabled, enabled
         if enabled is None:
             return
@@ -121,6 +121,7 @@ class Curbs:
             if DISABLED + name not in self._standing:
                 standing = Standing(DISABLED + name, self._clock.now(), login)
                 await self._begin(standing, "login.disabled", _USERS)
+                await self._store.close_logins(name)
 
     # frozen
     def frozen(self, name: str) -> bool:

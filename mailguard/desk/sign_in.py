@@ -111,8 +111,10 @@ class SignIn:
 
     # who is in
     async def login(self, cookie: str) -> Login | None:
-        """Whose session this cookie is, and how it was opened."""
+        """Whose session this cookie is, and how it was opened. Whoever may not sign in any more has none."""
         found = await self._store.login(tokens.digest(cookie), self._clock.now())
+        if found is not None and (not self._ours(found.person) or self._people().service(found.person)):
+            return None
         if found is not None and found.way is Way.OIDC:
             known = self._said.get(address.key(found.person))
             if known is None or known.until < found.until:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trustme
 
-from mailguard.records import Accepted, Actor, HoldKind, State
+from mailguard.records import Accepted, Actor, HoldKind, State, Way
 from mailguard.smtpd.floor import Commits
 from mailguard.smtpd.users import hash_password
 from mailguard.testing import eventually
@@ -217,6 +217,30 @@ async def test_a_disabled_login_is_out_at_once_and_its_waiting_mail_is_held(guar
     await guarded.service.smtp.look_at_users()
     await guarded.wait(minutes=10)
     assert (await guarded.copy(mine, KIM)).state is State.HELD, "enabling lets nothing go"
+
+
+async def test_a_login_that_is_not_there_any_more_is_signed_out_of_the_pages(guarded: House, hashed: str) -> None:
+    sign_in = guarded.service.desk
+    anns = await sign_in.vouched(ANN, Way.PASSWORD, second=True, name="ann")
+    bobs = await sign_in.vouched(BOB, Way.PASSWORD, second=True, name="bob")
+    assert anns
+    assert bobs
+    assert guarded.config.users_path is not None
+    _write_users(guarded.config.users_path, hashed, ann=True)
+    await guarded.service.smtp.look_at_users()
+    assert await sign_in.login(anns) is None
+    assert await sign_in.login(bobs)
+
+
+async def test_an_address_that_is_a_machine_s_from_now_on_is_signed_out(open_house: OpenHouse) -> None:
+    house = await open_house()
+    sign_in = house.service.desk
+    cookie = await sign_in.vouched(BOB, Way.CODE, second=False)
+    assert cookie
+    assert await sign_in.login(cookie)
+    write_people(house, people=[{"address": BOB, "service": True, "owner": ANN}])
+    await house.reload()
+    assert await sign_in.login(cookie) is None
 
 
 async def test_an_edited_file_is_noticed_without_anybody_logging_in(guarded: House, hashed: str) -> None:
