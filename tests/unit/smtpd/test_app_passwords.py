@@ -294,3 +294,32 @@ async def test_nobody_logs_in_where_there_are_only_app_passwords_and_none_was_ma
     client = await connect(server, tls=True)
     assert (await log_in(client, ANN, tokens.new_app_password())).startswith("535 5.7.8")
     assert (await client.say("MAIL FROM:<>")).startswith("530 ")
+
+
+@pytest.mark.parametrize("tried", ["revoked", "typed loosely", "of somebody else"])
+async def test_another_server_never_sees_what_has_the_form_of_one(
+    serve: Serve, connect: Connect, passwords: AppPasswords, store: SqliteStore, clock: FakeClock, tried: str
+) -> None:
+    seen: list[str] = []
+
+    async def upstream(_server: str, _name: str, password: str) -> bool:
+        seen.append(password)
+        return True
+
+    secret = await made(store, clock)
+    server = await serve(
+        SUBMISSIONS, logins={"upstream": "smtp.corp.example:587", "app_passwords": {}}, app_passwords=passwords,
+        try_login=upstream,
+    )  # fmt: skip
+    assert (await log_in(await connect(server, tls=True), ANN, secret)).startswith("235")
+    if tried != "of somebody else":
+        await store.drop_app_password(ANN, "Phone", by=BY, now=clock.now())
+    said = secret.replace("-", " ").upper() if tried == "typed loosely" else secret
+    name = "lee@corp.example" if tried == "of somebody else" else ANN
+    assert await log_in(await connect(server, tls=True), name, said) == WRONG
+    with pytest.raises(PermanentFailure, match="the user name or the password is wrong"):
+        await server.log_in(name, said, "198.51.100.7")  # typed on the sign-in page
+    assert seen == []
+    assert (await log_in(await connect(server, tls=True), "kim@corp.example", "secret")).startswith("235")
+    assert (await server.log_in("kim@corp.example", "secret", HERE))[0] == "kim@corp.example"
+    assert seen == ["secret"], "remembered after that"
