@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import NoReturn
 
 from mailguard import tokens
 from mailguard.clock import Clock
@@ -57,6 +58,17 @@ class AppPasswords:
         await self._used(digest, found)
         return User(entry.name if entry else addresses[0], explicit or addresses, partial(self._known, digest, person))
 
+    async def keep_here(self, name: str, password: str, peer: str) -> None:
+        """PermanentFailure for what has the form of one: revoked or mistyped, no other server is to see it."""
+        if self._on and tokens.like_app_password(password):
+            await self.refuse(name, peer)
+
+    async def refuse(self, name: str, peer: str) -> NoReturn:
+        """PermanentFailure 535, after this client's wait."""
+        await self.slowdown.turn(name, peer)
+        self.slowdown.failed(name, peer)
+        raise wrong()
+
     def _addresses(self, name: str) -> tuple[str, ...]:
         people = self._people()
         return people.writes_as(name) if "@" in name and (not self._listed or people.person(name)) else ()
@@ -88,9 +100,8 @@ class WithAppPasswords:
         found = await self.app_passwords.user(name, password, self.file)
         if found is not None:
             return found
-        if self.others is not None and not tokens.like_app_password(password):
-            # a device whose password was revoked goes on trying, and a directory would lock its person out for that
-            return await self.others.check(name, password, peer)
-        await self.app_passwords.slowdown.turn(name, peer)
-        self.app_passwords.slowdown.failed(name, peer)
-        raise wrong()
+        if self.others is None:
+            await self.app_passwords.refuse(name, peer)
+        if self.file is None:
+            await self.app_passwords.keep_here(name, password, peer)
+        return await self.others.check(name, password, peer)

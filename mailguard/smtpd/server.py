@@ -289,6 +289,8 @@ class SmtpServer:
         """
         if self._users is None:
             raise cannot_say("there are no logins")
+        if self._app_passwords is not None and not isinstance(self._users, FileUsers):
+            await self._app_passwords.keep_here(name, password, peer)
         user = await self._users.check(name, password, peer)
         return user.name, next((address for address in user.send_as[:1] if not address.startswith("*")), "")
 

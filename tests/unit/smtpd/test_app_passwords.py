@@ -151,25 +151,6 @@ async def test_revoked_it_opens_nothing_and_what_it_opened_is_not_good_any_more(
     assert await refused(alone(passwords), ANN, secret) == WRONG
 
 
-async def test_a_device_whose_password_was_revoked_is_nothing_that_another_server_hears_of(
-    passwords: AppPasswords, store: SqliteStore, clock: FakeClock
-) -> None:
-    asked: list[str] = []
-
-    class Elsewhere:
-        async def check(self, name: str, password: str, peer: str) -> User:
-            asked.append(password)
-            return User(name, (name,))
-
-    users = WithAppPasswords(passwords, Elsewhere(), None)
-    secret = await made(store, clock)
-    await store.drop_app_password(ANN, "Phone", by=BY, now=clock.now())
-    for typed in (secret, secret.replace("-", ""), secret.upper()):
-        assert await refused(users, ANN, typed, typed) == WRONG
-    assert (await users.check(ANN, "of the directory", HERE)).name == ANN
-    assert asked == ["of the directory"]
-
-
 async def test_the_day_of_its_use_is_kept(passwords: AppPasswords, store: SqliteStore, clock: FakeClock) -> None:
     secret = await made(store, clock)
     for _ in range(2):
@@ -314,3 +295,32 @@ async def test_nobody_logs_in_where_there_are_only_app_passwords_and_none_was_ma
     client = await connect(server, tls=True)
     assert (await log_in(client, ANN, tokens.new_app_password())).startswith("535 5.7.8")
     assert (await client.say("MAIL FROM:<>")).startswith("530 ")
+
+
+@pytest.mark.parametrize("tried", ["revoked", "typed loosely", "of somebody else"])
+async def test_another_server_never_sees_what_has_the_form_of_one(
+    serve: Serve, connect: Connect, passwords: AppPasswords, store: SqliteStore, clock: FakeClock, tried: str
+) -> None:
+    seen: list[str] = []
+
+    async def upstream(_server: str, _name: str, password: str) -> bool:
+        seen.append(password)
+        return True
+
+    secret = await made(store, clock)
+    server = await serve(
+        SUBMISSIONS, logins={"upstream": "smtp.corp.example:587", "app_passwords": {}}, app_passwords=passwords,
+        try_login=upstream,
+    )  # fmt: skip
+    assert (await log_in(await connect(server, tls=True), ANN, secret)).startswith("235")
+    if tried != "of somebody else":
+        await store.drop_app_password(ANN, "Phone", by=BY, now=clock.now())
+    said = secret.replace("-", " ").upper() if tried == "typed loosely" else secret
+    name = "lee@corp.example" if tried == "of somebody else" else ANN
+    assert await log_in(await connect(server, tls=True), name, said) == WRONG
+    with pytest.raises(PermanentFailure, match="the user name or the password is wrong"):
+        await server.log_in(name, said, "198.51.100.7")  # typed on the sign-in page
+    assert seen == []
+    assert (await log_in(await connect(server, tls=True), "kim@corp.example", "secret")).startswith("235")
+    assert (await server.log_in("kim@corp.example", "secret", HERE))[0] == "kim@corp.example"
+    assert seen == ["secret"], "remembered after that"
