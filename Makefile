@@ -5,8 +5,6 @@
 MAKEFLAGS += --no-print-directory
 
 VENV := .venv
-# Of tests at once: one more than processors, because a third of the time they wait for a server or a browser.
-WORKERS := $(shell expr $$(nproc) + 1)
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
@@ -46,7 +44,7 @@ check: lint  ## lint, the house rules and the quick unit tests: under a minute
 test: $(INSTALLED)  ## everything, with the real clients and the real browser; installs what that needs
 	@# Beside each other: the one computes, the other fetches. Lint is in the background, for Ctrl-C must reach apt
 	@$(MAKE) lint & lint=$$!; tests/install-tools; tools=$$?; wait $$lint && exit $$tools
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(PYTEST)
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST)
 	@tests/install-tools --missing
 
 .PHONY: coverage

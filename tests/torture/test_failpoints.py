@@ -56,9 +56,9 @@ def run(*lines: str) -> int:
 _ASK = """
 from types import SimpleNamespace
 from mailguard.records import Mode
-rule = SimpleNamespace(mode=Mode.ENFORCE, skippable=False, when=SimpleNamespace(sought=()))
+rule = SimpleNamespace(mode=Mode.ENFORCE, skippable=False, when=SimpleNamespace(sought=(), gate=None))
 try:
-    engine.evaluate(SimpleNamespace(rules=[rule]), SimpleNamespace(lacks=bool), None)
+    engine.evaluate(SimpleNamespace(rules=[rule]), SimpleNamespace(lacks=bool, denied=()), None)
 except AttributeError:
     pass
 """
