@@ -106,6 +106,7 @@ class Curbs:
     async def users_changed(self, enabled: frozenset[str] | None) -> None:
         """Who is not among them (disabled, or not there any more) has what waits of them held, and is signed out."""
         before, self._enabled = self._enabled, enabled
+        await self._sign_out(before, enabled)
         if enabled is None:
             return
         waiting = {address.key(login): login for login in await self._store.logins()}
@@ -121,6 +122,13 @@ class Curbs:
             if DISABLED + name not in self._standing:
                 standing = Standing(DISABLED + name, self._clock.now(), login)
                 await self._begin(standing, "login.disabled", _USERS)
+
+    async def _sign_out(self, before: frozenset[str] | None, enabled: frozenset[str] | None) -> None:
+        """Who is enabled no more; where logins are another server's from now on, everybody of the file."""
+        if enabled is None and before is None:
+            return
+        for name in await self._store.password_logins():
+            if enabled is None or not (name in enabled or self._others(name)):
                 await self._store.close_logins(name)
 
     # frozen

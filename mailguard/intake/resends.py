@@ -1,4 +1,4 @@
-"""A client that never saw its 250 sends the mail again: the same within an hour is no second mail.
+"""A client that never saw its 250 sends the mail again: the same within an hour is no second mail, after a crash days.
 
 What was answered, and heard, is forgotten; so is everything when the process ends. The next one reads the last hour of
 this one back from the store, because nobody knows which of the last answers arrived.
@@ -17,6 +17,7 @@ from mailguard.records import Accepted, Mail, State
 from mailguard.store.base import Filter, Store
 
 LASTS = timedelta(hours=1)
+LATER = timedelta(days=5)  # after a crash: servers go on trying for so long (RFC 5321 §4.5.4.1)
 MOST = 50_000  # mails kept in mind: clients that never say another word must not fill the memory
 
 _Sign = tuple[str, str, bytes, frozenset[str]]  # identity, envelope sender, digest of the bytes, recipients
@@ -41,6 +42,7 @@ class Resends:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
         self._firsts: dict[_Sign, _First] = {}  # oldest first
+        self._before: dict[_Sign, _First] = {}  # of the process before
 
     async def load(self) -> None:
         """The last hour of the process before, at start: its clients have waited for as long as it was away."""
@@ -50,7 +52,7 @@ class Resends:
                 name = sign(receipt.identity, receipt.sender, receipt.digest, receipt.recipients)
                 answer = asyncio.get_running_loop().create_future()
                 answer.set_result(Accepted(receipt.queue_id, mark=name))
-                self._firsts[name] = _First(now, answer)
+                self._before[name] = _First(now, answer)
 
     async def once(
         self, identity: str, envelope: Envelope, digest: bytes, accept: Callable[[], Awaitable[Accepted]]
@@ -58,17 +60,20 @@ class Resends:
         """The answer of the same mail's first copy, waited for if need be; `accept` when there is none that counts."""
         name = sign(identity, envelope.sender, digest, envelope.addresses)
         self._forget_old()
-        while (first := self._firsts.get(name)) is not None:
+        while (first := self._firsts.get(name) or self._before.get(name)) is not None:
             accepted = await asyncio.shield(first.answer)
             if (mail := await self._store.get(accepted.queue_id)) is not None and _counts(mail):
                 return replace(accepted, held_by=_held_by(mail), resend=True)
-            if self._firsts.get(name) is first:
-                del self._firsts[name]
+            self._forget(name)
         return await self._first(name, accept)
 
     def answered(self, accepted: Accepted) -> None:
         """Its client went on after the 250: it will not come again."""
-        self._firsts.pop(cast("_Sign", accepted.mark), None)
+        self._forget(cast("_Sign", accepted.mark))
+
+    def _forget(self, name: _Sign) -> None:
+        self._firsts.pop(name, None)
+        self._before.pop(name, None)
 
     async def _first(self, name: _Sign, accept: Callable[[], Awaitable[Accepted]]) -> Accepted:
         first = _First(self._clock.now(), asyncio.get_running_loop().create_future())
@@ -84,7 +89,10 @@ class Resends:
         return accepted
 
     def _forget_old(self) -> None:
-        since = self._clock.now() - LASTS
+        now = self._clock.now()
+        since = now - LASTS
+        if self._before and next(iter(self._before.values())).at <= now - LATER:
+            self._before.clear()
         while self._firsts:
             name, first = next(iter(self._firsts.items()))
             if not first.answer.done() or (first.at > since and len(self._firsts) <= MOST):

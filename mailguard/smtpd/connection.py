@@ -79,6 +79,10 @@ class Connection(SMTP):
         self._commands = self._errors = 0  # commands since the last mail, and how many were not understood
         self._pace = (0.0, 0)  # when, and how many octets had come by then
 
+    def logged_in(self) -> bool:
+        """Whether somebody proved who they are."""
+        raise NotImplementedError
+
     def within_mail(self) -> bool:
         """Whether a MAIL was answered and its DATA was not."""
         raise NotImplementedError

@@ -23,6 +23,9 @@ class Greeting(Connection):
         self._extended = False
         self._logins = 0  # that failed
 
+    def logged_in(self) -> bool:
+        return self.user is not None
+
     async def smtp_HELO(self, argument: str) -> None:
         self._greeted(argument, extended=False)
         self._say(f"250 {self.floor.hostname}")

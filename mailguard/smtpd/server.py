@@ -130,8 +130,10 @@ class SmtpServer:
     async def reload(self, settings: SmtpSettings) -> None:
         """Certificates, users, limits and listeners, all or nothing: ConfigError leaves everything as it was.
 
-        Sessions that are open keep what they began with.
+        Sessions that are open keep what they began with. Where logins are other ones from now on, those that logged in
+        end after the mail in progress.
         """
+        others = settings.users != self._settings.users
         tls, certificate = await asyncio.to_thread(self._load_certificate, settings.tls)
         users = await self._authenticator(settings)
         tokens = self._token_users(settings, users)
@@ -154,6 +156,9 @@ class SmtpServer:
             door.floor = floors[name]
         self._doors |= fresh
         self._settings, self._users, self._tokens, self._certificate = settings, users, tokens, certificate
+        for session in list(self._sessions) if others else ():
+            if session.logged_in():
+                session.shut_down()
 
     @property
     def ports(self) -> list[int]:

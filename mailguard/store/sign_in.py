@@ -25,6 +25,10 @@ class SignInStore(Protocol):
         """End every session that this login's password opened."""
         ...
 
+    async def password_logins(self) -> list[str]:
+        """Names of the logins whose passwords opened sessions."""
+        ...
+
     async def set_factor(
         self, name: str, secret: str, recovery: Collection[bytes], *, by: Actor, now: datetime
     ) -> None:

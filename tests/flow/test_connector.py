@@ -143,6 +143,20 @@ async def test_a_fork_whose_answer_a_crash_ate_is_no_second_mail_when_it_comes_a
     assert len(house.arrived(KIM)) == len(house.arrived(MO)) == 1
 
 
+async def test_one_whose_recipients_were_there_already_is_none_either_and_days_later(connected: Connected) -> None:
+    house = await connected(DELAY)
+    one = await fork(house, 1, [KIM, MO])
+    assert (await fork(house, 2, [KIM])).queue_id == one.queue_id
+    await house.wait(minutes=6)
+    await house.restart(away=3600)
+    await house.wait(days=4)
+    assert (await fork(house, 2, [KIM])).queue_id == one.queue_id
+    await house.wait(minutes=6)
+    assert len(house.arrived(KIM)) == 1
+    await house.wait(days=1)
+    assert (await fork(house, 2, [KIM])).queue_id != one.queue_id, "nobody tries for so long"
+
+
 async def test_that_one_client_has_read_its_answer_says_nothing_of_another_fork_s(connected: Connected) -> None:
     house = await connected(DELAY)
     await gone(house, forked(2), [MO])

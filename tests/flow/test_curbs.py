@@ -232,6 +232,32 @@ async def test_a_login_that_is_not_there_any_more_is_signed_out_of_the_pages(gua
     assert await sign_in.login(bobs)
 
 
+async def test_and_one_that_went_while_nobody_was_there(guarded: House) -> None:
+    cookie = await guarded.service.desk.vouched(ANN, Way.PASSWORD, second=True, name="ann")
+    assert cookie
+    path = guarded.config.users_path
+    assert path is not None
+    said = json.loads(path.read_text("utf-8"))
+    await guarded.stop()
+    path.write_text(json.dumps(said | {"users": [one for one in said["users"] if one["name"] != "ann"]}), "utf-8")
+    await guarded.restart()
+    assert await guarded.service.desk.login(cookie) is None
+
+
+async def test_where_logins_are_other_ones_after_a_reload_those_who_logged_in_start_anew(guarded: House) -> None:
+    connection = await asyncio.to_thread(client, guarded)
+    cookie = await guarded.service.desk.vouched(ANN, Way.PASSWORD, second=True, name="ann")
+    assert cookie
+    said = json.loads(guarded.config.path.read_text("utf-8"))
+    said["smtp"]["users"] = {"upstream": "127.0.0.1:1"}
+    guarded.config.path.write_text(json.dumps(said), "utf-8")
+    await guarded.reload()
+    code, text = await asyncio.to_thread(connection.getreply)
+    assert (code, text.split()[0]) == (421, b"4.3.2")
+    connection.close()
+    assert await guarded.service.desk.login(cookie) is None
+
+
 async def test_an_address_that_is_a_machine_s_from_now_on_is_signed_out(open_house: OpenHouse) -> None:
     house = await open_house()
     sign_in = house.service.desk

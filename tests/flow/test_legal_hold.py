@@ -10,6 +10,9 @@ from mailguard.admin.client import Refused
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, BOB, DELAY, KIM, LEE, House
 from tests.flow.test_audit import command
+from tests.flow.test_connector import Connected, connected, fork
+
+__all__ = ["connected"]
 
 
 async def ask(house: House, verb: str, **fields: Any) -> Any:
@@ -35,6 +38,18 @@ async def test_held_by_the_command_line_until_lifted(open_house: OpenHouse) -> N
     assert (await house.mail(mine)).purged
     assert [line["mails"] for line in house.log_lines("retention.held")] == [1, 0]
     assert (await ask(house, "erase", address=ANN))["mails"] >= 1
+
+
+async def test_it_covers_whom_a_mail_only_names(connected: Connected) -> None:
+    """Lee got it from the mail system itself, and no copy of it passed here."""
+    house = await connected(DELAY)
+    named = (await fork(house, 1, [KIM], to=[KIM, LEE])).queue_id
+    other = (await fork(house, 2, [KIM], to=[KIM, f"x{LEE}"], message_id="<two@corp.example>")).queue_id
+    assert LEE in (await house.mail(named)).inside
+    await house.wait(minutes=6)
+    await ask(house, "legal_hold_set", person=LEE.upper(), reason="case 4711")
+    await house.wait(days=8)
+    assert [(await house.mail(one)).purged for one in (named, other)] == [False, True]
 
 
 async def test_an_erasure_that_is_refused_ends_no_absence(open_house: OpenHouse) -> None:

@@ -19,6 +19,10 @@ DELETE FROM login WHERE digest = ?;
 -- What was opened with this login's password.
 DELETE FROM login WHERE name = ? AND name != '';
 
+-- name: password_logins
+-- Whose passwords opened web sessions.
+SELECT DISTINCT name FROM login WHERE name != '' ORDER BY name;
+
 -- name: set_factor
 -- A second factor, instead of an earlier one.
 INSERT INTO factor (name, secret, recovery) VALUES (?, ?, ?)

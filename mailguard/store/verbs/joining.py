@@ -38,6 +38,7 @@ def join(db: Database, mail: NewMail, envelope: Envelope, digest: bytes, revisio
     there = {key(d.address) for d in found.deliveries}
     wanted = {key(one) for one in envelope.addresses}
     if wanted <= there:
+        mails.add_envelope(db, number, replace(mail, envelope=envelope, received_at=now), digest)
         return Decision(Ending.DONE, remaining=found.open_holds)
     stopped = _stopped(found)
     if not stopped and not _waits(found):

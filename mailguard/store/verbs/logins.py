@@ -37,6 +37,10 @@ def close_logins(db: Database, name: str) -> None:
     db.run("close_logins", (name,))
 
 
+def password_logins(db: Database) -> list[str]:
+    return [row["name"] for row in db.run("password_logins")]
+
+
 def set_factor(db: Database, name: str, secret: str, recovery: Collection[bytes], by: Actor, now: datetime) -> None:
     db.run("set_factor", (name, secret, _dump(recovery)))
     close_logins(db, name)

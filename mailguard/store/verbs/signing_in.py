@@ -24,6 +24,9 @@ class SigningIn(Runs):
     async def close_logins(self, name: str) -> None:
         await self._write(partial(logins.close_logins, name=name))
 
+    async def password_logins(self) -> list[str]:
+        return await self._look(logins.password_logins)
+
     async def set_factor(
         self, name: str, secret: str, recovery: Collection[bytes], *, by: Actor, now: datetime
     ) -> None:
