@@ -138,12 +138,17 @@ async def migrate(db: Connection, url: str) -> tuple[int, int]:
 async def _refuse_company(db: Connection, url: str) -> None:
     """Nodes at work know nothing of a newer schema."""
     rows = await plainly(lambda: db.run("nodes", (SILENT,)).fetchall())
-    at_work = [row["id"] for row in rows if not process.is_gone(json.loads(row["about"]).get("process", ""))]
+    at_work = [row["id"] for row in rows if not ended(row["about"])]
     if at_work:
         raise ConfigError(
             f"{shown(url)} is to be brought up to date, but an earlier version is at work on it "
             f"({', '.join(at_work)}): stop it first (one that was killed counts for {SILENT // 1_000_000} s)"
         )
+
+
+def ended(about: str) -> bool:
+    """Whether the process of a node that says this about itself has surely ended: nobody waits for its lease."""
+    return process.is_gone(json.loads(about).get("process", ""))
 
 
 async def refuse_half(db: Connection, url: str) -> None:

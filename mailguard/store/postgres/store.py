@@ -262,9 +262,8 @@ class PostgresStore(Verbs):
         return await self._write(work)
 
     async def _gone(self) -> list[str]:
-        """Nodes whose process has surely ended: nobody waits for its lease."""
         rows = await self._look(lambda db: db.run("nodes", (_EVER,)).fetchall())
-        return [row["id"] for row in rows if process.is_gone(json.loads(row["about"]).get("process", ""))]
+        return [row["id"] for row in rows if server.ended(row["about"])]
 
     async def _end_sessions(self, gone: Sequence[str]) -> None:
         """What they asked for last may be on its way in the database yet: a claim that no reclaim would see."""
