@@ -26,14 +26,14 @@ from benchmarks import crowd
 from mailguard import tokens
 from mailguard.desk import Desk, Operator, Programs, Staff
 from mailguard.history import HistorySettings
-from mailguard.intake import IntakeSettings
+from mailguard.intake.judge import IntakeSettings
 from mailguard.log import Log
 from mailguard.metrics import Metrics
-from mailguard.notices import NoticeSettings
+from mailguard.notices.settings import NoticeSettings
 from mailguard.people import Directory, Organization, People, Person
 from mailguard.people.access import Access
 from mailguard.records import Actor, Login, Role, Token
-from mailguard.rules import RuleSet
+from mailguard.rules.rule import RuleSet
 from mailguard.rules.settings import HoldSettings
 from mailguard.store.search import Search
 from mailguard.store.sqlite import SqliteStore

@@ -13,16 +13,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
-from mailguard import rules as policy
 from mailguard.document import yaml
-from mailguard.extract import Limits, Pool, dispatch
+from mailguard.extract import dispatch
+from mailguard.extract.limits import Limits
+from mailguard.extract.pool import Pool
 from mailguard.history.settings import Learn
-from mailguard.intake import gather
+from mailguard.intake.facts import gather
 from mailguard.mail.attachments import files
 from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
 from mailguard.mail.message import Message
 from mailguard.people import Organization, empty
 from mailguard.records import Content, Known, Need, Piece
+from mailguard.rules import engine, loader
+from mailguard.rules.rule import RuleSet
 from mailguard.rules.settings import HoldSettings
 
 MAIL = 10 << 20
@@ -74,7 +77,7 @@ async def _idle() -> int:
     return 0
 
 
-async def _in_workers(raw: bytes, rules: policy.RuleSet, pool: Pool) -> int:
+async def _in_workers(raw: bytes, rules: RuleSet, pool: Pool) -> int:
     """As intake's judge does it."""
     message = Message(raw)
     await asyncio.to_thread(_judged, message, rules, None)
@@ -83,7 +86,7 @@ async def _in_workers(raw: bytes, rules: policy.RuleSet, pool: Pool) -> int:
     return _characters(contents)
 
 
-async def _on_the_loop(raw: bytes, rules: policy.RuleSet) -> int:
+async def _on_the_loop(raw: bytes, rules: RuleSet) -> int:
     message = Message(raw)
     contents = tuple(_read(part.filename, message.decode(part, MAIL)) for part, _ in files(message))
     _judged(message, rules, contents)
@@ -96,19 +99,19 @@ def _read(name: str, data: bytes) -> Content:
     return Content(tuple(found), tuple(pieces))
 
 
-def _judged(message: Message, rules: policy.RuleSet, contents: tuple[Content | None, ...] | None) -> None:
+def _judged(message: Message, rules: RuleSet, contents: tuple[Content | None, ...] | None) -> None:
     envelope = Envelope("ann@corp.example", (Recipient("kim@client.example"),))
     people = empty(Organization(name="Corp", domains=("corp.example",)))
     known = Known(contents=contents)
     who = Identity("ann@corp.example", Proof.LOGIN)
     facts = gather(message, envelope, who, people, known, datetime(2026, 3, 4, tzinfo=UTC), Learn())
-    policy.evaluate(rules, facts, HoldSettings(fallback="postmaster@corp.example"))
+    engine.evaluate(rules, facts, HoldSettings(fallback="postmaster@corp.example"))
     assert Need.CONTENTS in facts.wanted
 
 
-def _rules() -> policy.RuleSet:
+def _rules() -> RuleSet:
     words = ", ".join(f"never{number}" for number in range(2000))
-    return policy.parse(
+    return loader.parse(
         [yaml.parse(_RULE % words, "bench.yaml")], empty(Organization(name="C", domains=("c.example",)))
     )
 

@@ -1,17 +1,10 @@
-"""Ports of this machine: free ones, and waiting until someone listens."""
+"""Waiting until someone listens on a port."""
 
 import contextlib
 import socket
 import subprocess
 import time
 from pathlib import Path
-
-
-def free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait(port: int, process: subprocess.Popen[bytes] | None, log: Path, within: float = 30) -> None:

@@ -16,6 +16,7 @@ import yaml
 
 from benchmarks import ports
 from benchmarks.sink import SENDER, BenchError, program
+from mailguard.demo.site import free_port
 from mailguard.smtpd.users import hash_password
 from tests.certificates import certify
 
@@ -45,8 +46,8 @@ class Mailguard:
         folder.mkdir()
         if store is not None:
             shutil.copyfile(store, folder / "mail.db")
-        self.port, self.tls_port, self.login_port = ports.free(), ports.free(), ports.free()
-        self.metrics_port = ports.free()
+        self.port, self.tls_port, self.login_port = free_port(), free_port(), free_port()
+        self.metrics_port = free_port()
         certify(folder, "bench.corp.example")
         users = {"version": 1, "users": [{"name": LOGIN, "password": hash_password(PASSWORD), "send_as": [SENDER]}]}
         folder.joinpath("users.yaml").write_text(yaml.safe_dump(users), "utf-8")
@@ -72,7 +73,7 @@ class Mailguard:
             {"bind": f"127.0.0.1:{self.tls_port}", "tls": "starttls", **near},
             {"bind": f"127.0.0.1:{self.login_port}", "tls": "starttls", "auth": "required"},
         ]
-        web = ports.free()
+        web = free_port()
         return {
             "version": 1,
             "organization": {"name": "Bench", "domains": ["corp.example"]},
@@ -116,7 +117,7 @@ class Postfix:
         self._check()
         folder.mkdir()
         self._folder = folder
-        self.port = ports.free()
+        self.port = free_port()
         self.tls_port = self.port
         certify(folder, "bench.corp.example")
         for own in ("queue", "data", "log"):

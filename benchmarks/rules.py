@@ -25,7 +25,9 @@ from mailguard.mail.message import Message
 from mailguard.mail.reading import Reading
 from mailguard.people import Organization, empty
 from mailguard.records import Known
-from mailguard.rules import RuleSet, evaluate, parse
+from mailguard.rules.engine import evaluate
+from mailguard.rules.loader import parse
+from mailguard.rules.rule import RuleSet
 from mailguard.rules.settings import HoldSettings
 from mailguard.store.verbs.kept import written
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import ports
+from mailguard.demo.site import free_port
 from tests import tools
 
 SENDER, RECIPIENT = "ann@corp.example", "bob@corp.example"
@@ -28,7 +29,7 @@ class Sink:
     """smtp-sink, counting what it took."""
 
     def __init__(self, folder: Path) -> None:
-        self.port = ports.free()
+        self.port = free_port()
         self._out = folder / "sink.out"
         # it refuses to run as root
         user = ["-u", "nobody"] if os.getuid() == 0 else []

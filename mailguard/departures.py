@@ -10,7 +10,10 @@ from mailguard.log import Log
 from mailguard.metrics import Metrics
 from mailguard.people import People
 from mailguard.postman import Postman
-from mailguard.scheduler import Attempts, Journals, Reports, Scheduler
+from mailguard.scheduler.attempt import Attempts
+from mailguard.scheduler.journals import Journals
+from mailguard.scheduler.loop import Scheduler
+from mailguard.scheduler.reports import Reports
 from mailguard.sent_copies import SentCopies
 from mailguard.stamp import Stamps
 from mailguard.store.base import Store

@@ -9,11 +9,11 @@ from mailguard.config import Config
 from mailguard.config.live import Live
 from mailguard.curbs import Bypass, Curbs
 from mailguard.desk.shapes import node_json
-from mailguard.extract import Pool
+from mailguard.extract.pool import Pool
 from mailguard.intake.watch import RuleWatch
 from mailguard.metrics import Metrics
 from mailguard.records import State
-from mailguard.smtpd import SmtpServer
+from mailguard.smtpd.server import SmtpServer
 from mailguard.store.base import Store
 from mailguard.web import console
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Protocol, TypeVar
 
-from mailguard import notices, tokens
+from mailguard import tokens
 from mailguard.clock import Clock
 from mailguard.courier.parcel import Parcel
 from mailguard.courier.signing import signed
@@ -15,7 +15,8 @@ from mailguard.errors import ClaimLost, TemporaryFailure
 from mailguard.log import Log
 from mailguard.mail import address, headers
 from mailguard.mail.envelope import Recipient
-from mailguard.notices import NoticeSettings, daily, reply
+from mailguard.notices import compose, daily, reply
+from mailguard.notices.settings import NoticeSettings
 from mailguard.people import People
 from mailguard.records import (
     Capability,
@@ -157,7 +158,7 @@ class Postman:
             granted.append(_capability(claim.notices[0].notice, tokens.answer_digest(answer)))
         await self._store.grant(granted, self._clock.now())
         # failpoint: postman.granted
-        return notices.render(
+        return compose.render(
             claim, links=links, settings=self._settings, organization_zone=people.organization.zone,
             now=self._clock.now(), message_id=f"<{self._new_id()}@{self._hostname}>", originals=originals,
             reply_to=reply_to, language=people.language(claim.person) or self._settings.language,

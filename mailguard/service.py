@@ -24,22 +24,32 @@ from mailguard.config.live import Live
 from mailguard.curbs import Bypass, Curbs, InForce, Reasons
 from mailguard.departures import Departures
 from mailguard.desk import Desk, Enrolment, Factors, Operator, Passwords, Programs, Staff
-from mailguard.directory import Answer, asker
+from mailguard.directory.keeper import Answer
+from mailguard.directory.logins import asker
 from mailguard.document.problem import Problem
 from mailguard.errors import ConfigError
-from mailguard.extract import Pool
+from mailguard.extract.pool import Pool
 from mailguard.health import Health
-from mailguard.intake import Acquaintances, Again, Alarm, Intake, IntakeSettings, Judge, Ledgers
 from mailguard.intake import queue_id as ids
+from mailguard.intake.accept import Intake
+from mailguard.intake.again import Again
+from mailguard.intake.alarm import Alarm
+from mailguard.intake.familiar import Acquaintances
+from mailguard.intake.judge import IntakeSettings, Judge
+from mailguard.intake.ledgers import Ledgers
 from mailguard.log import Log
 from mailguard.metrics import Metrics
 from mailguard.nodes import Nodes, Refresh
 from mailguard.people import People
 from mailguard.people.alerts import Alerts
 from mailguard.records import Actor
-from mailguard.rules import RuleSet
-from mailguard.smtpd import AppPasswords, Guesses, Reporter, SmtpServer, disabled, enabled, load_users
+from mailguard.rules.rule import RuleSet
+from mailguard.smtpd.app_passwords import AppPasswords
+from mailguard.smtpd.guesses import Guesses
+from mailguard.smtpd.server import SmtpServer
 from mailguard.smtpd.settings import Auth
+from mailguard.smtpd.users import disabled, enabled, load_users
+from mailguard.smtpd.watching import Reporter
 from mailguard.stamp import Stamps
 from mailguard.store.places import place
 from mailguard.tasks import Tasks, countdown

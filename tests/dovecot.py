@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import ports
+from mailguard.demo.site import free_port
 from tests.certificates import certify
 from tests.conftest import need
 
@@ -75,8 +75,8 @@ class Dovecot:
     name: str = "localhost"  # whom its certificate is for
     starttls: bool = True
     extra: str = ""  # more lines of its configuration, with FOLDER for its folder
-    port: int = field(default_factory=ports.free)
-    tls_port: int = field(default_factory=ports.free)
+    port: int = field(default_factory=free_port)
+    tls_port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:

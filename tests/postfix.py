@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import ports
+from mailguard.demo.site import free_port
 from tests.conftest import need
 
 RECIPES = Path(__file__).parent.parent / "deploy" / "postfix"
@@ -56,7 +57,7 @@ def next_hop(onward: int) -> Iterator[int]:
         pytest.skip("only root can start Postfix")
     folder = Path(tempfile.mkdtemp(prefix="mailguard-postfix-", dir="/var/tmp"))
     try:
-        port = ports.free()
+        port = free_port()
         _for_a_test(folder, port, onward)
         try:
             subprocess.run([program, "-c", str(folder), "start"], check=True, timeout=60, capture_output=True)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import ports
+from mailguard.demo.site import free_port
 from tests.certificates import certify
 from tests.conftest import need
 
@@ -99,8 +99,8 @@ class Slapd:
     name: str = "localhost"  # whom its certificate is for
     extra: str = ""  # more lines of slapd.conf, before the database
     self_read: bool = False  # whether people may read their own entry
-    port: int = field(default_factory=ports.free)
-    tls_port: int = field(default_factory=ports.free)
+    port: int = field(default_factory=free_port)
+    tls_port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:

@@ -3,6 +3,8 @@
 import ast
 import re
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -303,6 +305,21 @@ def _verbs(group: click.Group) -> Iterator[str]:
         yield name
         if isinstance(command, click.Group):
             yield from (f"{name} {verb}" for verb in command.list_commands(click.Context(command)))
+
+
+def test_reading_the_configuration_loads_no_more_than_the_settings_of_each_room() -> None:
+    """Every command does it, and a container's health check twice a minute: all of the house costs twice as much."""
+    heavy = {
+        "aiosmtpd", "aiosmtplib", "asyncpg", "httpx", "ldap3", "uvicorn",
+        *(f"mailguard.{name}" for name in ("intake.accept", "rules.conditions", "scheduler.loop", "smtpd.server")),
+    }  # fmt: skip
+    told = subprocess.run(
+        [sys.executable, "-c", "import sys, mailguard.cli.healthcheck, mailguard.config; print(*sys.modules)"],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    loaded = set(told.stdout.split())
+    assert "mailguard.config.settings" in loaded
+    assert sorted(loaded & heavy) == []
 
 
 def test_the_example_configuration_loads(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import dns.query
 import dns.zone
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from benchmarks import ports
+from mailguard.demo.site import free_port
 from tests.conftest import need
 
 _CONF = """
@@ -65,7 +65,7 @@ def unsigned(name: str, records: str) -> tuple[str, str]:
 @contextmanager
 def resolving(folder: Path, zones: dict[str, tuple[str, str]]) -> Iterator[int]:
     """Its port on 127.0.0.1. `zones` are files and trust anchors."""
-    port = ports.free()
+    port = free_port()
     for name, (text, _) in zones.items():
         (folder / f"{name}.zone").write_text(text)
     anchors = "\n".join(f'  trust-anchor: "{anchor}"' for _, anchor in zones.values() if anchor)

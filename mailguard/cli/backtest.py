@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from mailguard import rules as policy
 from mailguard.cli import archive
 from mailguard.cli.archive import Bad, Found
 from mailguard.cli.common import Context, Exit, bar, plain, say, span, verb
@@ -22,14 +21,15 @@ from mailguard.cli.surroundings import Surroundings, surroundings
 from mailguard.cli.tried import as_json, show
 from mailguard.clock import SystemClock
 from mailguard.document.units import short
-from mailguard.extract import Pool
-from mailguard.intake import IntakeSettings
+from mailguard.extract.pool import Pool
+from mailguard.intake.judge import IntakeSettings
 from mailguard.intake.trial import PastClock, Rehearsal, Written, on_kept
 from mailguard.log import Log
 from mailguard.mail.message import Message
-from mailguard.notices import NoticeSettings
-from mailguard.rules import RuleSet
+from mailguard.notices.settings import NoticeSettings
+from mailguard.rules import loader
 from mailguard.rules.backtest import Report
+from mailguard.rules.rule import RuleSet
 from mailguard.store.places import place
 from mailguard.store.sqlite import SqliteStore
 
@@ -81,7 +81,7 @@ def command(
 
 def _rules(around: Surroundings, draft: Path | None = None) -> RuleSet:
     live = around.config.rule_files() if around.config else [default_rules()]
-    return policy.load([draft] if draft else live, around.people)
+    return loader.load([draft] if draft else live, around.people)
 
 
 def _settings(around: Surroundings) -> IntakeSettings:

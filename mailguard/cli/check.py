@@ -8,17 +8,18 @@ from pathlib import Path
 import click
 
 from mailguard import people as directory
-from mailguard import rules as policy
 from mailguard.cli.common import Context, Exit, verb
 from mailguard.cli.surroundings import surroundings
 from mailguard.clock import SystemClock
 from mailguard.config import Config
 from mailguard.config import load as load_config
-from mailguard.directory import asked, few
+from mailguard.directory.look import asked
+from mailguard.directory.remarks import few
 from mailguard.document import yaml
 from mailguard.document.problem import Format, Problem, ordered, render
 from mailguard.errors import ConfigError
 from mailguard.people import Found, People
+from mailguard.rules import loader
 from mailguard.rules.lint import lint
 from mailguard.smtpd.users import load_users
 
@@ -83,7 +84,7 @@ def _rules_only(context: Context, paths: tuple[Path, ...]) -> list[Problem]:
 
 def _of_rules(paths: Sequence[Path], people: People) -> list[Problem]:
     try:
-        rules = policy.load(paths, people)
+        rules = loader.load(paths, people)
     except ConfigError as error:
         return _problems(error)
     return [*rules.warnings, *lint(rules, people)]

@@ -11,7 +11,7 @@ from datetime import timedelta
 from enum import IntEnum
 from io import StringIO
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 from rich.console import Console
@@ -19,11 +19,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from mailguard.config import Config
-from mailguard.config import load as load_config
 from mailguard.document.problem import Problem, render
 from mailguard.document.units import duration
 from mailguard.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mailguard.config import Config
 
 DEFAULT = Path("/etc/mailguard/mailguard.yaml")
 
@@ -103,9 +104,11 @@ def verb(name: str) -> Callable[[Callable[..., Any]], click.Command]:
     return make
 
 
-def configured(context: Context) -> Config:
+def configured(context: Context) -> "Config":
     """The configuration; its warnings go to stderr. Raises ConfigError."""
-    config = load_config(context.existing, os.environ)
+    from mailguard.config import load  # every room's settings: verbs without a configuration start at once
+
+    config = load(context.existing, os.environ)
     if config.warnings:
         say(render(config.warnings))
     return config

@@ -6,8 +6,8 @@ from typing import Any
 
 from mailguard.cli.common import plain
 from mailguard.records import Mode
-from mailguard.rules import Rule
 from mailguard.rules.facts import Facts
+from mailguard.rules.rule import Rule
 from mailguard.rules.tree import Branch, grown
 
 

@@ -9,20 +9,20 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from mailguard import rules as policy
 from mailguard.cli import archive, conditions
 from mailguard.cli.common import Context, Exit, emit, say, table, verb
 from mailguard.cli.packaged import default_rules
 from mailguard.cli.surroundings import Surroundings, surroundings
 from mailguard.clock import SystemClock
 from mailguard.errors import CannotTell
-from mailguard.extract import Worker
-from mailguard.intake import gather
+from mailguard.extract.process import Worker
+from mailguard.intake.facts import gather
 from mailguard.mail import address
 from mailguard.mail.envelope import Envelope, Identity, Proof
 from mailguard.mail.message import Message
 from mailguard.records import Action, Known, Mode, Need, Verdict
-from mailguard.rules import RuleReport
+from mailguard.rules import changes, engine, loader
+from mailguard.rules.engine import RuleReport
 
 _MATCHED = {True: "yes", False: "no", None: "could not tell"}
 
@@ -47,18 +47,18 @@ def command(
     mail = Message(message.read_bytes())
     envelope = _envelope(mail, sender, recipients)
     now = _instant(at, around.people.organization.zone)
-    rules = policy.load(around.config.rule_files() if around.config else [default_rules()], around.people)
+    rules = loader.load(around.config.rule_files() if around.config else [default_rules()], around.people)
     try:
         identity = Identity(envelope.sender, Proof.LOGIN)
         facts = gather(mail, envelope, identity, around.people, Known(), now, around.history.learn)
     except CannotTell as error:
         say(f"held: mailguard cannot read this mail: {error}")
         sys.exit(Exit.FAILED)
-    verdict, reports = policy.explain(rules, facts, around.holds)
+    verdict, reports = engine.explain(rules, facts, around.holds)
     if Need.CONTENTS in facts.wanted:
         with Worker() as worker:
             facts = facts.knowing(contents=worker.read(mail))
-        verdict, reports = policy.explain(rules, facts, around.holds)
+        verdict, reports = engine.explain(rules, facts, around.holds)
     if as_json:
         whole = _json(verdict, reports, envelope, now)
         for said, rule in zip(whole["rules"], rules.rules, strict=True):
@@ -110,7 +110,7 @@ def _json(verdict: Verdict, reports: list[RuleReport], envelope: Envelope, now: 
         "delay_seconds": max((fate["delay_seconds"] for fate in fates.values()), default=0),
         "recipients": fates,
         "added": [added.address for added in verdict.added],
-        "changes": policy.said(verdict.edits),
+        "changes": changes.said(verdict.edits),
         "told": list(verdict.notify),
         "tags": list(verdict.tags),
         "rules": [
@@ -136,7 +136,7 @@ def _show(verdict: Verdict, reports: list[RuleReport], envelope: Envelope, aroun
         if rule := verdict.dropped.get(address.key(recipient)):
             leaves = f"taken off ({rule})"
         click.echo(f"  {recipient}: {leaves}")
-    for change in policy.said(verdict.edits):
+    for change in changes.said(verdict.edits):
         click.echo(f"  {change}")
     for added in verdict.added:
         click.echo(f"  {added.address}: added by {added.rule}{' at once' if added.now else ''}")

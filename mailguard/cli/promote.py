@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 import click
 
 from mailguard import people as directory
-from mailguard import rules as policy
 from mailguard.cli.common import Context, Exit, configured, counted, say, span, table, verb
 from mailguard.cli.saving import save
 from mailguard.cli.surroundings import remembered
@@ -25,8 +24,9 @@ from mailguard.errors import ConfigError
 from mailguard.mail import address
 from mailguard.people import People
 from mailguard.records import Action, Mail, Mode, RuleHit
-from mailguard.rules import Rule, RuleSet
+from mailguard.rules import loader
 from mailguard.rules.promotion import Promotion, move
+from mailguard.rules.rule import Rule, RuleSet
 from mailguard.store.places import place
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ def command(
         raise click.UsageError("--back is for everybody: leave --groups out")
     config = configured(context)
     people = directory.load(config.people_path, config.organization, remembered(config))
-    rules = policy.load(config.rule_files(), people)
+    rules = loader.load(config.rule_files(), people)
     chosen = _find(rules, rule)
     if not back:
         _show(_past(config, rule, SystemClock().now() - (since or _MONTH)), config)

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from mailguard import people as directory
-from mailguard import rules as policy
 from mailguard.cli.common import Context, config_option, configured, emit, say, span, table, verb
 from mailguard.cli.surroundings import remembered
 from mailguard.clock import SystemClock
@@ -16,6 +15,7 @@ from mailguard.config import Config
 from mailguard.document.units import short
 from mailguard.errors import ConfigError
 from mailguard.records import Fate, RuleTally
+from mailguard.rules import loader
 from mailguard.rules.precision import Precision, precision, proposal
 from mailguard.store.places import place
 
@@ -80,7 +80,7 @@ def _live(config: Config) -> list[str]:
     """The rules of the files. They are named beside what they did; broken files are no reason to hide that."""
     try:
         people = directory.load(config.people_path, config.organization, remembered(config))
-        return sorted(rule.id for rule in policy.load(config.rule_files(), people).rules)
+        return sorted(rule.id for rule in loader.load(config.rule_files(), people).rules)
     except ConfigError as error:
         say(f"the rule files cannot be read now ({error}): `mailguard check` says why")
         return []

@@ -6,7 +6,7 @@ import sys
 import click
 
 from mailguard.cli.common import Context, Exit, fail, verb
-from mailguard.directory import NothingKnown
+from mailguard.directory.keeper import NothingKnown
 from mailguard.errors import ConfigError, StoreBroken
 from mailguard.workers import MOST, serve, supervise
 

@@ -8,7 +8,7 @@ from mailguard import people as directory
 from mailguard.cli.common import Context, say
 from mailguard.config import Config
 from mailguard.config import load as load_config
-from mailguard.directory import remembered as copy_of_directory
+from mailguard.directory.look import remembered as copy_of_directory
 from mailguard.document.problem import render
 from mailguard.history.settings import HistorySettings
 from mailguard.people import Found, Organization, People

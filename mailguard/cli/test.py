@@ -12,8 +12,8 @@ import click
 
 from mailguard.cli.common import Context, Exit, say, table, verb
 from mailguard.cli.surroundings import Surroundings, surroundings
-from mailguard.extract import Worker
-from mailguard.intake import gather
+from mailguard.extract.process import Worker
+from mailguard.intake.facts import gather
 from mailguard.mail.envelope import Envelope, Identity
 from mailguard.mail.message import Message
 from mailguard.people import People

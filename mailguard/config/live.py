@@ -7,7 +7,7 @@ from functools import partial
 from mailguard.clock import Clock
 from mailguard.config import Config
 from mailguard.config.policy import Policy, load
-from mailguard.directory import Answer, Keeper
+from mailguard.directory.keeper import Answer, Keeper
 from mailguard.errors import TemporaryFailure
 from mailguard.locale import sayings
 from mailguard.log import Log

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 
 from mailguard import people as directory
-from mailguard import rules as policy
 from mailguard.config import Config
 from mailguard.document import yaml
 from mailguard.people import Found, People
-from mailguard.rules import RuleSet
+from mailguard.rules import loader
+from mailguard.rules.rule import RuleSet
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Policy:
         if found == self.found:
             return self
         people = directory.bind(self.file, self.people.organization, found)
-        return replace(self, people=people, rules=policy.parse(self.rules.documents, people), found=found)
+        return replace(self, people=people, rules=loader.parse(self.rules.documents, people), found=found)
 
 
 def load(config: Config, found: Found | None = None) -> Policy:
     """From the files, as they are now. Raises ConfigError with every problem."""
     file = yaml.read(config.people_path) if config.people_path is not None else None
     people = directory.bind(file, config.organization, found)
-    return Policy(people, policy.load(config.rule_files(), people), found, file)
+    return Policy(people, loader.load(config.rule_files(), people), found, file)

@@ -31,7 +31,7 @@ from mailguard.records import (
     Spool,
     State,
 )
-from mailguard.rules import RuleSet
+from mailguard.rules.rule import RuleSet
 from mailguard.stamp import Stamps
 from mailguard.store.base import Filter, Store
 from mailguard.tasks import Tasks, patiently

@@ -10,7 +10,7 @@ from mailguard.mail import address, headers
 from mailguard.mail.envelope import Envelope, Recipient, Session
 from mailguard.mail.headers import AddCc, Drop, Edit, Hide, Prepend, Remove, RemoveLike, Withheld
 from mailguard.mail.message import Message
-from mailguard.notices import NoticeSettings
+from mailguard.notices.settings import NoticeSettings
 from mailguard.people import People
 from mailguard.records import (
     Action,

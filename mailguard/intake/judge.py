@@ -9,9 +9,8 @@ from time import perf_counter, thread_time
 from types import MappingProxyType
 from typing import Any
 
-from mailguard import rules as policy
 from mailguard.errors import CannotTell
-from mailguard.extract import Pool
+from mailguard.extract.pool import Pool
 from mailguard.history.settings import HistorySettings
 from mailguard.intake.arrange import Desired, arrange, edits
 from mailguard.intake.aside import stand_aside
@@ -28,7 +27,7 @@ from mailguard.mail.envelope import Proof
 from mailguard.mail.kind import is_confidential
 from mailguard.mail.message import LONG_HEAD
 from mailguard.mail.sketch import Sketch
-from mailguard.notices import NoticeSettings
+from mailguard.notices.settings import NoticeSettings
 from mailguard.people import People
 from mailguard.records import (
     Action,
@@ -52,10 +51,11 @@ from mailguard.records import (
     Verdict,
     Waiting,
 )
-from mailguard.rules import RuleSet
+from mailguard.rules import engine
 from mailguard.rules.budget import OverBudget, Stopwatch
 from mailguard.rules.facts import Facts
 from mailguard.rules.logic import LATE as TOO_LATE
+from mailguard.rules.rule import RuleSet
 from mailguard.rules.settings import HoldSettings
 from mailguard.store.base import Store
 from mailguard.tasks import in_thread
@@ -225,7 +225,7 @@ class Judge:
         facts = gather(letter.reading, letter.envelope, identity, people, known, letter.now, settings.history.learn)
         troubles: list[tuple[str, Exception]] = []
         watch = Stopwatch(perf_counter, thread_time, settings.decide.total_seconds())
-        verdict = policy.evaluate(rules, facts, settings.holds, lambda *trouble: troubles.append(trouble), watch)
+        verdict = engine.evaluate(rules, facts, settings.holds, lambda *trouble: troubles.append(trouble), watch)
         wanted = {need: seconds for need, seconds in facts.budget.wanted.items() if seconds > fetched.get(need, -1.0)}
         if wanted := {need: wanted[need] for need in wanted if need not in fetched or need in known.late}:
             return wanted  # every rule is asked again

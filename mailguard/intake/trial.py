@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from mailguard.extract import Pool
+from mailguard.extract.pool import Pool
 from mailguard.intake.arrange import Desired, arrange
 from mailguard.intake.familiar import Acquaintances
 from mailguard.intake.judge import IntakeSettings, Judge
@@ -32,8 +32,8 @@ from mailguard.records import (
     State,
     Verdict,
 )
-from mailguard.rules import RuleSet
 from mailguard.rules.backtest import Ruling, Trial, retry, ruling
+from mailguard.rules.rule import RuleSet
 from mailguard.store.base import Store
 
 _LEASE = timedelta(hours=1)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from mailguard.mail import address
 from mailguard.records import HoldKind, NewMail, NoticeKind
-from mailguard.rules import RuleSet
+from mailguard.rules.rule import RuleSet
 
 WINDOW, BUCKET = 600.0, 60.0  # seconds looked back, and in which steps
 SHARE, OVER = 0.20, 0.10  # of all mail: from here on a rule is suspect, and below it is not any more

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+import mailguard.rules.conditions  # noqa: F401 - registers our own
 from mailguard.document.problem import Problem
 from mailguard.rules.actions import ACTIONS
 from mailguard.rules.codes import Code

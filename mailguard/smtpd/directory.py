@@ -4,7 +4,8 @@ import unicodedata
 from collections.abc import Awaitable, Callable
 
 from mailguard.clock import Clock
-from mailguard.directory import LdapLogins, NoAnswer
+from mailguard.directory.settings import LdapLogins
+from mailguard.directory.words import NoAnswer
 from mailguard.smtpd.auth import Slowdown, User, cannot_say, wrong
 from mailguard.smtpd.turns import Turns
 from mailguard.smtpd.watching import Watcher

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
-from mailguard.directory import LdapLogins
+from mailguard.directory.settings import LdapLogins
 from mailguard.document.units import Duration, HostPort, Rate, Section, Size
 from mailguard.errors import PermanentFailure
 from mailguard.mail import address

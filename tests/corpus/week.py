@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from mailguard.extract import Pool
+from mailguard.extract.pool import Pool
 from mailguard.history import HistorySettings
-from mailguard.intake import Acquaintances, IntakeSettings, Judge, Ledgers
+from mailguard.intake.familiar import Acquaintances
+from mailguard.intake.judge import IntakeSettings, Judge
+from mailguard.intake.ledgers import Ledgers
 from mailguard.log import Log
 from mailguard.mail import address
 from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
-from mailguard.notices import NoticeSettings
+from mailguard.notices.settings import NoticeSettings
 from mailguard.records import Action, Delivery, NewMail, Outcome, Reach, Reply, Result, State, Verdict
-from mailguard.rules import RuleSet, load
+from mailguard.rules.loader import load
+from mailguard.rules.rule import RuleSet
 from mailguard.rules.settings import HoldSettings
 from mailguard.store.base import Store
 from mailguard.store.sqlite import SqliteStore

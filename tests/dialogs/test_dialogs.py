@@ -19,7 +19,8 @@ import pytest
 
 from mailguard.errors import PermanentFailure
 from mailguard.records import Accepted
-from mailguard.smtpd import SmtpServer, UpstreamUsers
+from mailguard.smtpd.server import SmtpServer
+from mailguard.smtpd.upstream import UpstreamUsers
 from mailguard.testing import FakeClock
 from tests.unit.smtpd.conftest import (  # noqa: F401 - fixtures
     OPEN,

@@ -18,7 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from mailguard.extract import Limits, Pool, Worker, wire
+from mailguard.extract import wire
+from mailguard.extract.limits import Limits
+from mailguard.extract.pool import Pool
+from mailguard.extract.process import Worker
 from mailguard.mail.message import Message
 from mailguard.records import Content
 from tests.extract.containers import made, tarred, zipped

@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import CliRunner, Result
 
-from mailguard import rules as policy
 from mailguard.cli import cli
 from mailguard.cli.common import Context
-from mailguard.intake import IntakeSettings
+from mailguard.intake.judge import IntakeSettings
 from mailguard.intake.trial import on_kept
 from mailguard.records import Action, Actor
+from mailguard.rules import loader
 from mailguard.rules.backtest import Report
 from mailguard.store.sqlite import onlooker
 from tests.flow.conftest import OpenHouse
@@ -39,7 +39,7 @@ async def tried(house: House, text: str, tmp_path: Path) -> Report:
     draft.write_text(text, "utf-8")
     people, config = house.service.people, house.config
     settings = IntakeSettings("", config.holds, config.history, config.notices, timedelta(seconds=10))
-    rules, report = policy.load([draft], people), Report(ZoneInfo("UTC"))
+    rules, report = loader.load([draft], people), Report(ZoneInfo("UTC"))
     async with onlooker(config.store_path) as store:
         async for mail, kept in store.kept(
             house.clock.now() - timedelta(days=9), house.clock.now() + timedelta(hours=1)

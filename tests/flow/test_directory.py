@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mailguard.directory import NothingKnown
+from mailguard.directory.keeper import NothingKnown
 from mailguard.errors import ConfigError
 from mailguard.service import Service
 from mailguard.testing import eventually

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks import ports
 from mailguard.clock import SystemClock
 from mailguard.courier.settings import TokenSettings
 from mailguard.courier.token import NoToken, TokenSource
+from mailguard.demo.site import free_port
 from mailguard.demo.world import OutsideWorld
 from mailguard.records import State
 from tests.dovecot import Dovecot
@@ -59,7 +59,7 @@ class Hop:
     """The server, and what it is told to ask."""
 
     def __init__(self, provider: OAuth, onward: int) -> None:
-        self.port = ports.free()
+        self.port = free_port()
         self.dovecot = Dovecot(extra=_CONF.format(onward=onward, port=self.port))
         place = provider.issuer.removeprefix("http://")
         (self.dovecot.folder / "oauth2.conf").write_text(_OAUTH.format(place=place))
@@ -111,7 +111,7 @@ async def test_mail_goes_on_with_a_token_and_with_a_new_one_when_that_is_taken_b
 async def test_a_provider_that_is_down_keeps_the_mail_until_it_is_back(
     open_house: OpenHouse, provider: OAuth, hop: Hop, secret: Path, sink: OutsideWorld
 ) -> None:
-    nowhere = f"http://127.0.0.1:{ports.free()}/token"
+    nowhere = f"http://127.0.0.1:{free_port()}/token"
     house = await open_house(rules=AT_ONCE, config=hop.way(provider, secret, endpoint=nowhere))
     queue_id = await house.send()
     assert await tried(house, queue_id) is State.QUEUED

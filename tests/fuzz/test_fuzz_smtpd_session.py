@@ -7,7 +7,7 @@ import re
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailguard.smtpd import SmtpServer
+from mailguard.smtpd.server import SmtpServer
 from mailguard.smtpd.settings import SmtpSettings
 from mailguard.testing import FakeClock
 from tests.unit.smtpd.conftest import OPEN, internal

@@ -10,8 +10,8 @@ from typing import Any
 
 import trustme
 
-from mailguard.smtpd import SmtpServer
 from mailguard.smtpd.connection import Connection
+from mailguard.smtpd.server import SmtpServer
 from mailguard.testing import FakeClock
 from tests.torture.fault import Trial
 from tests.unit.smtpd.conftest import OPEN, SUBMISSION, SUBMISSIONS, internal, make_settings, write_certificate

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mailguard.rules import load
+from mailguard.rules.loader import load
 from tests.unit.rules.judge import PEOPLE, rule, rules
 
 ROOT = Path(__file__).parents[2]

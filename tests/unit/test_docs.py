@@ -11,16 +11,17 @@ import pytest
 from click.testing import CliRunner
 from prometheus_client import generate_latest
 
-from mailguard import config, people, rules
+from mailguard import config, people
 from mailguard.cli import VERBS, cli
 from mailguard.cli.common import Context
 from mailguard.courier.settings import NextHop
-from mailguard.directory import DirectorySettings
+from mailguard.directory.settings import DirectorySettings
 from mailguard.document import yaml
 from mailguard.metrics import Metrics
 from mailguard.people import Organization, People
 from mailguard.people.calendar import Calendar
 from mailguard.people.hours import parse
+from mailguard.rules import loader
 from mailguard.smtpd.settings import Listener, Users
 from tests.web.screenshots import LOOKS, PICTURED
 
@@ -80,7 +81,7 @@ def test_every_example_loads(text: str, staff: People, tmp_path: Path) -> None:
     if "tests" not in data:  # those are run below
         path = tmp_path / "example.yaml"
         path.write_text(json.dumps(as_file(data), default=str))  # JSON is YAML
-        rules.load([path], staff)
+        loader.load([path], staff)
 
 
 @pytest.mark.parametrize("name", ["project-name-outside", "rule tests"])

@@ -20,8 +20,11 @@ from mailguard.mail.message import Message
 from mailguard.people import People, empty
 from mailguard.people import load as load_people
 from mailguard.records import Kept, Mail, Match, Need
-from mailguard.rules import RuleSet, evaluate, load, sample
+from mailguard.rules import sample
+from mailguard.rules.engine import evaluate
 from mailguard.rules.facts import Facts
+from mailguard.rules.loader import load
+from mailguard.rules.rule import RuleSet
 from mailguard.rules.tester import CORP
 from mailguard.rules.testfile import Case, TestFile
 from tests.unit.rules.judge import HOLDS, PEOPLE, facts, rule, rules

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mailguard.extract import Worker
+from mailguard.extract.process import Worker
 from mailguard.history import Learn
 from mailguard.intake.facts import gather
 from mailguard.mail.domains import Domains
@@ -15,8 +15,11 @@ from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
 from mailguard.mail.message import Message
 from mailguard.people import People, empty
 from mailguard.records import Action, Familiar, Known, Need, Past, Verdict
-from mailguard.rules import RuleSet, evaluate, load, tester
+from mailguard.rules import tester
+from mailguard.rules.engine import evaluate
 from mailguard.rules.facts import Facts
+from mailguard.rules.loader import load
+from mailguard.rules.rule import RuleSet
 from mailguard.rules.settings import HoldSettings
 from mailguard.testing import MONDAY
 from tests.unit.rules.judge import PEOPLE

@@ -6,7 +6,7 @@ from itertools import cycle
 
 from mailguard.intake.watch import AGAIN, PUT_OFF, WINDOW, RuleWatch, Suspicion
 from mailguard.records import Hold, HoldKind, NewMail, NewNotice, NoticeKind
-from mailguard.rules import RuleSet
+from mailguard.rules.rule import RuleSet
 from mailguard.testing import MONDAY
 from tests.store.making import mail
 from tests.unit.rules import judge

@@ -14,15 +14,19 @@ from starlette.types import Receive, Scope, Send
 
 from mailguard import tokens
 from mailguard.desk import Desk, Operator, Staff
-from mailguard.extract import Pool
+from mailguard.extract.pool import Pool
 from mailguard.history.settings import HistorySettings
-from mailguard.intake import Acquaintances, Again, IntakeSettings, Judge, Ledgers
+from mailguard.intake.again import Again
+from mailguard.intake.familiar import Acquaintances
+from mailguard.intake.judge import IntakeSettings, Judge
+from mailguard.intake.ledgers import Ledgers
 from mailguard.locale import Saying, saying
 from mailguard.locale.sayings import counted
 from mailguard.log import Log
 from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
 from mailguard.metrics import Metrics
-from mailguard.notices import NoticeSettings, render
+from mailguard.notices.compose import render
+from mailguard.notices.settings import NoticeSettings
 from mailguard.notices.words import clean
 from mailguard.people import Assistant, Directory, Organization, People, Person, PreferenceSettings
 from mailguard.people.access import Access
@@ -52,7 +56,7 @@ from mailguard.records import (
     State,
     Verdict,
 )
-from mailguard.rules import load
+from mailguard.rules.loader import load
 from mailguard.rules.settings import HoldSettings
 from mailguard.store.sqlite import SqliteStore
 from mailguard.testing import MONDAY, FakeClock, make_message

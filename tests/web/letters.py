@@ -7,8 +7,7 @@ from itertools import count
 from mailguard.courier.parcel import Parcel
 from mailguard.desk import View
 from mailguard.log import Log
-from mailguard.notices import NoticeSettings
-from mailguard.notices.settings import Digest
+from mailguard.notices.settings import Digest, NoticeSettings
 from mailguard.postman import Postman
 from mailguard.records import (
     Action,

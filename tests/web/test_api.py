@@ -13,7 +13,7 @@ from mailguard import tokens
 from mailguard.audit import Walk, lines
 from mailguard.desk import Programs
 from mailguard.records import Actor, Login, Role, State, Token
-from mailguard.rules import RuleSet
+from mailguard.rules.rule import RuleSet
 from mailguard.web.api import Parts
 from tests.web import house as building
 from tests.web.house import ANN, BOB, LEX, PAT, House

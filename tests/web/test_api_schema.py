@@ -11,7 +11,7 @@ import pytest
 
 from mailguard.desk import Programs
 from mailguard.records import Role
-from mailguard.rules import RuleSet
+from mailguard.rules.rule import RuleSet
 from mailguard.web.api import Parts, app
 from tests.web import house as building
 from tests.web.house import LEX, House

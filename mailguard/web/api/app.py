@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from mailguard.desk import Caller, Programs
 from mailguard.errors import TemporaryFailure
-from mailguard.rules import RuleSet
+from mailguard.rules.rule import RuleSet
 from mailguard.store.base import Store
 from mailguard.web import forms
 from mailguard.web.api import openapi

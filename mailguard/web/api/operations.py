@@ -13,7 +13,7 @@ from mailguard.desk import CodeNeeded, CodeWrong, NotAllowed, NotConfirmed, Prog
 from mailguard.desk.shapes import decision_json, event_json, hit_json, mail_json
 from mailguard.mail import address
 from mailguard.records import Decision, Ending, Role
-from mailguard.rules import RuleSet
+from mailguard.rules.rule import RuleSet
 from mailguard.store.base import Filter, Store
 from mailguard.web.api import models
 from mailguard.web.api.endpoint import Call, Endpoint, Refused

@@ -7,9 +7,9 @@ from starlette.routing import Route
 
 from mailguard.clock import Clock
 from mailguard.desk import Staff
-from mailguard.intake import IntakeSettings
+from mailguard.intake.judge import IntakeSettings
 from mailguard.people import People
-from mailguard.rules import RuleSet
+from mailguard.rules.rule import RuleSet
 from mailguard.store.base import Store
 from mailguard.web.console.acts import Acts
 from mailguard.web.console.contents import Contents

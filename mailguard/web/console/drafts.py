@@ -11,13 +11,13 @@ from mailguard.document import yaml
 from mailguard.document.problem import Problem, render
 from mailguard.document.tree import Document
 from mailguard.errors import ConfigError
-from mailguard.intake import IntakeSettings
+from mailguard.intake.judge import IntakeSettings
 from mailguard.intake.trial import on_kept
 from mailguard.people import People
 from mailguard.records import Kept, Mail
-from mailguard.rules import RuleSet
 from mailguard.rules.backtest import Report
 from mailguard.rules.loader import parse
+from mailguard.rules.rule import RuleSet
 from mailguard.store.base import Store
 
 SPANS = {"1d": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}

@@ -7,7 +7,7 @@ from mailguard.history.settings import Learn
 from mailguard.intake.keep import recall
 from mailguard.people import People
 from mailguard.records import Kept, Mail, Mode
-from mailguard.rules import RuleSet
+from mailguard.rules.rule import RuleSet
 from mailguard.rules.tree import Branch, grown
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from mailguard.smtpd import SmtpServer
+from mailguard.smtpd.server import SmtpServer
 from mailguard.smtpd.settings import SmtpSettings
 from mailguard.testing import FakeClock
 from tests.fuzz.target import target

@@ -8,13 +8,14 @@ from typing import Any
 
 import yaml
 
-from mailguard import config, people, rules
+from mailguard import config, people
 from mailguard.document import yaml as document
 from mailguard.document.core import scalar
 from mailguard.document.problem import Problem, render
 from mailguard.document.yaml import Document
 from mailguard.errors import ConfigError
 from mailguard.people import Organization
+from mailguard.rules import loader
 from mailguard.smtpd import users
 from tests.fuzz.target import target
 
@@ -131,7 +132,7 @@ def core(data: bytes) -> None:
 def rule_files(data: bytes) -> None:
     _PLACE.write_bytes(data)
     try:
-        made = rules.load([_PLACE], _EVERYBODY)
+        made = loader.load([_PLACE], _EVERYBODY)
     except ConfigError as error:
         check_places(error, data)
         return

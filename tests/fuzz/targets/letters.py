@@ -8,7 +8,7 @@ from typing import cast
 
 from selectolax.lexbor import LexborHTMLParser
 
-from mailguard.notices import NoticeSettings
+from mailguard.notices.settings import NoticeSettings
 from mailguard.records import AttachmentInfo, NoticeKind, Power, Reply, State
 from tests.fuzz.target import target
 from tests.unit import test_dsn as dsn

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mailguard.courier.courier import Courier
 from mailguard.courier.settings import NextHop
+from mailguard.demo.site import free_port
 from mailguard.records import Result
 from mailguard.testing import FakeClock
 from tests.unit.courier.conftest import BODY, HEAD, MakeCourier, parcel
@@ -31,9 +32,7 @@ LETTER = (
 @pytest.fixture
 def sink(tool: Callable[[str], str], tmp_path: Path) -> Iterator[tuple[int, Path]]:
     """Postfix's smtp-sink; every mail becomes a file."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     user = ["-u", "root"] if os.geteuid() == 0 else []  # it insists on being told
     command = [tool("smtp-sink"), *user, "-d", f"{tmp_path}/mail.", f"127.0.0.1:{port}", "100"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:

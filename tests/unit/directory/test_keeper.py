@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from mailguard.clock import SystemClock
-from mailguard.directory import Keeper, NothingKnown, copy
+from mailguard.directory import copy
 from mailguard.directory.copy import Known
+from mailguard.directory.keeper import Keeper, NothingKnown
 from mailguard.directory.settings import LdapSettings
 from mailguard.directory.words import NoAnswer
 from mailguard.log import Log

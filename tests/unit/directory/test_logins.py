@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailguard.directory import LdapLogins, NoAnswer, asker
 from mailguard.directory.entry import dn_key
-from mailguard.directory.logins import in_dn
+from mailguard.directory.logins import asker, in_dn
+from mailguard.directory.settings import LdapLogins
+from mailguard.directory.words import NoAnswer
 from tests.slapd import BASE, Slapd, person
 from tests.unit.directory.server import settings
 

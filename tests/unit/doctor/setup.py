@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,9 +17,10 @@ from mailguard.clock import SystemClock
 from mailguard.config import Config
 from mailguard.courier.lookup import Lookup
 from mailguard.courier.wire import Timeouts
+from mailguard.demo.site import free_port
 from mailguard.dkim import keys
 from mailguard.doctor.run import Outside
-from mailguard.smtpd import SmtpServer
+from mailguard.smtpd.server import SmtpServer
 from tests.unit.courier.dns_server import DnsServer
 from tests.unit.courier.peer import Peer
 from tests.unit.smtpd.peer import Intake
@@ -94,13 +94,6 @@ def _restore(before: str | None) -> None:
     os.environ.pop("SSL_CERT_FILE", None)
     if before is not None:
         os.environ["SSL_CERT_FILE"] = before
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def _context(certificate: trustme.LeafCert) -> ssl.SSLContext:

@@ -2,7 +2,8 @@
 
 from email import message_from_bytes, policy
 
-from mailguard.notices import NoticeSettings, render
+from mailguard.notices.compose import render
+from mailguard.notices.settings import NoticeSettings
 from mailguard.records import NewNotice, Notice, NoticeClaim
 from mailguard.testing import MONDAY
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mailguard.mail.envelope import Envelope, Identity, Proof, Recipient
-from mailguard.notices import NoticeSettings, render
+from mailguard.notices.compose import render
+from mailguard.notices.settings import NoticeSettings
 from mailguard.records import (
     Action,
     AttachmentInfo,

@@ -10,7 +10,8 @@ from email.message import EmailMessage
 import pytest
 
 from mailguard.locale import NAMES
-from mailguard.notices import NoticeSettings, render
+from mailguard.notices.compose import render
+from mailguard.notices.settings import NoticeSettings
 from mailguard.records import Mail, NewNotice, NoticeKind, OnExpiry, Power, State
 from tests.unit.notices.factory import LINK, MINUTE, NOW, claim, delivery, hold, mail, told
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from mailguard.notices import NoticeSettings
+from mailguard.notices.settings import NoticeSettings
 from mailguard.web.settings import WebSettings
 
 

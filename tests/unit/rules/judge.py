@@ -16,8 +16,11 @@ from mailguard.mail.text import Text
 from mailguard.people import Organization, People
 from mailguard.people import parse as parse_people
 from mailguard.records import Known, Match, Verdict
-from mailguard.rules import RuleSet, evaluate, parse, sample
+from mailguard.rules import sample
+from mailguard.rules.engine import evaluate
 from mailguard.rules.facts import Facts
+from mailguard.rules.loader import parse
+from mailguard.rules.rule import RuleSet
 from mailguard.rules.settings import HoldSettings
 from mailguard.rules.testfile import Case
 

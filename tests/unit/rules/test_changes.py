@@ -9,7 +9,8 @@ from mailguard.mail.headers import Add, Drop, Hide, Prefix, Withheld
 from mailguard.mail.message import Message
 from mailguard.mail.reading import Reading
 from mailguard.records import Action, HoldKind, OnExpiry
-from mailguard.rules import explain, said
+from mailguard.rules.changes import said
+from mailguard.rules.engine import explain
 from mailguard.rules.facts import Facts
 from tests.unit.rules.judge import HOLDS, facts, judge, rule, rules
 

@@ -8,7 +8,9 @@ import pytest
 from mailguard.document.problem import Problem
 from mailguard.errors import RuleError
 from mailguard.mail.headers import Edit, Splice, Withheld
-from mailguard.rules import explain, load, said
+from mailguard.rules.changes import said
+from mailguard.rules.engine import explain
+from mailguard.rules.loader import load
 from tests.unit.rules.judge import HOLDS, PEOPLE, facts, judge, rule, rules
 
 SIGNED = {"DKIM-Signature": "v=1; a=rsa-sha256; d=corp.example; h=From; bh=x; b=y"}

@@ -12,7 +12,8 @@ from mailguard.cli.common import Context
 from mailguard.document.problem import Problem
 from mailguard.errors import RuleError
 from mailguard.records import Action, HoldKind, Verdict
-from mailguard.rules import evaluate, explain, load
+from mailguard.rules.engine import evaluate, explain
+from mailguard.rules.loader import load
 from mailguard.rules.schema import json_schema
 from tests.packages import Packages, forgotten
 from tests.unit.rules.judge import HOLDS, PEOPLE, facts, rule

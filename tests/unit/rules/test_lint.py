@@ -10,8 +10,8 @@ from mailguard.cli.common import Context
 from mailguard.cli.packaged import default_rules
 from mailguard.demo import site
 from mailguard.people import empty
-from mailguard.rules import load
 from mailguard.rules.lint import lint
+from mailguard.rules.loader import load
 from tests.unit.rules.judge import CORP, PEOPLE, rules
 
 OUT = "{recipients: {any: external}}"

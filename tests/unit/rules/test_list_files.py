@@ -11,7 +11,9 @@ from mailguard.cli.common import Context, Exit
 from mailguard.document.problem import Problem
 from mailguard.errors import RuleError
 from mailguard.records import Action
-from mailguard.rules import RuleSet, evaluate, load, parse
+from mailguard.rules.engine import evaluate
+from mailguard.rules.loader import load, parse
+from mailguard.rules.rule import RuleSet
 from tests.unit.rules.judge import HOLDS, PEOPLE, facts
 
 RULES = """

@@ -8,9 +8,8 @@ import pytest
 from mailguard.document.problem import Problem
 from mailguard.errors import RuleError
 from mailguard.records import Mode
-from mailguard.rules import load
 from mailguard.rules.codes import MEANING, Code
-from mailguard.rules.loader import rule_files
+from mailguard.rules.loader import load, rule_files
 from tests.unit.rules.judge import PEOPLE, pointed, problems, rule, rules
 
 DOCS = Path(__file__).parents[3] / "docs" / "writing-rules.md"

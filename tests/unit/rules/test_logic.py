@@ -8,8 +8,8 @@ import pytest
 from mailguard.errors import CannotTell
 from mailguard.records import Action, HoldKind, Match, OnExpiry
 from mailguard.rules import condition as register
-from mailguard.rules import evaluate, explain
 from mailguard.rules.condition import Condition, condition
+from mailguard.rules.engine import evaluate, explain
 from mailguard.rules.facts import Facts
 from mailguard.rules.logic import No, Unsure
 from mailguard.rules.settings import HoldSettings

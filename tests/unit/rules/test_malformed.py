@@ -11,7 +11,8 @@ import pytest
 from mailguard.document import yaml
 from mailguard.errors import ConfigError
 from mailguard.locale import Saying
-from mailguard.rules import explain, parse
+from mailguard.rules.engine import explain
+from mailguard.rules.loader import parse
 from tests.unit.rules.judge import HOLDS, PEOPLE, facts
 
 SHIPPED = Path(__file__).parents[3] / "rules"

@@ -6,7 +6,7 @@ import pytest
 
 from mailguard.mail.text import Text
 from mailguard.records import Action, Mode, Verdict
-from mailguard.rules import explain
+from mailguard.rules.engine import explain
 from mailguard.rules.facts import Facts
 from tests.unit.rules.judge import HOLDS, facts, judge, pointed, problems, rule, rules
 

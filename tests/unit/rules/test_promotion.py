@@ -7,8 +7,9 @@ import pytest
 from mailguard.document.edit import NotInPlace
 from mailguard.errors import ConfigError, RuleError
 from mailguard.records import Mode
-from mailguard.rules import RuleSet, load
+from mailguard.rules.loader import load
 from mailguard.rules.promotion import Promotion, move
+from mailguard.rules.rule import RuleSet
 from tests.unit.rules.judge import PEOPLE
 
 BLOCK = """\

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailguard.rules import evaluate
+from mailguard.rules.engine import evaluate
 from mailguard.rules.facts import Facts
 from tests.unit.rules.judge import HOLDS, facts, rules
 

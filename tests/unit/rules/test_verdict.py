@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailguard.records import Action, Mode, OnExpiry, Requires, Shorten
-from mailguard.rules import explain
+from mailguard.rules.engine import explain
 from mailguard.rules.settings import HoldSettings
 from tests.unit.rules.judge import HOLDS, NOON, WARSAW, facts, judge, later, rule, rules
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import pytest
 import trustme
 
-from mailguard.smtpd import SmtpServer
+from mailguard.smtpd.server import SmtpServer
 from mailguard.smtpd.settings import SmtpSettings
 from mailguard.testing import FakeClock
 from tests.unit.smtpd.peer import Client, Intake, Logins, Watch

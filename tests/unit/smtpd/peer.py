@@ -9,7 +9,7 @@ from typing import Any
 from mailguard.errors import PermanentFailure
 from mailguard.mail.envelope import Envelope, Session
 from mailguard.records import Accepted, Spool
-from mailguard.smtpd import User
+from mailguard.smtpd.auth import User
 
 MAIL = b"From: ann@corp.example\r\nTo: bob@client.example\r\nSubject: Hello\r\n\r\nHello Bob\r\n"
 USERS = {

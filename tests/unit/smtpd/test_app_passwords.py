@@ -12,9 +12,10 @@ from mailguard.errors import PermanentFailure, TemporaryFailure
 from mailguard.people import Directory, Organization, People, Person
 from mailguard.people.spelling import Spelling
 from mailguard.records import Actor, AppPassword
-from mailguard.smtpd import AppPasswords, Authenticator, FileUsers, SmtpServer, User
-from mailguard.smtpd.app_passwords import WithAppPasswords
-from mailguard.smtpd.users import disabled, load_users
+from mailguard.smtpd.app_passwords import AppPasswords, WithAppPasswords
+from mailguard.smtpd.auth import Authenticator, User
+from mailguard.smtpd.server import SmtpServer
+from mailguard.smtpd.users import FileUsers, disabled, load_users
 from mailguard.store.sqlite import SqliteStore
 from mailguard.testing import FakeClock
 from tests.unit.smtpd.conftest import SUBMISSIONS, Serve

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 
-from mailguard.directory import LdapLogins, NoAnswer
+from mailguard.directory.settings import LdapLogins
+from mailguard.directory.words import NoAnswer
 from mailguard.errors import ConfigError, MailguardError, PermanentFailure, SmtpError, TemporaryFailure
-from mailguard.smtpd import Authenticator, FileUsers, UpstreamUsers, User, hash_password, load_users
-from mailguard.smtpd.auth import Slowdown
+from mailguard.smtpd.auth import Authenticator, Slowdown, User
 from mailguard.smtpd.directory import DirectoryUsers
+from mailguard.smtpd.upstream import UpstreamUsers
+from mailguard.smtpd.users import FileUsers, hash_password, load_users
 from mailguard.testing import FakeClock, eventually
 from tests.unit.smtpd.peer import Watch
 

@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from mailguard.mail.envelope import Proof
-from mailguard.smtpd import SmtpServer
+from mailguard.smtpd.server import SmtpServer
 from tests import tools
 from tests.unit.smtpd.conftest import OPEN, SUBMISSION, SUBMISSIONS, Serve
 from tests.unit.smtpd.peer import Intake

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from mailguard.oidc import BearerSettings, NotProven, Unreachable
-from mailguard.smtpd import SmtpServer, hash_password
 from mailguard.smtpd.auth import TokenRefused, User
 from mailguard.smtpd.oauth import TokenUsers
+from mailguard.smtpd.server import SmtpServer
+from mailguard.smtpd.users import hash_password
 from mailguard.testing import FakeClock
 from tests.unit.oidc.provider import Liar
 from tests.unit.smtpd.conftest import SUBMISSION, SUBMISSIONS, internal, make_settings

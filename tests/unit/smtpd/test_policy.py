@@ -8,7 +8,8 @@ from mailguard.errors import PermanentFailure
 from mailguard.mail.envelope import Identity, Proof
 from mailguard.mail.message import Message
 from mailguard.notices import reply
-from mailguard.smtpd import User, policy
+from mailguard.smtpd import policy
+from mailguard.smtpd.auth import User
 from mailguard.smtpd.policy import Policy, owner, permits
 from tests.unit.smtpd.conftest import internal
 

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from benchmarks import ports
 from mailguard.clock import SystemClock
-from mailguard.smtpd import SmtpServer, proxy
+from mailguard.demo.site import free_port
+from mailguard.smtpd import proxy
 from mailguard.smtpd.faces import MANY, Faces
+from mailguard.smtpd.server import SmtpServer
 from mailguard.smtpd.settings import Listener
 from mailguard.smtpd.wire import GoneError, Wire
 from mailguard.testing import FakeClock, eventually
@@ -231,7 +232,7 @@ async def test_behind_a_real_haproxy(
     listener: dict[str, Any],
 ) -> None:
     server: SmtpServer = await serve({**listener, **HERE}, clock=SystemClock())
-    listen, implicit = ports.free(), listener is SUBMISSIONS
+    listen, implicit = free_port(), listener is SUBMISSIONS
     more = "" if implicit else "  option smtpchk EHLO haproxy.example\n"  # its own connections are not about a client
     process = haproxy(tmp_path, listen, server.ports[0], how, more)
     try:

@@ -14,8 +14,10 @@ from mailguard.clock import SystemClock
 from mailguard.errors import ConfigError, PermanentFailure, StoreFull
 from mailguard.mail.envelope import Identity, Proof
 from mailguard.records import Accepted
-from mailguard.smtpd import SmtpServer, UpstreamUsers, hash_password
 from mailguard.smtpd.connection import Connection
+from mailguard.smtpd.server import SmtpServer
+from mailguard.smtpd.upstream import UpstreamUsers
+from mailguard.smtpd.users import hash_password
 from mailguard.testing import FakeClock, eventually
 from tests.unit.smtpd.conftest import OPEN, SUBMISSION, SUBMISSIONS, Serve, internal, make_settings
 from tests.unit.smtpd.peer import MAIL, Client, Intake, Watch

@@ -13,7 +13,7 @@ import uvloop
 
 from mailguard.clock import SystemClock
 from mailguard.errors import ConfigError
-from mailguard.smtpd import SmtpServer
+from mailguard.smtpd.server import SmtpServer
 from mailguard.testing import eventually
 from tests.unit.smtpd.conftest import SUBMISSION, SUBMISSIONS, Serve, internal, make_settings, write_certificate
 from tests.unit.smtpd.peer import Client, Intake, Logins
