@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from mailguard.document.problem import Problem
-from mailguard.document.shape import Slot, example, slot_at
+from mailguard.document.shape import Slot, slot_at
 from mailguard.document.tree import Document, Loc
 from mailguard.document.wording import Finding, shown, word
 
@@ -168,7 +168,7 @@ def _finding(details: ErrorDetails, loc: tuple[str | int, ...], model: Any, data
 
 
 def _unknown(loc: tuple[str | int, ...], slot: Slot) -> Finding:
-    known = tuple(slot.fields)
+    known = tuple(slot.keys)
     inside = where(loc[:-1])
     message = f"unknown key {shown(str(loc[-1]))}" + (f" in {inside}" if inside else "")
     return Finding(loc, "MG103", message, did_you_mean(str(loc[-1]), known), key=True)
@@ -177,7 +177,7 @@ def _unknown(loc: tuple[str | int, ...], slot: Slot) -> Finding:
 def _missing(loc: tuple[str | int, ...], slot: Slot) -> Finding:
     name, inside = str(loc[-1]), where(loc[:-1])
     message = f'{inside} needs the key "{name}"' if inside else f'the key "{name}" is missing'
-    return Finding(loc, "MG105", message, example(name, slot.fields.get(name)))
+    return Finding(loc, "MG105", message, slot.keys.get(name, ""))
 
 
 def where(loc: Loc) -> str:

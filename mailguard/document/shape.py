@@ -6,16 +6,17 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+
+from mailguard.document.described import descriptions
 
 _LISTS = (tuple, list, set, frozenset)
 
 
 @dataclass(frozen=True)
 class Slot:
-    """The keys a mapping may have at a place, with what is known of each."""
+    """The keys a mapping may have at a place, with the help for each where it is missing."""
 
-    fields: Mapping[str, FieldInfo | None] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 def slot_at(model: Any, loc: Sequence[str | int], data: Any) -> Slot:
@@ -24,7 +25,7 @@ def slot_at(model: Any, loc: Sequence[str | int], data: Any) -> Slot:
         data = data[step] if isinstance(data, Mapping) or isinstance(step, int) else None
     tables = [table for kind in kinds_at(model, loc) for table in _tables(kind)]
     fitting = [table for table in tables if isinstance(data, Mapping) and table.keys() & data.keys()]
-    merged: dict[str, FieldInfo | None] = {}
+    merged: dict[str, str] = {}
     for table in fitting or tables:
         merged.update(table)
     return Slot(merged)
@@ -36,14 +37,6 @@ def kinds_at(model: Any, loc: Sequence[str | int]) -> list[Any]:
     for step in loc:
         found = [inner for kind in found for inner in _inside(kind, step)]
     return [option for kind in found for option in _options(kind)]
-
-
-def example(name: str, info: FieldInfo | None) -> str:
-    """The help for a missing key: its example, else what it is for."""
-    if info is not None and info.examples:
-        return f"for example {name}: {info.examples[0]}"
-    described = (info.description or "").strip().splitlines() if info is not None else []
-    return f"{name}: {described[0].rstrip('.')}" if described else ""
 
 
 def _options(kind: Any) -> list[Any]:
@@ -76,11 +69,21 @@ def _hints(kind: Any) -> dict[str, Any] | None:
     return get_type_hints(kind, include_extras=True) if is_dataclass(kind) else None
 
 
-def _tables(kind: Any) -> list[dict[str, FieldInfo | None]]:
-    tables: list[dict[str, FieldInfo | None]] = []
+def _tables(kind: Any) -> list[dict[str, str]]:
+    tables: list[dict[str, str]] = []
     for option in _options(kind):
         if isinstance(option, type) and issubclass(option, BaseModel):
-            tables.append({info.alias or name: info for name, info in option.model_fields.items()})
+            tables.append({info.alias or name: _help(name, option) for name, info in option.model_fields.items()})
         elif is_dataclass(option):
-            tables.append(dict.fromkeys(part.name for part in fields(option)))
+            tables.append(dict.fromkeys((part.name for part in fields(option)), ""))
     return tables
+
+
+def _help(name: str, model: type[BaseModel]) -> str:
+    """Its example, else what it is for."""
+    info = model.model_fields[name]
+    key = info.alias or name
+    if info.examples:
+        return f"for example {key}: {info.examples[0]}"
+    described = descriptions(model).get(key, "").splitlines()
+    return f"{key}: {described[0].rstrip('.')}" if described else ""

@@ -4,7 +4,9 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BeforeValidator, ConfigDict
+
+from mailguard.document.described import Described
 
 _MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _IN_WORDS = re.compile(r"(\d{1,12})\s*(s|sec|second|m|min|minute|h|hr|hour|d|day)s?")
@@ -14,10 +16,10 @@ _PER_HOUR = {"m": 60.0, "h": 1.0, "d": 1 / 24}
 _BYTES = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 
 
-class Section(BaseModel):
+class Section(Described):
     """A part of a file: nothing unknown is accepted, nothing changes after reading."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def duration(value: object) -> timedelta:

@@ -121,10 +121,11 @@ class Parish:
         """Mail of every kind, and hands that cancel, drop and send; it ends with the service, or when all is sent."""
         kinds = [*KINDS, *self.trial.dice.choices(list(KINDS), k=max(0, mails - len(KINDS)))]
         self.trial.dice.shuffle(kinds)
-        people = asyncio.create_task(self._people())
+        enough = asyncio.Event()
+        people = asyncio.create_task(self._people(enough))
         await asyncio.gather(*(self.send(kinds[start::clients]) for start in range(clients)))
-        people.cancel()
-        await asyncio.gather(people, return_exceptions=True)
+        enough.set()
+        await people  # not cut off: the service would still do what it was asked, after `_let_go`
 
     async def send(self, kinds: list[str]) -> None:
         """One mail after the other, until the service is gone."""
@@ -166,10 +167,10 @@ class Parish:
             self.letters[self.letters.index(letter)] = replace(letter, queue_id=found[0])
             self.undecided += "undecided" in said
 
-    async def _people(self) -> None:
+    async def _people(self, enough: asyncio.Event) -> None:
         """One act after the other on mail that waits."""
         with contextlib.suppress(Exception):  # the service was killed under their hands
-            while True:
+            while not enough.is_set():
                 await asyncio.sleep(0.02)
                 spared = {f"<{name}@parish.example>" for name in self.spared.values()}
                 rows = await tell(self.site, "list", state="waiting", limit=100)

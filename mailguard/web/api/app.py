@@ -4,6 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -49,10 +50,13 @@ def create_api(site: Site, parts: Parts, person: Callable[[Request], Awaitable[s
     """To be mounted at PREFIX; `person` is who is signed in with a browser."""
     api = _Api(site, parts, person)
     endpoints = Operations(parts.programs, parts.store, parts.rules, parts.health, site.clock).endpoints()
-    text = json.dumps(openapi.document(endpoints, PREFIX), ensure_ascii=False).encode()
+
+    @cache
+    def document() -> bytes:
+        return json.dumps(openapi.document(endpoints, PREFIX), ensure_ascii=False).encode()
 
     async def described(_: Request) -> Response:
-        return Response(text, media_type="application/json")
+        return Response(document(), media_type="application/json")
 
     app = Starlette(
         routes=[

@@ -4,8 +4,9 @@ import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field
 
+from mailguard.document.described import Described
 from mailguard.records import Ending, OnExpiry, Power, Requires, State
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
@@ -23,16 +24,16 @@ QueueId = str
 Instant = Annotated[AwareDatetime, BeforeValidator(_rfc3339)]
 
 
-class Asked(BaseModel):
+class Asked(Described):
     """Nothing unknown is accepted."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
-class Answered(BaseModel):
+class Answered(Described):
     """Times are RFC 3339 in UTC."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 # asked
