@@ -1,4 +1,6 @@
-"""One Chromium for all browser tests; a fresh house for each test. All share one event loop."""
+"""One Chromium for all browser tests, and a fresh house for each; all share one event loop.
+
+It is the build without windows, where there is one; tests/flow/test_preferences.py drives the whole browser."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,6 +20,7 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--accept-lang=en-US,en",  # a browser without a window says nothing by itself
 )
 
 
@@ -38,7 +41,7 @@ async def client(house: House) -> AsyncIterator[httpx.AsyncClient]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=tools.find("chromium"), args=list(ARGUMENTS))
+        browser = await playwright.chromium.launch(executable_path=tools.find("headless"), args=list(ARGUMENTS))
         yield browser
         await browser.close()
 

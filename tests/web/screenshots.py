@@ -264,7 +264,7 @@ async def story(browser: Browser, folder: Path, look: str) -> None:
 async def main() -> None:
     KEPT.mkdir(exist_ok=True)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=tools.find("chromium"), args=list(ARGUMENTS))
+        browser = await playwright.chromium.launch(executable_path=tools.find("headless"), args=list(ARGUMENTS))
         for look in LOOKS:
             with tempfile.TemporaryDirectory() as scratch:
                 async with house_with(Path(scratch), None, web={"passwords": True}, name=NAME) as house:
