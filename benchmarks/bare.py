@@ -22,6 +22,7 @@ from contextlib import ExitStack
 from itertools import count, product
 from pathlib import Path
 from statistics import median
+from typing import cast
 
 import uvloop
 from rich.console import Console
@@ -95,8 +96,7 @@ class _In(asyncio.Protocol):
         self._sender, self._recipients = b"", list[bytes]()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
         transport.write(b"220 bare ESMTP\r\n")
 
     def data_received(self, data: bytes) -> None:
@@ -152,8 +152,7 @@ class _Out(asyncio.Protocol):
         self._done: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
 
     def carry(self, sender: bytes, recipients: Sequence[bytes], body: bytes, done: Callable[[], None]) -> None:
         self._body, self._done = body, done
