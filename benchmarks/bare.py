@@ -97,7 +97,7 @@ class _In(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
-        transport.write(b"220 bare ESMTP\r\n")
+        self._transport.write(b"220 bare ESMTP\r\n")
 
     def data_received(self, data: bytes) -> None:
         at = max(0, len(self._come) - 4)

@@ -211,14 +211,14 @@ def test_a_whole_mail_of_loops_ends_in_bounded_time(evil: Worker) -> None:
 async def test_the_service_goes_on_while_workers_loop_and_eat(evil: Worker) -> None:
     """Loop and memory of this process, with a pool whose workers do their worst."""
     pool = Pool(replace(QUICK, seconds=1), workers=2)
-    longest, done = 0.0, asyncio.Event()
+    longest, busiest, done = 0.0, 0.0, asyncio.Event()
 
     async def watch() -> None:
-        nonlocal longest
+        nonlocal longest, busiest
         while not done.is_set():
-            began = time.monotonic()
+            began, computed = time.monotonic(), time.thread_time()
             await asyncio.sleep(0.001)
-            longest = max(longest, time.monotonic() - began)
+            longest, busiest = max(longest, time.monotonic() - began), max(busiest, time.thread_time() - computed)
 
     before = _resident()
     watching = asyncio.create_task(watch())
@@ -229,7 +229,8 @@ async def test_the_service_goes_on_while_workers_loop_and_eat(evil: Worker) -> N
     await pool.close()
     assert all(content and content.unreadable for (content,) in found)
     assert _resident() - before < 64 << 20
-    assert longest < 0.5  # on a machine shared with others; `make bench` measures it
+    assert busiest < 0.25  # what the loop computed by itself; `make bench` measures how long others wait for it
+    assert longest < 1  # it waited for no worker: those take a second
 
 
 async def test_nobody_free_in_time_is_unreadable_and_never_nothing(evil: Worker) -> None:
