@@ -47,7 +47,7 @@ def test_an_order_that_means_nothing_is_refused() -> None:
 
 def run(*lines: str) -> int:
     """The exit code of a process of its own with a failpoint armed."""
-    program = "\n".join([*lines, "from mailguard.rules import engine, load", "print(engine.evaluate.__code__)"])
+    program = "\n".join([*lines, "from mailguard.rules import engine, loader", "print(engine.evaluate.__code__)"])
     environ = {"MAILGUARD_FAILPOINTS": "rules.asked=kill@1", "PATH": ""}
     code = program + "\n" + _ASK
     return subprocess.run([sys.executable, "-c", code], env=environ, check=False, timeout=60).returncode
