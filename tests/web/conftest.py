@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests import tools
 from tests.web.house import House, build, stop
@@ -20,6 +20,7 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--renderer-process-limit=1",  # a new tab for each test, and no new process
     "--accept-lang=en-US,en",  # a browser without a window says nothing by itself
 )
 
@@ -46,19 +47,35 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def phone(chromium: Browser) -> BrowserContext:
+    return await chromium.new_context(viewport={"width": 360, "height": 740}, java_script_enabled=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def desk(chromium: Browser) -> BrowserContext:
+    return await chromium.new_context(viewport={"width": 1280, "height": 800})
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(chromium: Browser) -> AsyncIterator[Page]:
+async def page(phone: BrowserContext) -> AsyncIterator[Page]:
     """A phone without JavaScript, with no cookies yet."""
-    context = await chromium.new_context(viewport={"width": 360, "height": 740}, java_script_enabled=False)
-    context.set_default_timeout(8000)
-    yield await context.new_page()
-    await context.close()
+    async for page in _fresh(phone):
+        yield page
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def scripted(chromium: Browser) -> AsyncIterator[Page]:
+async def scripted(desk: BrowserContext) -> AsyncIterator[Page]:
     """A desk with JavaScript, with no cookies yet."""
-    context = await chromium.new_context(viewport={"width": 1280, "height": 800})
+    async for page in _fresh(desk):
+        yield page
+
+
+async def _fresh(context: BrowserContext) -> AsyncIterator[Page]:
+    """Another for every test would cost more than most tests; each house has an origin of its own."""
     context.set_default_timeout(8000)
     yield await context.new_page()
-    await context.close()
+    for page in context.pages:
+        await page.close()
+    await context.clear_cookies()
+    await context.clear_permissions()
