@@ -16,7 +16,7 @@ from benchmarks.measures import MB, Memory, Run, Stall
 # reused); at most so many bytes of memory for each byte in flight, and milliseconds of everyone's time for one mail.
 THROUGHPUT = {4096: (2.5, 3.0), 102400: (2.0, 2.0), 5 * MB: (1.2, 1.2)}
 CPU = {4096: 1 / 3, 102400: 0.5, 5 * MB: 1.0}
-MEMORY = 2.0
+MEMORY = 1.5
 STALL = 50.0
 
 
