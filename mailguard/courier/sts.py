@@ -60,7 +60,7 @@ def parse(text: str, policy_id: str, now: datetime) -> Policy:
         raise ValueError(f"mode is {mode[:40]!r}")
     if not re.fullmatch(r"[0-9]{1,10}", age):
         raise ValueError("no max_age")
-    mx = tuple(pattern.rstrip(".").lower() for pattern in values.get("mx", ()))
+    mx = tuple(filter(None, (pattern.rstrip(".").lower() for pattern in values.get("mx", ()))))
     if mode != "none" and not mx:
         raise ValueError("no mx")
     return Policy(policy_id, mode, mx, now + timedelta(seconds=min(int(age), _LONGEST)))
