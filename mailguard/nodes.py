@@ -24,7 +24,7 @@ class Nodes:
     """This process among the others. Alone, as on SQLite, it has nothing to do.
 
     `refresh`: what reads again what the store remembers. `reload` reads the files; ConfigError when they are wrong.
-    `live`: hashes of what is in force here.
+    `live`: hashes of what is in force here. `bereaved` is called when another is gone: its clients may come here.
     """
 
     def __init__(
@@ -35,9 +35,11 @@ class Nodes:
         refresh: Sequence[Refresh],
         reload: Callable[[str], Awaitable[object]],
         live: Callable[[], Mapping[str, str]],
+        bereaved: Refresh,
     ) -> None:
         self._store, self._clock, self._log = store, clock, log
-        self._refresh, self._reload, self._live = refresh, reload, live
+        self._refresh, self._reload, self._live, self._bereaved = refresh, reload, live, bereaved
+        self._there = frozenset[str]()  # the processes at work, when we last looked
         self._news = asyncio.Event()
         self._followed = ""  # the last reload that we were asked for
         self._tasks = Tasks()
@@ -47,7 +49,7 @@ class Nodes:
         """From now on this process follows the others."""
         self._followed, _ = await self._asked()
         await self.say()
-        if await self._store.nodes():
+        if self._look_at(await self._store.nodes()):
             self._tasks.spawn(self._follow())
 
     async def stop(self) -> None:
@@ -86,6 +88,9 @@ class Nodes:
                 self._log.failure("nodes", error)
 
     async def _catch_up(self) -> None:
+        before = self._there
+        if before - self._look_at(await self._store.nodes()):
+            await self._bereaved()
         for refresh in self._refresh:
             await refresh()
         asked, by = await self._asked()
@@ -95,6 +100,10 @@ class Nodes:
             await self._reload(by)
         self._followed = asked
         await self.say()
+
+    def _look_at(self, nodes: Sequence[Node]) -> frozenset[str]:
+        self._there = frozenset(node.name for node in nodes)
+        return self._there
 
     async def _asked(self) -> tuple[str, str]:
         """(the last reload that anybody asked for, who)"""

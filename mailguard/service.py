@@ -169,7 +169,7 @@ class Service:
         self.scrape = WebServer(metrics_app(self.health.scrape), scraped) if scraped else None
         self.nodes = Nodes(
             self.store, self.clock, self.log, self._read_again(), self._reload_here,
-            lambda: {**self._hashes, "failed": self.reload_failed},
+            lambda: {**self._hashes, "failed": self.reload_failed}, self.intake.know_again,
         )  # fmt: skip
         self.admin = AdminServer(
             config.socket_path, operator, self.store, self.clock, self.log, reload=self.reload,

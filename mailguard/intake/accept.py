@@ -123,9 +123,13 @@ class Intake:
                 self._wake()
                 return Accepted(first, joined.remaining[0].rule if joined.remaining else "")
 
+    async def know_again(self) -> None:
+        """What another process took in its last hour: it is gone, and its clients may not have heard the answer."""
+        await self._resends.load()
+
     async def resume(self) -> int:
         """Decide what an earlier process left undecided (how many), and know again what it took."""
-        await self._resends.load()
+        await self.know_again()
         waiting = await self._store.find(Filter(rule=UNDECIDED, state=State.HELD, limit=MANY))
         for stored in waiting:
             raw = bytearray()

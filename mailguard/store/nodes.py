@@ -39,5 +39,8 @@ class NodeStore(Protocol):
         ...
 
     def watch(self, changed: Callable[[], None]) -> None:
-        """`changed` is called, a few seconds later at most, when something that is recalled is another than before."""
+        """`changed` is called when something that is recalled is another than before, or a process is gone.
+
+        A few seconds later at most; of one that was killed, when it has been silent for long.
+        """
         ...

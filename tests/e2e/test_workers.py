@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import smtplib
 import socket
@@ -14,8 +15,9 @@ import pytest
 
 from mailguard.admin import client
 from mailguard.demo.world import OutsideWorld
+from mailguard.store.postgres import server
 from mailguard.testing import eventually
-from tests.installed import Installed
+from tests.installed import Installed, install
 from tests.postgres import Postgres
 
 WORKERS = 3
@@ -135,3 +137,57 @@ def test_what_is_wrong_from_the_start_ends_all(bare: Installed, postgres: Postgr
     assert bare.process is not None
     assert bare.process.wait(60) == 78
     assert "99-wrong.yaml" in bare.log
+
+
+@pytest.mark.slow
+async def test_who_comes_to_another_node_after_a_kill_brings_no_second_mail(
+    shared: Installed, sink: OutsideWorld, tmp_path: Path
+) -> None:
+    """The client never saw its 250, and its node is gone: the other one knows what that took."""
+    other = _beside(shared, tmp_path / "other", sink.port)
+    try:
+        await asyncio.to_thread(shared.start)
+        await asyncio.to_thread(other.start)
+        client_of_it, first = await asyncio.to_thread(_send_and_listen, shared, b"<1@corp.example>")
+        await asyncio.to_thread(shared.end, signal.SIGKILL)
+        client_of_it.close()
+        await eventually(lambda: len(nodes(other)) == 1, within=60)
+        await asyncio.sleep(server.BEAT_SECONDS + 1)  # it looks itself at its next sign of life
+        again, second = await asyncio.to_thread(_send_and_listen, other, b"<1@corp.example>")
+        again.close()
+        assert second == first
+        assert '"action": "resend"' in other.log
+        meant, third = await asyncio.to_thread(_send_and_listen, other, b"<2@corp.example>")
+        meant.close()
+        assert third != first
+        await sink.wait_for(lambda mail: mail.message["Message-ID"] == "<2@corp.example>")
+    finally:
+        if other.process is not None:
+            await asyncio.to_thread(other.end, signal.SIGKILL)
+    assert [mail.message["Message-ID"] for mail in sink.caught].count("<1@corp.example>") == 1
+
+
+def _beside(one: Installed, folder: Path, sink_port: int) -> Installed:
+    """Another node of the same store, with the same rules."""
+    folder.mkdir()
+    made = install(folder, sink_port)
+    url = next(line for line in one.config.read_text().splitlines() if line.startswith("store:"))
+    made.config.write_text(made.config.read_text().replace("store: sqlite:mail.db", url))
+    shutil.rmtree(folder / "rules")
+    shutil.copytree(one.folder / "rules", folder / "rules")
+    return made
+
+
+def _send_and_listen(installed: Installed, message_id: bytes) -> tuple[socket.socket, bytes]:
+    """One mail by a client that says no word after the 250; its connection, and the 250."""
+    connection = socket.create_connection(("127.0.0.1", installed.ports["plain"]), timeout=20)
+    replies = connection.makefile("rb")
+    replies.readline()
+    for line in (b"HELO client.corp.example", b"MAIL FROM:<ann@corp.example>", b"RCPT TO:<bob@corp.example>", b"DATA"):
+        connection.sendall(line + b"\r\n")
+        replies.readline()
+    head = b"From: ann@corp.example\r\nTo: bob@corp.example\r\nMessage-ID: " + message_id
+    connection.sendall(head + b"\r\n\r\nHi\r\n.\r\n")
+    said = replies.readline()
+    assert said.startswith(b"250 "), said
+    return connection, said

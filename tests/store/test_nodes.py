@@ -35,6 +35,7 @@ class OneNode:
     broken: bool = False  # its files are wrong
     reloads: list[str] = field(default_factory=list)
     thawed: list[str] = field(default_factory=list)
+    bereaved: int = 0
 
     async def start(self) -> None:
         clock, log, people = SystemClock(), Log(stream=io.StringIO()), People(OURS, Directory())
@@ -46,6 +47,7 @@ class OneNode:
         self.nodes = Nodes(
             self.store, clock, log, (self._thaw, self.bypass.refresh), self._reload,
             lambda: {"rules": f"rules-{len(self.reloads)}", "failed": "people.yaml:3" if self.broken else ""},
+            self._lose,
         )  # fmt: skip
         await self.store.open()
         await self.curbs.start(None)
@@ -60,6 +62,9 @@ class OneNode:
 
     async def _thaw(self) -> None:
         self.thawed += await self.curbs.refresh()
+
+    async def _lose(self) -> None:
+        self.bereaved += 1
 
     async def _reload(self, actor: str) -> None:
         if self.broken:

@@ -66,7 +66,7 @@ class PostgresStore(Verbs):
         self._process = process.identity()
         self._about: Mapping[str, str] = {}  # what other nodes may know of this one
         self._memory, self._changed = ("", 0), _nobody
-        self._at_work = 1
+        self._there: frozenset[str] = frozenset()  # the nodes at work, as of our last sign of life
         self._ours = 0  # changes: one that another process takes back at once looks as if there was none
         self._doubted = False
         self._clock = clock or SystemClock()
@@ -142,21 +142,21 @@ class PostgresStore(Verbs):
                 await self._beat()
 
     async def _beat(self) -> None:
-        """Say that we are at work, and hear whether sending was paused, and whether others have decided something."""
-        ours = self._ours
-        (doubt, said), digest, self._at_work = await self._write(self._sign_of_life)
+        """Say that we are at work, and hear whether sending was paused, others decided something, or one is gone."""
+        ours, before = self._ours, self._there
+        (doubt, said), digest, self._there = await self._write(self._sign_of_life)
         self._doubted, self.paused = bool(doubt), doubt or said
-        if (digest, ours) != self._memory:
+        if (digest, ours) != self._memory or before - self._there:
             self._memory = digest, ours
             self._changed()
 
-    def _sign_of_life(self, db: Connection) -> tuple[tuple[str, str], str, int]:
+    def _sign_of_life(self, db: Connection) -> tuple[tuple[str, str], str, frozenset[str]]:
         now = db.run("clock").fetchall()[0][0]
         about = json.dumps({"version": __version__, "process": self._process, **self._about})
         db.run("node_seen", {"id": self.node, "now": now, "about": about})
         db.run("forget_nodes", (now - _LONGEST_LEASE // timedelta(microseconds=1),))
-        at_work = len(db.run("nodes", (server.SILENT,)).fetchall())
-        return self._stopped(db), str(db.run("memory_digest").fetchall()[0][0]), at_work
+        there = frozenset(row["id"] for row in db.run("nodes", (server.SILENT,)))
+        return self._stopped(db), str(db.run("memory_digest").fetchall()[0][0]), there
 
     def _stopped(self, db: Database) -> tuple[str, str]:
         """(why this store is in doubt, why a person paused it)"""
@@ -175,7 +175,7 @@ class PostgresStore(Verbs):
 
     @property
     def at_work(self) -> int:
-        return self._at_work
+        return max(1, len(self._there))
 
     async def say(self, about: Mapping[str, str]) -> None:
         self._about = dict(about)
