@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from math import exp, log, sqrt
 
 LEVELS = {"low": 200, "medium": 100, "high": 50}  # one alarm in so many mails
@@ -24,18 +24,18 @@ def alarms(value: object) -> float:
 
 
 def rarity(
-    score: float, own: Sequence[float], usual: Sequence[tuple[float, float]], latest: Collection[float] = ()
+    score: float, own: Sequence[float], usual: Sequence[tuple[float, float]], latest: Sequence[float] = ()
 ) -> float:
     """The share of a sender's mails that surprise as much as `score` or more.
 
     `own`: the scores of the sender's mails that were sent, sorted. `usual`: everybody's, as (share, score). `latest`:
-    the last of `own`, as they came: when they surprise more than all of them did (a new post, a new project), they
+    the last of `own` that came, sorted: when they surprise more than all of them did (a new post, a new project), they
     count, and nobody is asked twice as often for as long as the older ones are remembered. The mail itself is one of
     those that surprise so much, as in a conformal p-value: without it, whoever sent little is asked too often.
     """
     above = len(own) - bisect_left(own, score) + 1
     share = (above + PRIOR * _usually(score, usual)) / (len(own) + 1 + PRIOR)
-    lately = sum(one >= score for one in latest)
+    lately = len(latest) - bisect_left(latest, score)
     return max(share, (lately + PRIOR * share) / (len(latest) + PRIOR))
 
 
@@ -45,7 +45,7 @@ class Surprises:
     def __init__(self) -> None:
         self._new: list[float] = []  # most ledgers are never asked: what they would say is worked out when one is
         self._sorted: list[float] = []
-        self._latest: deque[float] = deque(maxlen=LATEST)
+        self._latest, self._latest_sorted = deque[float](), list[float]()
         self._rarities: list[float] = []  # of each when it came
 
     def add(self, score: float) -> None:
@@ -53,7 +53,7 @@ class Surprises:
 
     def rarity(self, score: float, usual: Sequence[tuple[float, float]]) -> float:
         self.learn(usual)
-        return rarity(score, self._sorted, usual, self._latest)
+        return rarity(score, self._sorted, usual, self._latest_sorted)
 
     def limit(self, alarms: float, usual: Sequence[tuple[float, float]]) -> float:
         """The rarity up to which the next mail is an alarm, when `alarms` is the share of mails that may be one.
@@ -73,9 +73,12 @@ class Surprises:
     def learn(self, usual: Sequence[tuple[float, float]]) -> None:
         """What was added; of hundreds of mails it takes milliseconds, and whoever asks needs it."""
         for score in self._new:
-            self._rarities.append(rarity(score, self._sorted, usual, self._latest))
+            self._rarities.append(rarity(score, self._sorted, usual, self._latest_sorted))
             insort(self._sorted, score)
+            if len(self._latest) == LATEST:
+                del self._latest_sorted[bisect_left(self._latest_sorted, self._latest.popleft())]
             self._latest.append(score)
+            insort(self._latest_sorted, score)
         self._new.clear()
 
 
