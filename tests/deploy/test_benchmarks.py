@@ -48,7 +48,7 @@ def test_the_time_to_the_250_is_compared_pair_by_pair() -> None:
 def test_what_was_missed_is_named() -> None:
     slow = [run("mailguard", 2, 5 * MB), run("postfix", 0.9, 5 * MB)]
     stuck = [Stall("mailguard", 100, 0.1, 5, 51), Stall("postfix", 100, 0.1, 5, 80)]
-    fat = [Memory(1, 5 * MB, 11 * MB), Memory(10, 5 * MB, 90 * MB)]
+    fat = [Memory(1, 5 * MB, 11 * MB), Memory(10, 5 * MB, 70 * MB)]
     report = Report({}, slow, stuck, fat)
     assert report.missed() == [
         "throughput at 5 MB, one a mail",
