@@ -39,17 +39,17 @@ class Nodes:
     ) -> None:
         self._store, self._clock, self._log = store, clock, log
         self._refresh, self._reload, self._live, self._bereaved = refresh, reload, live, bereaved
-        self._there = frozenset[str]()  # the processes at work, when we last looked
+        self._bereft = False  # one is gone, and that was not seen to yet
         self._news = asyncio.Event()
         self._followed = ""  # the last reload that we were asked for
         self._tasks = Tasks()
-        store.watch(self._news.set)
+        store.watch(self._news.set, self._lose)
 
     async def start(self) -> None:
         """From now on this process follows the others."""
         self._followed, _ = await self._asked()
         await self.say()
-        if self._look_at(await self._store.nodes()):
+        if await self._store.nodes():
             self._tasks.spawn(self._follow())
 
     async def stop(self) -> None:
@@ -88,9 +88,9 @@ class Nodes:
                 self._log.failure("nodes", error)
 
     async def _catch_up(self) -> None:
-        before = self._there
-        if before - self._look_at(await self._store.nodes()):
+        if self._bereft:
             await self._bereaved()
+            self._bereft = False
         for refresh in self._refresh:
             await refresh()
         asked, by = await self._asked()
@@ -101,9 +101,9 @@ class Nodes:
         self._followed = asked
         await self.say()
 
-    def _look_at(self, nodes: Sequence[Node]) -> frozenset[str]:
-        self._there = frozenset(node.name for node in nodes)
-        return self._there
+    def _lose(self) -> None:
+        self._bereft = True
+        self._news.set()
 
     async def _asked(self) -> tuple[str, str]:
         """(the last reload that anybody asked for, who)"""

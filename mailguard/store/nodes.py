@@ -38,8 +38,8 @@ class NodeStore(Protocol):
         """
         ...
 
-    def watch(self, changed: Callable[[], None]) -> None:
-        """`changed` is called when something that is recalled is another than before, or a process is gone.
+    def watch(self, changed: Callable[[], None], gone: Callable[[], None]) -> None:
+        """`changed` is called when something that is recalled is another than before, `gone` when a process is.
 
         A few seconds later at most; of one that was killed, when it has been silent for long.
         """

@@ -11,7 +11,7 @@ import pytest
 
 from mailguard.clock import SystemClock
 from mailguard.curbs import Bypass, Curbs, Reasons
-from mailguard.errors import ConfigError
+from mailguard.errors import ConfigError, TemporaryFailure
 from mailguard.log import Log
 from mailguard.nodes import Nodes
 from mailguard.people import Directory, Organization, People
@@ -36,6 +36,7 @@ class OneNode:
     reloads: list[str] = field(default_factory=list)
     thawed: list[str] = field(default_factory=list)
     bereaved: int = 0
+    trouble: int = 0  # so often it fails to see to that
 
     async def start(self) -> None:
         clock, log, people = SystemClock(), Log(stream=io.StringIO()), People(OURS, Directory())
@@ -64,6 +65,9 @@ class OneNode:
         self.thawed += await self.curbs.refresh()
 
     async def _lose(self) -> None:
+        if self.trouble:
+            self.trouble -= 1
+            raise TemporaryFailure("away")
         self.bereaved += 1
 
     async def _reload(self, actor: str) -> None:
@@ -165,3 +169,15 @@ async def test_one_that_is_silent_is_no_node_any_more_and_nobody_waits_for_it(
 async def test_all_take_one_anothers_pages(pair: tuple[OneNode, OneNode]) -> None:
     one, other = pair
     assert await one.store.secret() == await other.store.secret() != b""
+
+
+async def test_who_came_later_and_is_gone_is_missed_also_when_the_store_is_away_for_a_moment(
+    pair: tuple[OneNode, OneNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = pair
+    monkeypatch.setattr("mailguard.nodes.PATIENCE", (0.01,))
+    one.trouble = 1
+    await eventually(lambda: one.store.at_work == 2)
+    await other.store.close()
+    await eventually(lambda: one.bereaved == 1)
+    assert one.store.at_work == 1

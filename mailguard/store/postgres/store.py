@@ -65,8 +65,8 @@ class PostgresStore(Verbs):
         self.node = f"{socket.gethostname()[:40]}/{os.getpid()}/{secrets.token_hex(3)}"
         self._process = process.identity()
         self._about: Mapping[str, str] = {}  # what other nodes may know of this one
-        self._memory, self._changed = ("", 0), _nobody
-        self._there: frozenset[str] = frozenset()  # the nodes at work, as of our last sign of life
+        self._memory, self._changed, self._missed = ("", 0), _nobody, _nobody
+        self._there = frozenset({self.node})  # the nodes at work, as of our last sign of life
         self._ours = 0  # changes: one that another process takes back at once looks as if there was none
         self._doubted = False
         self._clock = clock or SystemClock()
@@ -146,9 +146,11 @@ class PostgresStore(Verbs):
         ours, before = self._ours, self._there
         (doubt, said), digest, self._there = await self._write(self._sign_of_life)
         self._doubted, self.paused = bool(doubt), doubt or said
-        if (digest, ours) != self._memory or before - self._there:
+        if (digest, ours) != self._memory:
             self._memory = digest, ours
             self._changed()
+        if before - self._there:
+            self._missed()
 
     def _sign_of_life(self, db: Connection) -> tuple[tuple[str, str], str, frozenset[str]]:
         now = db.run("clock").fetchall()[0][0]
@@ -175,7 +177,7 @@ class PostgresStore(Verbs):
 
     @property
     def at_work(self) -> int:
-        return max(1, len(self._there))
+        return len(self._there)
 
     async def say(self, about: Mapping[str, str]) -> None:
         self._about = dict(about)
@@ -186,8 +188,8 @@ class PostgresStore(Verbs):
         rows = await self._write(lambda db: db.run("secret", (fresh,)).fetchall() or db.run("known_secret").fetchall())
         return bytes.fromhex(rows[0]["value"])
 
-    def watch(self, changed: Callable[[], None]) -> None:
-        self._changed = changed
+    def watch(self, changed: Callable[[], None], gone: Callable[[], None]) -> None:
+        self._changed, self._missed = changed, gone
 
     # --- what is not told in store.verbs ---
 

@@ -149,7 +149,7 @@ class SqliteStore(Verbs):
     async def secret(self) -> bytes:
         return secrets.token_bytes(32)
 
-    def watch(self, changed: Callable[[], None]) -> None: ...
+    def watch(self, changed: Callable[[], None], gone: Callable[[], None]) -> None: ...
 
     async def resume(self, *, by: Actor, now: datetime) -> bool:
         if not self.paused:
