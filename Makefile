@@ -10,6 +10,9 @@ INSTALLED := $(VENV)/.installed
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
+# Tests at once: three for two cores, because a third of a test's time is a wait for a browser, a clock or a server
+TESTERS = $$(( ($$(nproc) * 3 + 1) / 2 ))
+
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Where it is set, every start of the command would compile mailguard anew: the tests start it hundreds of times
 unexport PYTHONDONTWRITEBYTECODE
@@ -44,7 +47,7 @@ check: lint  ## lint, the house rules and the quick unit tests: under a minute
 test: $(INSTALLED)  ## everything, with the real clients and the real browser; installs what that needs
 	@# Beside each other: the one computes, the other fetches. Lint is in the background, for Ctrl-C must reach apt
 	@$(MAKE) lint & lint=$$!; tests/install-tools; tools=$$?; wait $$lint && exit $$tools
-	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST)
+	@$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal $(PYTEST)
 	@tests/install-tools --missing
 
 .PHONY: coverage
