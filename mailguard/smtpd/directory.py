@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from mailguard.clock import Clock
 from mailguard.directory.settings import LdapLogins
 from mailguard.directory.words import NoAnswer
-from mailguard.smtpd.auth import Slowdown, User, cannot_say, wrong
+from mailguard.smtpd.auth import Slowdown, User, cannot_say, vouched, wrong
 from mailguard.smtpd.turns import Turns
 from mailguard.smtpd.watching import Watcher
 
@@ -27,7 +27,7 @@ class DirectoryUsers:
         self, how: LdapLogins, ask: AskDirectory, clock: Clock, internal: Callable[[str], bool], watcher: Watcher
     ) -> None:
         self._how, self._ask, self._internal, self._watcher = how, ask, internal, watcher
-        self._slowdown = Slowdown(clock)
+        self._clock, self._slowdown = clock, Slowdown(clock)
         self._turns = Turns(self._slowdown.failed_lately, AT_ONCE)
 
     async def check(self, name: str, password: str, peer: str) -> User:
@@ -40,7 +40,7 @@ class DirectoryUsers:
             raise wrong()
         self._slowdown.passed(name, peer)
         own = tuple(address for address in found if self._internal(address))
-        return User(own[0] if own else name, own)
+        return vouched(User(own[0] if own else name, own), self._clock)
 
     async def _asked(self, name: str, password: str) -> tuple[str, ...] | None:
         try:

@@ -2,10 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 
+from mailguard.clock import Clock
 from mailguard.errors import PermanentFailure
 from mailguard.mail import address as addresses
 from mailguard.oidc import BearerSettings, NotProven, Unreachable
-from mailguard.smtpd.auth import TokenRefused, User, cannot_say
+from mailguard.smtpd.auth import TokenRefused, User, cannot_say, vouched
 from mailguard.smtpd.users import FileUsers
 from mailguard.smtpd.watching import Watcher
 
@@ -23,13 +24,15 @@ class TokenUsers:
         self,
         settings: BearerSettings,
         whose: Whose,
+        clock: Clock,
         watcher: Watcher,
         internal: Callable[[str], bool],
         send_as: Callable[[str], tuple[str, ...]],
         file: FileUsers | None = None,
     ) -> None:
         self.settings = settings
-        self._whose, self._watcher, self._internal, self._send_as, self._file = whose, watcher, internal, send_as, file
+        self._whose, self._clock, self._watcher = whose, clock, watcher
+        self._internal, self._send_as, self._file = internal, send_as, file
 
     async def check(self, token: str, name: str) -> User:
         """Who comes with this token; `name` is whom the client says, or ''.
@@ -48,7 +51,7 @@ class TokenUsers:
         user = await self._user(mailbox)
         if name and addresses.key(name) not in (addresses.key(mailbox), addresses.key(user.name)):
             raise TokenRefused(f"it is a token of {mailbox}")
-        return user
+        return vouched(user, self._clock)
 
     async def _user(self, mailbox: str) -> User:
         try:

@@ -220,7 +220,7 @@ class SmtpServer:
 
         file = users if isinstance(users, FileUsers) else None
         whose = Bearer(settings.users.oauth, self._clock).whose
-        return TokenUsers(settings.users.oauth, whose, self._watcher, self._internal, self._send_as, file)
+        return TokenUsers(settings.users.oauth, whose, self._clock, self._watcher, self._internal, self._send_as, file)
 
     def _floor(
         self,

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from mailguard.clock import Clock
 from mailguard.errors import MailguardError
-from mailguard.smtpd.auth import Remembered, Slowdown, User, cannot_say, wrong
+from mailguard.smtpd.auth import Remembered, Slowdown, User, cannot_say, vouched, wrong
 
 TryLogin = Callable[[str, str, str], Awaitable[bool]]
 """(HOST:PORT, name, password) → whether the login is right there, over TLS; raises when nobody can tell."""
@@ -25,7 +25,7 @@ class UpstreamUsers:
         clock: Clock,
         send_as: Callable[[str], tuple[str, ...]] = own_address,
     ) -> None:
-        self._server, self._try_login, self._send_as = server, try_login, send_as
+        self._server, self._try_login, self._send_as, self._clock = server, try_login, send_as, clock
         self._remembered, self._slowdown = Remembered(clock), Slowdown(clock)
 
     async def check(self, name: str, password: str, peer: str) -> User:
@@ -36,7 +36,7 @@ class UpstreamUsers:
                 raise wrong()
             self._remembered.add(name, password)
         self._slowdown.passed(name, peer)
-        return User(name, self._send_as(name))
+        return vouched(User(name, self._send_as(name)), self._clock)
 
     async def _ask(self, name: str, password: str) -> bool:
         try:

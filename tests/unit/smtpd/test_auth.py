@@ -318,6 +318,17 @@ async def test_a_directory_is_asked_about_every_login_and_only_own_addresses_cou
     assert directory.asked == ["ann", "Ann"]
 
 
+async def test_the_word_of_a_directory_or_another_server_counts_for_an_hour(clock: FakeClock, watch: Watch) -> None:
+    upstream = UpstreamUsers("smtp.corp.example:587", Upstream(), clock)
+    for users in (in_directory(Directory(), clock, watch), upstream):
+        valid = (await users.check("ann@corp.example", "secret", HERE)).valid
+        assert valid is not None
+        await clock.advance(3599)
+        assert await valid()
+        await clock.advance(1)
+        assert not await valid()
+
+
 async def test_every_spelling_of_a_name_has_the_same_slowdown(clock: FakeClock, watch: Watch) -> None:
     directory = Directory()
     users = in_directory(directory, clock, watch)

@@ -174,14 +174,14 @@ async def test_passwords_and_tokens_side_by_side(server: Any, connect: Connect, 
         assert (await refused(client, f"AUTH XOAUTH2 {xoauth2(raw, stranger)}"))[1].startswith("535 ")
 
 
-def users(whose: str | Exception, watch: Watch) -> TokenUsers:
+def users(whose: str | Exception, watch: Watch, clock: FakeClock | None = None) -> TokenUsers:
     async def check(_: str) -> str:
         if isinstance(whose, Exception):
             raise whose
         return whose
 
     settings = BearerSettings(issuer="https://sso.corp.example", audience=("mail",))
-    return TokenUsers(settings, check, watch, internal, lambda name: (name,))
+    return TokenUsers(settings, check, clock or FakeClock(), watch, internal, lambda name: (name,))
 
 
 @pytest.mark.parametrize(
@@ -205,6 +205,16 @@ async def test_a_token_is_good_for_its_own_person_and_for_own_addresses(
 async def test_whom_the_client_names_need_not_be_named_or_spelt_alike(watch: Watch) -> None:
     for name in ("", ANN, "Ann@CORP.example"):
         assert await users(ANN, watch).check("token", name) == User(ANN, (ANN,))
+
+
+async def test_a_token_that_was_good_counts_for_an_hour(watch: Watch) -> None:
+    clock = FakeClock()
+    valid = (await users(ANN, watch, clock).check("token", ANN)).valid
+    assert valid is not None
+    await clock.advance(3599)
+    assert await valid()
+    await clock.advance(1)
+    assert not await valid()
 
 
 async def test_no_token_asks_nobody(watch: Watch) -> None:

@@ -364,6 +364,26 @@ async def test_a_login_nobody_can_check_is_not_logged_as_failed(serve: Serve, co
     assert watch.failed_logins == []
 
 
+async def test_who_left_the_other_server_is_out_of_an_open_session_within_an_hour(
+    serve: Serve, connect: Connect
+) -> None:
+    async def fine(server: str, name: str, password: str) -> bool:
+        return True
+
+    clock = FakeClock()  # of the logins alone
+    server = await serve(SUBMISSIONS, users=UpstreamUsers("h:1", fine, clock, lambda name: (f"{name}@corp.example",)))
+    client = await connect(server, tls=True)
+    await client.login()
+    assert (await client.mail()).startswith("250 ")
+    await clock.advance(3599)
+    assert (await client.mail()).startswith("250 ")
+    await clock.advance(1)
+    assert await client.say("MAIL FROM:<ann@corp.example>") == "421 4.7.0 this login is not valid any more"
+    again = await connect(server, tls=True)
+    await again.login()
+    assert (await again.mail()).startswith("250 ")
+
+
 async def test_the_settings_say_who_knows_the_passwords(
     serve: Serve, connect: Connect, tmp_path: Path, certificate: dict[str, Path], intake: Intake
 ) -> None:
