@@ -172,6 +172,20 @@ async def test_whose_address_ends_like_anothers_is_shown_nothing_of_them(site: S
         assert there <= set(await found(store, joanna))
 
 
+async def test_an_erasure_leaves_the_texts_of_whose_address_ends_like_theirs(site: Site) -> None:
+    anna, joanna = "anna@client.example", "joanna@client.example"
+    authors = Sketch((1,), (2,), (3,), authors=(joanna,))
+    async with site.open(KEYS) as store:
+        await store.put(written("Q1", ANN.name, BOB, sketch=authors, delay=9), NOW)
+        await store.put(written("Q2", ANN.name, joanna), NOW)
+        await carry(store)
+        before = await found(store, joanna)
+        assert before >= Counter({"sketch": 1, "audience": 1})
+        await store.erase(anna, by=ADMIN, now=NOW)
+        gone = before - await found(store, joanna)
+        assert gone.keys() <= {"kept"}, "its free text may name anybody: there rather too much goes"
+
+
 @pytest.mark.parametrize("person", ["jürgen@münchen.example", "o'hara_%@client.example"])
 async def test_any_address_is_found_and_erased(site: Site, person: str) -> None:
     async with site.open(KEYS) as store:

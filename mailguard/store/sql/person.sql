@@ -133,13 +133,13 @@ DELETE FROM kept WHERE replace(replace(facts, :text, ''), :key, '') <> facts
 
 -- name: erase_audience
 -- Texts that they had with others.
-DELETE FROM audience WHERE replace(replace(addresses, :text, ''), :key, '') <> addresses
+DELETE FROM audience WHERE replace(replace(addresses, '"' || :text || '"', ''), '"' || :key || '"', '') <> addresses
    AND NOT EXISTS (SELECT 1 FROM thread_member w JOIN legal_hold legal ON legal.person IN ('*', w.address_key)
                     WHERE w.thread = audience.thread);
 
 -- name: erase_authors
 -- That they wrote what a mail quotes: it may be anybody's then.
-UPDATE sketch SET authors = '[]' WHERE replace(replace(authors, :text, ''), :key, '') <> authors
+UPDATE sketch SET authors = '[]' WHERE replace(replace(authors, '"' || :text || '"', ''), '"' || :key || '"', '') <> authors
    AND NOT EXISTS (SELECT 1 FROM held_mail held WHERE held.id = sketch.mail);
 
 -- name: erase_writer
