@@ -52,16 +52,20 @@ def _put_right(link: imaplib.IMAP4, name: str, mail: AsSent, old: str) -> bool:
     if kind != "OK" or link.is_readonly:
         raise Refused(f"the folder {shown(name)!r} can't be written to: {_text(said)}")
     ours = _search(link, "HEADER", MARK, quoted(mail.queue_id))
-    wrong = [uid for uid in _search(link, "HEADER", "Message-ID", quoted(mail.message_id)) if uid not in ours]
-    if not wrong:
+    same = ("HEADER", "Message-ID", quoted(mail.message_id))
+    others = [uid for uid in _search(link, *same) if uid not in ours]
+    if not others:
         return bool(ours)
     if not ours:
         seen = imaplib.Time2Internaldate(mail.at)
         answer, words = link.append(quoted(name), r"(\Seen)", seen, mail.copy)
         if answer != "OK":
             raise Refused(f"{shown(name)!r} takes no mail: {_text(words)}")
-    if old != "keep":
-        _mark(link, wrong, r"(\Flagged)" if old == "flag" else r"(\Deleted)")
+    right = _search(link, *same, "HEADER", MARK, '""')  # also another mail of that name as it left
+    wrong = [uid for uid in others if uid not in right]
+    if old == "keep" or not wrong:
+        return True
+    _mark(link, wrong, r"(\Flagged)" if old == "flag" else r"(\Deleted)")
     if old == "remove" and b"UIDPLUS" in b" ".join(line for line in link.capability()[1] if line).upper().split():
         link.uid("EXPUNGE", _joined(wrong))  # without UIDPLUS it would take what others marked, too
     return True

@@ -9,13 +9,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from mailguard import imap
+from mailguard.imap import AsSent
 from mailguard.records import SentCopyClaim, State
 from mailguard.sent_copies import LOOK
-from mailguard.testing import eventually
+from mailguard.testing import MONDAY, eventually
 from tests.dovecot import MASTER, MASTER_PASSWORD, Dovecot
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, DELAY, KIM, LEE, MO, House, letter
@@ -154,6 +156,25 @@ async def test_an_attempt_that_is_made_again_makes_no_second_copy(opened: Open, 
     assert settings
     assert await house.service.departures.sent_copies._corrected(again, settings) == "corrected"
     assert len(kept(dovecot)) == 2
+
+
+@pytest.mark.parametrize("old", ["flag", "remove"])
+async def test_what_left_of_another_mail_with_the_same_message_id_stays(
+    opened: Open, dovecot: Dovecot, old: Literal["flag", "remove"]
+) -> None:
+    """A program hands the same mail in once for To and once for Bcc."""
+    dovecot.put(ANN, [MAIL])
+    settings = (await opened(old=old)).config.sent_folder
+    assert settings
+
+    async def put_right(queue_id: str) -> bool:
+        raw = f"X-Mailguard-As-Sent: {queue_id}\r\n".encode() + MAIL
+        copy, account = AsSent("<quote@corp.example>", queue_id, raw, MONDAY), settings.account(ANN)
+        return await asyncio.to_thread(imap.correct, settings.place, account, "", copy, old)
+
+    assert [await put_right("QUEUE1"), await put_right("QUEUE2"), await put_right("QUEUE1")] == [True] * 3
+    marked = {mail["X-Mailguard-As-Sent"]: flags for flags, mail in kept(dovecot)}
+    assert marked == {"QUEUE1": "S", "QUEUE2": "S"} | ({None: "FS"} if old == "flag" else {})
 
 
 async def test_where_no_copy_was_kept_none_is_made(opened: Open, dovecot: Dovecot) -> None:

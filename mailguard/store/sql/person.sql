@@ -1,10 +1,13 @@
 -- All that is kept of one person (:key), a statement a table: what they are told when they ask. Of mail that others wrote to
 -- them they see their own copy of it, and no other recipient. Where text may name them, `replace` finds
--- that; :text is the person as JSON writes them.
+-- that; :text is the person as JSON writes them. It also finds whose address ends like theirs: where a row is not `mine`,
+-- its texts are read again, and `names`, which is told to nobody.
 
 -- name: person_mail
 -- Mails they sent, answer for or were to get.
-SELECT m.* FROM mail m
+SELECT m.*, CASE WHEN m.sender_key = :key OR m.answers_key = :key
+                      OR EXISTS (SELECT 1 FROM delivery d WHERE d.mail = m.id AND d.address_key = :key) THEN 1 ELSE 0 END AS mine
+  FROM mail m
  WHERE m.sender_key = :key OR m.answers_key = :key
     OR EXISTS (SELECT 1 FROM delivery d WHERE d.mail = m.id AND d.address_key = :key)
     OR replace(replace(lower(m.inside), :text, ''), :key, '') <> lower(m.inside)
@@ -26,7 +29,8 @@ SELECT v.mail, v.number, v.made_at, v.made_by, v.action, v.hits, v.tags, v.rules
 
 -- name: person_hold
 -- What held mails of theirs, and what they were asked about.
-SELECT h.* FROM hold h JOIN mail m ON m.id = h.mail
+SELECT h.*, CASE WHEN m.sender_key = :key OR m.answers_key = :key THEN 1 ELSE 0 END AS mine
+  FROM hold h JOIN mail m ON m.id = h.mail
  WHERE m.sender_key = :key OR m.answers_key = :key OR replace(replace(h.approvers, :text, ''), :key, '') <> h.approvers
     OR replace(h.approved_by, :text, '') <> h.approved_by OR replace(h.escalate_to, :text, '') <> h.escalate_to
     OR replace(h.resolved_by, :key, '') <> h.resolved_by
@@ -51,7 +55,7 @@ SELECT c.* FROM capability c WHERE c.person = :key ORDER BY c.mail;
 
 -- name: person_code
 -- The codes that were mailed to them.
-SELECT c.* FROM code c WHERE replace(c.subject, :key, '') <> c.subject;
+SELECT c.*, 0 AS mine FROM code c WHERE replace(c.subject, :key, '') <> c.subject;
 
 -- name: person_login
 -- Their sessions.
@@ -79,12 +83,12 @@ SELECT t.* FROM thread_member t WHERE t.address_key = :key;
 
 -- name: person_sketch
 -- Hashes of texts that wait or were quoted.
-SELECT s.mail, s.sender_key, s.authors FROM sketch s
+SELECT s.mail, s.sender_key, s.authors, 0 AS mine FROM sketch s
  WHERE s.sender_key = :key OR replace(replace(s.authors, :text, ''), :key, '') <> s.authors;
 
 -- name: person_audience
 -- That they got the same texts as others did.
-SELECT a.id, a.thread FROM audience a WHERE replace(replace(a.addresses, :text, ''), :key, '') <> a.addresses;
+SELECT a.id, a.thread, a.addresses AS names, 0 AS mine FROM audience a WHERE replace(replace(a.addresses, :text, ''), :key, '') <> a.addresses;
 
 -- name: person_written
 -- Whom they wrote to, and who wrote to them.
@@ -96,7 +100,8 @@ SELECT h.* FROM habit h WHERE h.sender_key = :key;
 
 -- name: person_remembered
 -- What they sent, as hashes of its words.
-SELECT r.id, r.mail, r.sender_key, r.at, CASE WHEN r.sender_key = :key THEN r.copies ELSE '' END AS copies, r.sent
+SELECT r.id, r.mail, r.sender_key, r.at, CASE WHEN r.sender_key = :key THEN r.copies ELSE '' END AS copies, r.sent,
+       r.copies AS names, 0 AS mine
   FROM remembered r
  WHERE r.sender_key = :key OR replace(replace(r.copies, :text, ''), :key, '') <> r.copies;
 
@@ -106,12 +111,14 @@ SELECT r.* FROM remembered_to r WHERE r.sender_key = :key OR r.address_key = :ke
 
 -- name: person_kept
 -- What rules can be tried on.
-SELECT k.mail, k.at, CASE WHEN m.sender_key = :key OR m.answers_key = :key THEN k.facts ELSE '' END AS facts FROM kept k JOIN mail m ON m.id = k.mail
+SELECT k.mail, k.at, CASE WHEN m.sender_key = :key OR m.answers_key = :key THEN k.facts ELSE '' END AS facts,
+       k.facts AS names, CASE WHEN m.sender_key = :key OR m.answers_key = :key THEN 1 ELSE 0 END AS mine
+  FROM kept k JOIN mail m ON m.id = k.mail
  WHERE m.sender_key = :key OR m.answers_key = :key OR replace(replace(k.facts, :text, ''), :key, '') <> k.facts;
 
 -- name: person_memory
 -- What they chose, and what is in force because of them.
-SELECT m.* FROM memory m
+SELECT m.*, 0 AS mine FROM memory m
  WHERE replace(lower(m.name), :key, '') <> lower(m.name)
     OR replace(replace(lower(m.value), :text, ''), :key, '') <> lower(m.value);
 
@@ -126,13 +133,13 @@ DELETE FROM kept WHERE replace(replace(facts, :text, ''), :key, '') <> facts
 
 -- name: erase_audience
 -- Texts that they had with others.
-DELETE FROM audience WHERE replace(replace(addresses, :text, ''), :key, '') <> addresses
+DELETE FROM audience WHERE replace(replace(addresses, '"' || :text || '"', ''), '"' || :key || '"', '') <> addresses
    AND NOT EXISTS (SELECT 1 FROM thread_member w JOIN legal_hold legal ON legal.person IN ('*', w.address_key)
                     WHERE w.thread = audience.thread);
 
 -- name: erase_authors
 -- That they wrote what a mail quotes: it may be anybody's then.
-UPDATE sketch SET authors = '[]' WHERE replace(replace(authors, :text, ''), :key, '') <> authors
+UPDATE sketch SET authors = '[]' WHERE replace(replace(authors, '"' || :text || '"', ''), '"' || :key || '"', '') <> authors
    AND NOT EXISTS (SELECT 1 FROM held_mail held WHERE held.id = sketch.mail);
 
 -- name: erase_writer

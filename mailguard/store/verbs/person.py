@@ -20,8 +20,9 @@ def rows(db: Database, person: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     who = key(person)
     for table, statement in PERSONAL.items():
         for row in db.each(statement, asked(person)):
-            if table != "event" or row["mine"] or named(who, row["actor"], row["data"]):
-                told = [(name, row[name]) for name in list(row.keys())]
+            found = {name: row[name] for name in list(row.keys())}
+            if found.pop("mine", True) or named(who, *(text for text in found.values() if isinstance(text, str))):
+                told = [(name, value) for name, value in found.items() if name != "names"]
                 yield table, {name: _told(name, value) for name, value in told if _may_be_told(name, value)}
 
 
