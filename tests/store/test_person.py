@@ -155,6 +155,12 @@ async def test_who_got_a_mail_sees_no_other_recipient_and_nothing_that_opens_any
         assert factor == {"name": ME, "step": 0, "wrong": 0}
 
 
+async def test_an_approver_is_found_however_a_rule_spells_them(site: Site) -> None:
+    async with site.open(KEYS) as store:
+        await store.put(mail("Q1", to=(BOB,), holds=[hold(approvers=("Anna@Corp.example",))]), NOW)
+        assert (await found(store, "anna@corp.example"))["hold"] == 1
+
+
 async def test_whose_address_ends_like_anothers_is_shown_nothing_of_them(site: Site) -> None:
     anna, joanna = "anna@corp.example", "joanna@corp.example"
     async with site.open(KEYS) as store:

@@ -31,9 +31,9 @@ SELECT v.mail, v.number, v.made_at, v.made_by, v.action, v.hits, v.tags, v.rules
 -- What held mails of theirs, and what they were asked about.
 SELECT h.*, CASE WHEN m.sender_key = :key OR m.answers_key = :key THEN 1 ELSE 0 END AS mine
   FROM hold h JOIN mail m ON m.id = h.mail
- WHERE m.sender_key = :key OR m.answers_key = :key OR replace(replace(h.approvers, :text, ''), :key, '') <> h.approvers
-    OR replace(h.approved_by, :text, '') <> h.approved_by OR replace(h.escalate_to, :text, '') <> h.escalate_to
-    OR replace(h.resolved_by, :key, '') <> h.resolved_by
+ WHERE m.sender_key = :key OR m.answers_key = :key OR replace(replace(lower(h.approvers), :text, ''), :key, '') <> lower(h.approvers)
+    OR replace(lower(h.approved_by), :text, '') <> lower(h.approved_by) OR replace(lower(h.escalate_to), :text, '') <> lower(h.escalate_to)
+    OR replace(lower(h.resolved_by), :key, '') <> lower(h.resolved_by)
  ORDER BY h.id;
 
 -- name: person_notice
