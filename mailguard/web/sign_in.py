@@ -13,6 +13,7 @@ from mailguard.clock import Clock
 from mailguard.desk import Enrolment, Passwords
 from mailguard.locale import N_
 from mailguard.log import Log
+from mailguard.mail import peer
 from mailguard.notices.words import clean
 from mailguard.records import Login, Way
 from mailguard.web import forms
@@ -198,7 +199,8 @@ class SignIn:
 
     def allows(self, request: Request, name: str = "") -> bool:
         """Whether this client, and whoever it says it is, may try once more."""
-        return self._by_client.allows(client(request)) and (not name or self._by_person.allows(name.casefold()))
+        asks = peer.client(client(request))
+        return self._by_client.allows(asks) and (not name or self._by_person.allows(self._site.desk.mailbox(name)))
 
     # cookies
     def keep(self, answer: Response, name: str, value: str, lasts: timedelta, *, lax: bool = False) -> None:
