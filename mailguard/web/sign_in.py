@@ -87,11 +87,12 @@ class SignIn:
 
     # who is in
     async def login(self, request: Request) -> Login | None:
-        """How they signed in; from here on the page is in their language."""
+        """How they signed in, if that way is still there; from here on the page is in their language."""
         cookie = request.cookies.get(self.cookie("session"))
         login = await self._site.desk.login(cookie) if cookie else None
-        if login is not None:
-            self._site.greet(login.person)
+        if login is None or not self._site.settings.offers(login.way):
+            return None
+        self._site.greet(login.person)
         return login
 
     async def person(self, request: Request) -> str | None:

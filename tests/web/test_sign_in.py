@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from starlette.applications import Starlette
 
+from mailguard.records import Way
 from mailguard.web.app import create_app
 from mailguard.web.settings import WebSettings
 from tests.web.house import ANN, House, build, stop
@@ -192,3 +193,14 @@ async def test_one_subscriber_is_one_client_whichever_of_its_addresses_asks(
         answer = await client.post("/outbox/sign-in", data={"address": f"p{n}@corp.example"}, headers=said)
         statuses.append(answer.status_code)
     assert statuses == [200] * 30 + [429] * 2
+
+
+async def test_a_way_that_is_switched_off_opens_nothing_that_it_opened_before(house: House) -> None:
+    cookie = await house.desk.vouched(ANN, Way.PASSWORD, second=True, name="ann")
+    assert cookie
+    for on in (True, False):
+        settings = WebSettings(url=house.url, passwords=on)
+        app: Starlette = create_app(house.desk, settings, house.clock)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=house.url) as one:
+            shown = await one.get("/outbox", headers={"Cookie": f"mailguard-session={cookie}"})
+            assert (f"Signed in as {ANN}" in shown.text) is on
