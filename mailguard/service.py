@@ -207,7 +207,9 @@ class Service:
     async def _open(self) -> None:
         await self.store.open()
         self.desk.marks.secret = await self.store.secret()
-        await self.curbs.start(await asyncio.to_thread(self._enabled))
+        enabled, users = await asyncio.to_thread(self._enabled), (await self.in_force.known()).get("users")
+        moved = users is not None and bool(users) is (self.config.users_path is None)
+        await self.curbs.start(enabled, moved=moved)
         await self.bypass.start()
         await self.desk.absences.start()
         await self.desk.preferences.start()

@@ -41,11 +41,16 @@ class Curbs:
         self._enabled: frozenset[str] | None = None  # None: nobody knows, whoever can log in may send
         self._tasks = Tasks()
 
-    async def start(self, enabled: frozenset[str] | None) -> None:
-        """Before anything is carried: what was remembered is applied again, and what changed meanwhile is applied."""
+    async def start(self, enabled: frozenset[str] | None, *, moved: bool = False) -> None:
+        """Before anything is carried: what was remembered is applied again, and what changed meanwhile is applied.
+
+        `moved`: logins were of another place when a service last ran, so whoever is signed in was so by those.
+        """
         self._standing = await self._remembered()
         self._kept = frozenset(self._standing)
         await self.people_changed()
+        if moved:
+            await self._sign_out(frozenset(), None)
         await self.users_changed(enabled)
         for standing in list(self._standing.values()):
             await self._apply(standing, _START)

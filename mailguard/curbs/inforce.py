@@ -15,11 +15,14 @@ class InForce:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
 
+    async def known(self) -> dict[str, str]:
+        """What → hash, as it was noted last, by whichever service on this store."""
+        found = await self._store.recall(_NAME + "*")
+        return {name.removeprefix(_NAME): value["hash"] for name, value in found.items()}
+
     async def note(self, by: Actor, hashes: Mapping[str, str]) -> None:
         """`hashes`: what → hash. An event `WHAT.changed` for each that is another than before."""
-        known = {
-            name.removeprefix(_NAME): value["hash"] for name, value in (await self._store.recall(_NAME + "*")).items()
-        }
+        known = await self.known()
         for what, value in hashes.items():
             if known.get(what) != value:
                 said = {"hash": value, "before": known.get(what, "")}

@@ -104,6 +104,10 @@ class SignIn:
         """The address a session is opened for, of one of this person's."""
         return self._people().main(person)
 
+    def mailbox(self, person: str) -> str:
+        """What is equal for all spellings and aliases of one person's address."""
+        return self._people().mailbox(person)
+
     def language(self, person: str, *, chosen: bool = True) -> str:
         """What this person reads, '' as the organization does; without `chosen` as if they had chosen nothing."""
         people = self._people()

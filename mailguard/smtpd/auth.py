@@ -10,7 +10,7 @@ from typing import Protocol
 from mailguard.clock import Clock
 from mailguard.errors import PermanentFailure, TemporaryFailure
 from mailguard.mail import address
-from mailguard.smtpd.gate import client
+from mailguard.mail.peer import client
 
 REMEMBER = 300.0  # seconds a password that was right is right without asking again
 VOUCHED = 3600.0  # seconds a session goes on with the word of another server
@@ -107,7 +107,7 @@ class Slowdown:
         self._clients: dict[str, float] = {}  # likewise: when somebody there failed last
 
     def failed_lately(self, who: str) -> bool:
-        """Whether anybody failed from this client (`gate.client`), and nobody logged in from there since."""
+        """Whether anybody failed from this client (`peer.client`), and nobody logged in from there since."""
         last = self._clients.get(who)
         return last is not None and self._clock.monotonic() - last <= FORGIVE
 

@@ -13,9 +13,10 @@ from typing import Any, ClassVar, cast
 from aiosmtpd.smtp import SMTP
 
 from mailguard.errors import PermanentFailure, SmtpError, TemporaryFailure
+from mailguard.mail.peer import plain_address
 from mailguard.smtpd import proxy
 from mailguard.smtpd.floor import Floor
-from mailguard.smtpd.gate import plain_address, trusted
+from mailguard.smtpd.gate import trusted
 from mailguard.smtpd.login import AUTH_LINE
 from mailguard.smtpd.settings import Tls
 from mailguard.smtpd.wire import GoneError, LineTooLongError, Wire

@@ -1,6 +1,6 @@
 """Whether all mail of a listener without a login comes from one address, as behind a proxy or a NAT."""
 
-from mailguard.smtpd.gate import plain_address
+from mailguard.mail.peer import plain_address
 from mailguard.smtpd.settings import Listener
 
 MANY = 1000  # mails

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from mailguard.mail import address
+from mailguard.mail.peer import client
 from mailguard.smtpd.auth import cannot_say
-from mailguard.smtpd.gate import client
 
 AT_ONCE = 2  # password hashes computed at the same time: each takes 19 MiB and 30 ms of a processor
 MOST_OF_CLIENT, MOST_OF_NAME = 10, 20  # attempts that wait, of clients that failed lately
@@ -31,7 +31,7 @@ class Turns:
     """
 
     def __init__(self, failed_lately: Callable[[str], bool], at_once: int = AT_ONCE) -> None:
-        """`failed_lately`: is this client (`gate.client`) to wait behind the others?"""
+        """`failed_lately`: is this client (`peer.client`) to wait behind the others?"""
         self._failed_lately = failed_lately
         self._free = at_once
         self._lines: dict[str, _Line] = {}  # by client; who had no turn for longest is first

@@ -9,6 +9,7 @@ from pydantic import field_validator, model_validator
 
 from mailguard.document.units import Duration, HostPort, Section
 from mailguard.oidc import OidcSettings
+from mailguard.records import Way
 
 LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 _SHORTEST, _LONGEST = timedelta(minutes=5), timedelta(days=30)
@@ -49,6 +50,10 @@ class WebSettings(Section):
         if not _SHORTEST <= self.session <= _LONGEST:
             raise ValueError("session is between 5m and 30d")
         return self
+
+    def offers(self, way: Way) -> bool:
+        """Whether people may sign in that way."""
+        return {Way.CODE: self.codes, Way.PASSWORD: self.passwords, Way.OIDC: self.oidc is not None}[way]
 
     @property
     def secure(self) -> bool:

@@ -13,6 +13,7 @@ from mailguard.clock import Clock
 from mailguard.desk import Enrolment, Passwords
 from mailguard.locale import N_
 from mailguard.log import Log
+from mailguard.mail import peer
 from mailguard.notices.words import clean
 from mailguard.records import Login, Way
 from mailguard.web import forms
@@ -86,11 +87,12 @@ class SignIn:
 
     # who is in
     async def login(self, request: Request) -> Login | None:
-        """How they signed in; from here on the page is in their language."""
+        """How they signed in, if that way is still there; from here on the page is in their language."""
         cookie = request.cookies.get(self.cookie("session"))
         login = await self._site.desk.login(cookie) if cookie else None
-        if login is not None:
-            self._site.greet(login.person)
+        if login is None or not self._site.settings.offers(login.way):
+            return None
+        self._site.greet(login.person)
         return login
 
     async def person(self, request: Request) -> str | None:
@@ -198,7 +200,8 @@ class SignIn:
 
     def allows(self, request: Request, name: str = "") -> bool:
         """Whether this client, and whoever it says it is, may try once more."""
-        return self._by_client.allows(client(request)) and (not name or self._by_person.allows(name.casefold()))
+        asks = peer.client(client(request))
+        return self._by_client.allows(asks) and (not name or self._by_person.allows(self._site.desk.mailbox(name)))
 
     # cookies
     def keep(self, answer: Response, name: str, value: str, lasts: timedelta, *, lax: bool = False) -> None:

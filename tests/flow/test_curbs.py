@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import trustme
 
+from mailguard.config import load as load_config
 from mailguard.records import Accepted, Actor, HoldKind, State, Way
 from mailguard.smtpd.floor import Commits
 from mailguard.smtpd.users import hash_password
@@ -256,6 +257,27 @@ async def test_where_logins_are_other_ones_after_a_reload_those_who_logged_in_st
     assert (code, text.split()[0]) == (421, b"4.3.2")
     connection.close()
     assert await guarded.service.desk.login(cookie) is None
+
+
+async def test_and_after_a_restart(guarded: House) -> None:
+    sign_in = guarded.service.desk
+    anns = await sign_in.vouched(ANN, Way.PASSWORD, second=True, name="ann")
+    bobs = await sign_in.vouched(BOB, Way.CODE, second=False)
+    assert anns
+    assert bobs
+    await guarded.restart()  # with the same logins nobody is signed out
+    assert await guarded.service.desk.login(anns)
+    said = json.loads(guarded.config.path.read_text("utf-8"))
+    said["smtp"]["users"] = {"upstream": "127.0.0.1:1"}
+    guarded.config.path.write_text(json.dumps(said), "utf-8")
+    guarded.config = load_config(guarded.config.path, {})
+    await guarded.restart()
+    assert await guarded.service.desk.login(anns) is None
+    assert await guarded.service.desk.login(bobs)
+    again = await guarded.service.desk.vouched(ANN, Way.PASSWORD, second=True, name="ann")
+    assert again
+    await guarded.restart()
+    assert await guarded.service.desk.login(again)
 
 
 async def test_an_address_that_is_a_machine_s_from_now_on_is_signed_out(open_house: OpenHouse) -> None:

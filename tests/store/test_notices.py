@@ -62,6 +62,15 @@ async def test_deferred_again_failed_counted(store: Store) -> None:
     assert (await store.counts(later(6))).notices_undelivered == 1
 
 
+async def test_a_code_for_a_mailbox_that_is_not_there_is_no_alarm(store: Store) -> None:
+    """Anybody who finds the page can ask for one, for any address of ours."""
+    await store.notify([notice("", "nobody@corp.example", NoticeKind.CODE, data={"code": "123456"})], NOW)
+    assert (await store.counts(later(6))).notices_undelivered == 1, "it may be that nothing leaves"
+    (one,) = await claimed(store)
+    await store.settle_notice(one, FAILED, NOW)
+    assert (await store.counts(later(6))).notices_undelivered == 0
+
+
 async def test_after_a_crash_the_lease_gives_it_back_and_the_first_claim_is_lost(store: Store) -> None:
     await store.put(mail(notices=(notice(),), delay=999), NOW)
     (first,) = await claimed(store)

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from starlette.applications import Starlette
 
+from mailguard.records import Way
 from mailguard.web.app import create_app
 from mailguard.web.settings import WebSettings
 from tests.web.house import ANN, House, build, stop
@@ -170,3 +171,36 @@ async def test_every_page_is_polish_where_the_language_is(polish: House) -> None
     assert "Nic się nie stało" in refused.text
     for english in ("Held", "Send now", "Recipients", "Why", "Stop it", "Cancel", "tick"):
         assert english not in pages.replace('class="tick"', "")
+
+
+async def test_other_spellings_of_a_mailbox_bring_no_more_tries(house: House, client: httpx.AsyncClient) -> None:
+    """Each of them is one mailbox, whose session a right guess opens."""
+    local = ANN.partition("@")[0]
+    spelt = [ANN, ANN.upper(), f"{ANN}.", f'"{local}"@corp.example', f'"\\{local}"@corp.example', f"{ANN} "]
+    await client.get("/outbox")
+    statuses = [(await enter(client, "000000", spelt[n % len(spelt)])).status_code for n in range(14)]
+    assert statuses == [422] * 10 + [429] * 4
+
+
+async def test_one_subscriber_is_one_client_whichever_of_its_addresses_asks(
+    house: House, client: httpx.AsyncClient
+) -> None:
+    """A provider gives each customer a network of 2^64 addresses."""
+    await client.get("/outbox")
+    statuses = []
+    for n in range(32):
+        said = {"X-Forwarded-For": f"2001:db8::{n:x}"}
+        answer = await client.post("/outbox/sign-in", data={"address": f"p{n}@corp.example"}, headers=said)
+        statuses.append(answer.status_code)
+    assert statuses == [200] * 30 + [429] * 2
+
+
+async def test_a_way_that_is_switched_off_opens_nothing_that_it_opened_before(house: House) -> None:
+    cookie = await house.desk.vouched(ANN, Way.PASSWORD, second=True, name="ann")
+    assert cookie
+    for on in (True, False):
+        settings = WebSettings(url=house.url, passwords=on)
+        app: Starlette = create_app(house.desk, settings, house.clock)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=house.url) as one:
+            shown = await one.get("/outbox", headers={"Cookie": f"mailguard-session={cookie}"})
+            assert (f"Signed in as {ANN}" in shown.text) is on

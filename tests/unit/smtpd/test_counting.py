@@ -6,7 +6,8 @@ from ipaddress import ip_network
 import pytest
 
 from mailguard.errors import TemporaryFailure
-from mailguard.smtpd.gate import Gate, client, trusted
+from mailguard.mail.peer import client
+from mailguard.smtpd.gate import Gate, trusted
 from mailguard.smtpd.quota import Meter, Payer
 from mailguard.smtpd.settings import LOOPBACK, Quota
 from mailguard.smtpd.warden import NoWarden
