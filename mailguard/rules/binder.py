@@ -13,6 +13,7 @@ import re2
 from mailguard.document.model import did_you_mean
 from mailguard.document.problem import Problem
 from mailguard.document.yaml import Document, Loc
+from mailguard.errors import PermanentFailure
 from mailguard.mail import address
 from mailguard.mail.domains import registered
 from mailguard.people import People
@@ -133,7 +134,15 @@ class Binder:
         if not isinstance(text, str) or not _is_address(text):
             self.wrong(loc, Code.ADDRESS, f"{_said(text)} is not an address", "write it like ann@corp.example")
             return ""
+        if "*" in text:  # never an address's own letter but in RFC 5322: it would silently match nobody
+            fix = "write it like ann@corp.example; for several, {in: [\"*@corp.example\"]} or {pattern: '^sales-'}"
+            self.wrong(loc, Code.ADDRESS, f'"{text}" is not an address: * stands for nothing here', fix)
         return address.key(text)
+
+    def domain(self, text: object, *loc: str | int) -> None:
+        """A problem, where no address can be at this domain, or at its sub-domains (`*.`): it would never match."""
+        if not isinstance(text, str) or not _is_domain(text):
+            self.wrong(loc, Code.ADDRESS, f'"{text}" is not a domain', "write client.example or *.client.example")
 
 
 def _texts(value: Any) -> set[str]:
@@ -146,6 +155,14 @@ def _texts(value: Any) -> set[str]:
 def _is_address(text: str) -> bool:
     local, at, domain = text.rpartition("@")
     return bool(local and at and domain) and not any(c.isspace() or c in "<>," for c in text)
+
+
+def _is_domain(text: str) -> bool:
+    try:
+        address.check("x@" + text.removeprefix("*.").removesuffix("."), smtputf8=True)
+    except PermanentFailure:
+        return False
+    return True
 
 
 def _said(value: object) -> str:
