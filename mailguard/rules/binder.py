@@ -24,6 +24,7 @@ from mailguard.rules.finder import Vocabulary
 if TYPE_CHECKING:
     from mailguard.rules.logic import Leaf
 
+_NO_WORD = "\ue000"  # no letter, no digit, no space, and nobody's text
 WELL_KNOWN_GROUPS = frozenset({"executives"})  # the default policy names it; it may have no members
 
 
@@ -122,12 +123,18 @@ class Binder:
             self.wrong(loc, Code.PATTERN, "a pattern is text, and not empty", "put it in single quotes")
             return None
         try:
-            return re2.compile(text, options)
+            compiled = re2.compile(text, options)
         except re2.error as error:
             why = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
             fix = "patterns are RE2: no look-around, no back-references; in YAML, single quotes keep \\ as it is"
             self.wrong(loc, Code.PATTERN, f"RE2 does not accept this pattern: {why}", fix)
             return None
+        found = compiled.search(_NO_WORD)
+        if found is not None and not found[0]:
+            fix = "write + for *, or a word that must be there; always: true means every mail"
+            self.wrong(loc, Code.PATTERN, "this pattern is found in every text: nothing at all is enough for it", fix)
+            return None
+        return compiled
 
     def address(self, text: object, *loc: str | int) -> str:
         """The key of an address written in the file."""

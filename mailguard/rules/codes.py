@@ -52,7 +52,7 @@ MEANING = {
     Code.COPIES: "copies: matching, or assistant_of_matched, where no condition names recipients",
     Code.OPEN_EXPIRY: "on_expiry: send together with approved_by would let mail go without its approval",
     Code.EXPLAIN: "an unknown field in an explain or message text",
-    Code.PATTERN: "a regular expression that RE2 does not accept",
+    Code.PATTERN: "a regular expression that RE2 does not accept, or that is found in every text",
     Code.VERSION: "written for a newer mailguard",
     Code.NO_ACTION: "a rule that does nothing",
     Code.ONE_ACTION: "an entry of then with no action or several",

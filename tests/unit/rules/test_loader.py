@@ -76,6 +76,8 @@ WRONG = [
     (rule("{pattern: {re: '(a', in: [body]}}"), "MG212", "'(a'"),
     (rule("{pattern: {re: 'a(?=b)'}}"), "MG212", "'a(?=b)'"),
     (rule("{header: {name: X, pattern: '['}}"), "MG212", "'['"),
+    (rule("{pattern: {re: '[A-Z]*', in: [body]}}"), "MG212", "'[A-Z]*'"),
+    (rule("{recipients: {any: {pattern: 'x|'}}}"), "MG212", "'x|'"),
     (rule("{recipients: {any: {pattern: '*'}}}"), "MG212", "'*'"),
     ("version: 2\nrules: []\n", "MG213", "2"),
     (rule(ALWAYS, "[]"), "MG214", "then"),
