@@ -263,3 +263,13 @@ def test_the_hash_names_the_policy() -> None:
 
 def test_off_is_a_word_and_not_a_boolean() -> None:
     assert rules(rule(ALWAYS, mode="off")).rules[0].mode is Mode.OFF
+
+
+@pytest.mark.parametrize(
+    "when", ["{recipients: external}", "{recipients: [external]}", "{sender: 5}", "{words: secret}"]
+)
+def test_a_condition_that_is_one_word_is_shown_how_it_is_written(when: str) -> None:
+    """`recipients: external` is what most people write first."""
+    found = problems(rule(when))
+    assert found
+    assert all(problem.help for problem in found), found
