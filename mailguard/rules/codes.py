@@ -69,7 +69,7 @@ MEANING = {
     Code.UNREACHABLE: "never asked: a rule before it always ends with stop (warning)",
     Code.SAME_WHEN: "the same when and unless as another rule of the same mode (warning)",
     Code.SHADOWED_DELAY: "a delay that another rule always makes as long or longer (warning)",
-    Code.SHORT_WORD: "a keyword of one or two letters (warning)",
+    Code.SHORT_WORD: "a keyword of one or two letters, or in quotes that are a part of it (warning)",
     Code.NEVER: "a rule that can never match, as it is written or with these people (warning)",
     Code.UNTESTED: "a rule that no test in its folder names under fired or not_fired (warning)",
     Code.ABSENT: "an address of ours, a group or a manager that a rule names and nobody knows (warning)",
