@@ -13,6 +13,7 @@ import re2
 from mailguard.document.model import did_you_mean
 from mailguard.document.problem import Problem
 from mailguard.document.yaml import Document, Loc
+from mailguard.errors import PermanentFailure
 from mailguard.mail import address
 from mailguard.mail.domains import registered
 from mailguard.people import People
@@ -23,6 +24,7 @@ from mailguard.rules.finder import Vocabulary
 if TYPE_CHECKING:
     from mailguard.rules.logic import Leaf
 
+_NO_WORD = "\ue000"  # no letter, no digit, no space, and nobody's text
 WELL_KNOWN_GROUPS = frozenset({"executives"})  # the default policy names it; it may have no members
 
 
@@ -121,19 +123,33 @@ class Binder:
             self.wrong(loc, Code.PATTERN, "a pattern is text, and not empty", "put it in single quotes")
             return None
         try:
-            return re2.compile(text, options)
+            compiled = re2.compile(text, options)
         except re2.error as error:
             why = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
             fix = "patterns are RE2: no look-around, no back-references; in YAML, single quotes keep \\ as it is"
             self.wrong(loc, Code.PATTERN, f"RE2 does not accept this pattern: {why}", fix)
             return None
+        found = compiled.search(_NO_WORD)
+        if found is not None and not found[0]:
+            fix = "write + for *, or a word that must be there; always: true means every mail"
+            self.wrong(loc, Code.PATTERN, "this pattern is found in every text: nothing at all is enough for it", fix)
+            return None
+        return compiled
 
     def address(self, text: object, *loc: str | int) -> str:
         """The key of an address written in the file."""
         if not isinstance(text, str) or not _is_address(text):
             self.wrong(loc, Code.ADDRESS, f"{_said(text)} is not an address", "write it like ann@corp.example")
             return ""
+        if "*" in text:  # never an address's own letter but in RFC 5322: it would silently match nobody
+            fix = "write it like ann@corp.example; for several, {in: [\"*@corp.example\"]} or {pattern: '^sales-'}"
+            self.wrong(loc, Code.ADDRESS, f'"{text}" is not an address: * stands for nothing here', fix)
         return address.key(text)
+
+    def domain(self, text: object, *loc: str | int) -> None:
+        """A problem, where no address can be at this domain, or at its sub-domains (`*.`): it would never match."""
+        if not isinstance(text, str) or not _is_domain(text):
+            self.wrong(loc, Code.ADDRESS, f'"{text}" is not a domain', "write client.example or *.client.example")
 
 
 def _texts(value: Any) -> set[str]:
@@ -146,6 +162,14 @@ def _texts(value: Any) -> set[str]:
 def _is_address(text: str) -> bool:
     local, at, domain = text.rpartition("@")
     return bool(local and at and domain) and not any(c.isspace() or c in "<>," for c in text)
+
+
+def _is_domain(text: str) -> bool:
+    try:
+        address.check("x@" + text.removeprefix("*.").removesuffix("."), smtputf8=True)
+    except PermanentFailure:
+        return False
+    return True
 
 
 def _said(value: object) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from mailguard.document import yaml
@@ -122,7 +123,11 @@ def _leaf(key: str, binder: Binder) -> Node | None:
         return known
     leaf, before = None, len(binder.problems)
     with _reported(f"the condition {key}", binder):
-        found, problems = validate(binder.document, conditions.REGISTER[key], binder.at, context=binder.context)
+        kind = conditions.REGISTER[key]
+        found, problems = validate(binder.document, kind, binder.at, context=binder.context)
+        if not isinstance(binder.value(), dict) and kind.examples:
+            like = f"write it like {key}: {json.dumps(kind.examples[0], ensure_ascii=False)}"
+            problems = [one if one.help else replace(one, help=like) for one in problems]
         binder.problems.extend(problems)
         if found is not None:
             found.bind(binder)

@@ -26,6 +26,7 @@ from mailguard.rules.loader import TEST_SUFFIX
 from mailguard.rules.never import said
 from mailguard.rules.rule import Rule, RuleSet
 
+_QUOTES = "“”„‟«»‘’‚"
 _SHORTEST = 3  # letters of a keyword; shorter ones turn up in any text
 
 
@@ -134,18 +135,17 @@ def _short(rules: RuleSet, written: Sequence[_Written]) -> Iterable[Problem]:
             if isinstance(spec.get("list"), str):
                 named.add(spec["list"])
             for number, word in enumerate(spec.get("any") or ()):
-                if _too_short(word):
-                    yield one.warning((*loc, "any", number), Code.SHORT_WORD, *_about(word))
+                if about := _about(word):
+                    yield one.warning((*loc, "any", number), Code.SHORT_WORD, *about)
     for document in rules.documents:
         for name in named & set(document.data.get("lists") or {}):
             written_out = document.data["lists"][name]
             for word in read_list(document, ("lists", name))[0]:
-                if _too_short(word):
+                if about := _about(word):
                     at: tuple[str | int, ...] = ("lists", name)
                     if isinstance(written_out, list):
                         at = (*at, written_out.index(word))
-                    message, fix = _about(word)
-                    yield document.problem(at, Code.SHORT_WORD.value, message, fix, f"list {name}", "warning")
+                    yield document.problem(at, Code.SHORT_WORD.value, *about, f"list {name}", "warning")
 
 
 def _asked(when: Any, loc: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Mapping[str, Any]]]:
@@ -168,8 +168,14 @@ def _too_short(word: str) -> bool:
     return len(folded) < _SHORTEST and not any(unicodedata.east_asian_width(c) in "WF" for c in word)
 
 
-def _about(word: str) -> tuple[str, str]:
-    return f'"{word}" is too short to mean anything by itself', "write a longer word, or the phrase it stands in"
+def _about(word: str) -> tuple[str, str] | None:
+    """What is wrong with a keyword that is hardly meant as it stands, and how to mend it."""
+    if _too_short(word):
+        return f'"{word}" is too short to mean anything by itself', "write a longer word, or the phrase it stands in"
+    if word[0] in _QUOTES and word[-1] in _QUOTES:  # pasted from a word processor: no quotes to YAML
+        fix = f'write it with straight ones: "{word.strip(_QUOTES)}"'
+        return f"{word} is only found with these quotes around it", fix
+    return None
 
 
 def _hopeless(written: Sequence[_Written], people: People) -> Iterable[Problem]:

@@ -281,9 +281,12 @@ def _in(spec: Any, binder: Binder) -> Who:
     if not isinstance(entries, list | tuple):
         binder.wrong((), Code.SHAPE, "in needs a list's name or addresses, like {in: [ann@client.example]}")
         return NOBODY
-    patterns = [_suffix(entry) for entry in entries if str(entry).startswith("*@")]
-    plain = [(number, entry) for number, entry in enumerate(entries) if not str(entry).startswith("*@")]
-    keys = frozenset(binder.address(entry, *(() if isinstance(spec, str) else (n,))) for n, entry in plain)
+    placed = [(() if isinstance(spec, str) else (number,), entry) for number, entry in enumerate(entries)]
+    patterns = [_suffix(entry) for _, entry in placed if str(entry).startswith("*@")]
+    for loc, entry in placed:
+        if str(entry).startswith("*@"):
+            binder.domain(_suffix(entry), *loc)
+    keys = frozenset(binder.address(entry, *loc) for loc, entry in placed if not str(entry).startswith("*@"))
 
     def test(facts: Facts, key: str) -> bool:
         reached, mailbox = members(facts, key), facts.people.mailbox
@@ -295,9 +298,8 @@ def _in(spec: Any, binder: Binder) -> Who:
 
 def _domain(spec: Any, binder: Binder) -> Who:
     wanted = spec if isinstance(spec, list) else [spec]
-    for entry in wanted:
-        if not isinstance(entry, str) or not entry.strip("*.") or "@" in entry or " " in entry:
-            binder.wrong((), Code.ADDRESS, f'"{entry}" is not a domain', "write client.example or *.client.example")
+    for number, entry in enumerate(wanted):
+        binder.domain(entry, *((number,) if isinstance(spec, list) else ()))
     patterns = [str(entry) for entry in wanted]
     return Who(
         saying("at {domains}", domains=some(patterns)), lambda facts, key: _within(members(facts, key), patterns)

@@ -99,6 +99,14 @@ def test_a_short_word_of_a_list_counts_where_words_are_looked_for() -> None:
     assert found(words, lists="{w: {words: [ab]}, i: [cd]}") == {("MG254", "w")}
 
 
+def test_a_word_in_a_word_processors_quotes_is_said() -> None:
+    """To YAML they are letters: “vertraulich” would never be found in a mail that says vertraulich."""
+    words = made("a", "{words: {any: [“vertraulich”, don’t]}}")
+    assert found(words) == {("MG254", "a")}
+    assert found(made("a", "{words: {any: [clients’]}}")) == set()
+    assert found(made("a", "{words: {list: w}}"), lists="{w: [secret, „geheim“]}") == {("MG254", "w")}
+
+
 def test_a_rule_without_a_test_is_said_until_one_names_it(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(f"rules:\n  - {made('tested', OUT)}\n  - {made('test', BOTH, '[{delay: 9m}]')}\n")
     (tmp_path / "broken.test.yaml").write_text("tests: [")

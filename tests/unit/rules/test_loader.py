@@ -76,6 +76,8 @@ WRONG = [
     (rule("{pattern: {re: '(a', in: [body]}}"), "MG212", "'(a'"),
     (rule("{pattern: {re: 'a(?=b)'}}"), "MG212", "'a(?=b)'"),
     (rule("{header: {name: X, pattern: '['}}"), "MG212", "'['"),
+    (rule("{pattern: {re: '[A-Z]*', in: [body]}}"), "MG212", "'[A-Z]*'"),
+    (rule("{recipients: {any: {pattern: 'x|'}}}"), "MG212", "'x|'"),
     (rule("{recipients: {any: {pattern: '*'}}}"), "MG212", "'*'"),
     ("version: 2\nrules: []\n", "MG213", "2"),
     (rule(ALWAYS, "[]"), "MG214", "then"),
@@ -94,6 +96,11 @@ WRONG = [
     (rule(ALWAYS, "[{hold: sender_confirms}, {hold: sender_confirms}]"), "MG217", "hold"),
     (rule("{recipients: {any: {in: [nobody]}}}"), "MG218", "nobody"),
     (rule("{recipients: {any: {domain: a@b.example}}}"), "MG218", "a@b.example"),
+    (rule("{recipients: {any: {domain: '*client.example'}}}"), "MG218", "'*client.example'"),
+    (rule("{recipients: {any: {domain: 'https://client.example'}}}"), "MG218", "'https://client.example'"),
+    (rule("{recipients: {any: {in: ['*@client,example']}}}"), "MG218", "'*@client,example'"),
+    (rule("{recipients: {any: {in: ['sales-*@client.example']}}}"), "MG218", "'sales-*@client.example'"),
+    (rule(ALWAYS, "[{cc: '*@corp.example'}]"), "MG218", "'*@corp.example'"),
     (rule(ALWAYS, "[{cc: everybody}]"), "MG218", "everybody"),
     ("lists: {a: {lexicon: [confidental-en]}}\n" + rule("{words: {list: a}}"), "MG220", "confidental-en"),
     (rule("external"), "MG221", "external"),
@@ -256,3 +263,13 @@ def test_the_hash_names_the_policy() -> None:
 
 def test_off_is_a_word_and_not_a_boolean() -> None:
     assert rules(rule(ALWAYS, mode="off")).rules[0].mode is Mode.OFF
+
+
+@pytest.mark.parametrize(
+    "when", ["{recipients: external}", "{recipients: [external]}", "{sender: 5}", "{words: secret}"]
+)
+def test_a_condition_that_is_one_word_is_shown_how_it_is_written(when: str) -> None:
+    """`recipients: external` is what most people write first."""
+    found = problems(rule(when))
+    assert found
+    assert all(problem.help for problem in found), found
