@@ -7,7 +7,9 @@ from mailguard.desk import NotAllowed, NotConfirmed, View
 from mailguard.mail.address import key
 from mailguard.records import Ending, State
 from tests.flow.conftest import OpenHouse
-from tests.flow.house import ANN, BOSS, LEE, House
+from tests.flow.house import ANN, BOB, BOSS, LEE, House
+from tests.flow.test_answers import answer, reply_to
+from tests.flow.test_approval import LEX
 
 PAT, WARD = "pat@corp.example", "ward@client.example"
 KNOWN = {"history": {"learn": {"mails": 100, "days": 14}}}
@@ -16,6 +18,13 @@ BOSS_WAITS = """
   - id: boss-approves
     when: {recipients: {any: {in: [boss@corp.example]}}}
     then: [{hold: {until: {approved_by: lex@corp.example}, expires: 8h, on_expiry: return}}]
+"""
+TWO_APPROVE = """
+  - id: two-approve
+    when: {recipients: {any: {in: [lee@corp.example]}}}
+    then:
+      - hold: {until: {approved_by: [lex@corp.example, bob@corp.example], of: 2}, requires: link,
+               release_by: [page, mail], expires: 8h, on_expiry: return}
 """
 ODD = """
 version: 1
@@ -74,6 +83,29 @@ async def test_the_rules_look_at_it_again(open_house: OpenHouse) -> None:
     await house.service.desk.send(view, [WARD, BOSS], view.seen)
     assert (await states(house, queue_id))[BOSS] is State.HELD, "the approver's word is missing"
     await house.notice("lex@corp.example", "Cost cutting")
+
+
+async def test_what_was_approved_was_a_mail_to_somebody_else(open_house: OpenHouse) -> None:
+    house, queue_id = await mixed_up(open_house, ODD + TWO_APPROVE.lstrip("\n"))
+    await answer(house, await reply_to(house, LEX, "Approve?"), "approve", sender=LEX)
+    earlier = await reply_to(house, BOB, "Approve?")
+    view = await own(house, queue_id)
+    (waits,) = [hold for hold in view.mail.open_holds if hold.approvers]
+    assert waits.approved_by == (LEX,)
+    await house.service.desk.suggestions.swap(view, [WARD], view.seen)
+    (waits,) = [hold for hold in (await house.mail(queue_id)).open_holds if hold.approvers]
+    assert (waits.approved_by, waits.by_mail) == ((), False)
+    await house.quiet()
+    assert [len([n for n in house.notices(who) if "Approve?" in n.subject]) for who in (LEX, BOB)] == [2, 2]
+    await answer(house, earlier, "approve", sender=BOB)
+    (waits,) = [hold for hold in (await house.mail(queue_id)).open_holds if hold.approvers]
+    assert waits.approved_by == (), "that notice spoke of another recipient"
+    for who in (LEX, BOB):
+        page = await house.link(who, "Approve?")
+        assert BOSS in (await house.page(page)).text
+        pressed = await house.press(page, "send", confirm=[LEE, WARD])
+        assert pressed.status == 200
+    assert "two-approve" not in {hold.rule for hold in (await house.mail(queue_id)).open_holds}
 
 
 async def test_a_link_only_shows_it(open_house: OpenHouse) -> None:

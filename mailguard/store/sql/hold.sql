@@ -12,6 +12,10 @@ UPDATE hold SET resolved_by = ?, resolved_at = ?, remind_at = NULL WHERE mail = 
 -- Who has approved a hold so far.
 UPDATE hold SET approved_by = ? WHERE id = ? AND resolved_at IS NULL;
 
+-- name: ask_anew
+-- What approvers said, and may answer to earlier notices, was of a mail to somebody else.
+UPDATE hold SET approved_by = '[]', by_mail = 0 WHERE mail = ? AND resolved_at IS NULL AND approvers <> '[]';
+
 -- name: client_time
 -- Until when the client itself asked to wait (FUTURERELEASE).
 SELECT max(hold_until) FROM envelope WHERE mail = ?;

@@ -6,7 +6,20 @@ from datetime import datetime
 
 from mailguard.mail.address import key
 from mailguard.mail.headers import Edit
-from mailguard.records import Actor, Decision, Delivery, Ending, Hit, Mail, Mode, NewMail
+from mailguard.records import (
+    Actor,
+    Decision,
+    Delivery,
+    Ending,
+    Hit,
+    Hold,
+    Mail,
+    Mode,
+    NewMail,
+    NewNotice,
+    NoticeKind,
+    Power,
+)
 from mailguard.store.database import Database
 from mailguard.store.verbs import habits, mails, threads, waits
 from mailguard.store.verbs.codec import dump_set, micros
@@ -26,6 +39,7 @@ def swap(
         return Decision(Ending.ALREADY, remaining=found.open_holds)
     rules = {hold.rule for hold in found.open_holds}
     mails.add_holds(db, number, [hold for hold in mail.verdict.holds if hold.rule not in rules], now)
+    db.run("ask_anew", (number,))
     # as if a transaction had brought it: every recipient of an envelope has a delivery, and the other way round
     new = tuple(d.recipient for d in mail.deliveries if key(d.address) == right)
     mails.add_envelope(db, number, replace(mail, envelope=replace(mail.envelope, recipients=new), received_at=now))
@@ -43,10 +57,16 @@ def swap(
     saw = dict(db.run("seen", (number,)).fetchone())
     mails.event(db, number, now, "recipient.replaced", by, {"address": wrong, "right": right, **saw})
     db.run("revise", (number,))
-    asked = {key(who) for hold in held if hold.rule not in rules for who in hold.approvers}
-    told = asked | {key(d.address) for d in fresh}
-    mails.add_notices(db, [one for one in mail.notices if key(one.person) in told], now)
+    told = {key(d.address) for d in fresh}
+    mails.add_notices(db, [*_asked(found, held), *(one for one in mail.notices if key(one.person) in told)], now)
     return Decision(Ending.DONE, changed=tuple(one for one, _ in ended), remaining=tuple(held))
+
+
+def _asked(found: Mail, held: Sequence[Hold]) -> list[NewNotice]:
+    """To approvers; not to who was asked before and can only answer on the page: that shows what is there."""
+    know = {hold.id for hold in found.open_holds if not (hold.approved_by or hold.by_mail)}
+    asked = {key(who): who for hold in held if hold.id not in know for who in hold.approvers}
+    return [NewNotice(NoticeKind.APPROVAL, who, found.queue_id, Power.APPROVER) for who in asked.values()]
 
 
 def _fresh(found: Mail, mail: NewMail, now: datetime) -> list[Delivery]:
