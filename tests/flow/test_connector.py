@@ -13,6 +13,7 @@ from mailguard.store.base import Filter
 from mailguard.store.places import place
 from tests.flow.conftest import OpenHouse
 from tests.flow.house import ANN, BOB, BOSS, DELAY, HOLD, KIM, LEE, MO, POSTMASTER, Answer, House, letter, routes
+from tests.flow.test_answers import BY_MAIL, answer, reply_to
 from tests.flow.test_resend import gone
 from tests.postgres import Postgres
 from tests.unit.courier.peer import Peer
@@ -83,6 +84,20 @@ async def test_three_forks_are_one_mail_with_one_notice_one_page_and_one_decisio
     assert await house.states(one.queue_id) == {KIM: State.SENT, MO: State.SENT, ZOE: State.SENT}
     assert all(len(house.arrived(address)) == 1 for address in (KIM, MO, ZOE))
     assert len(house.log_lines("fork.joined")) == 2
+
+
+async def test_an_answer_by_mail_lets_nobody_go_whom_its_notice_did_not_name(connected: Connected) -> None:
+    house = await connected(BY_MAIL)
+    one = await fork(house, 1, [KIM])
+    to = await reply_to(house, ANN, "Held")
+    await fork(house, 2, [MO])
+    await answer(house, to, "send")
+    assert await house.states(one.queue_id) == {KIM: State.HELD, MO: State.HELD}
+    assert "/m/" in house.notices(ANN)[-1].text, "the note says where the page is"
+    page = await house.link(ANN, "Held")
+    assert (await house.press(page, "send", confirm=[KIM, MO])).status == 200
+    await house.quiet()
+    assert await house.states(one.queue_id) == {KIM: State.SENT, MO: State.SENT}
 
 
 async def test_forks_at_the_same_instant_are_one_mail(connected: Connected) -> None:

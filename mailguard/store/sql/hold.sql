@@ -16,6 +16,10 @@ UPDATE hold SET approved_by = ? WHERE id = ? AND resolved_at IS NULL;
 -- What approvers said, and may answer to earlier notices, was of a mail to somebody else.
 UPDATE hold SET approved_by = '[]', by_mail = 0 WHERE mail = ? AND resolved_at IS NULL AND approvers <> '[]';
 
+-- name: only_page
+-- An answer to its notice is not enough any more: that did not name everybody who gets it.
+UPDATE hold SET by_mail = 0 WHERE id = ?;
+
 -- name: client_time
 -- Until when the client itself asked to wait (FUTURERELEASE).
 SELECT max(hold_until) FROM envelope WHERE mail = ?;

@@ -87,6 +87,9 @@ def _judge(db: Database, number: int, found: Mail, mail: NewMail, fresh: list[De
     """A version with the new recipients. Nothing that waits leaves by it: the verdict's holds come on top."""
     holds = list(_holds(found, mail.verdict.holds, [key(d.address) for d in fresh]))
     mails.add_holds(db, number, holds, now)
+    for hold in found.open_holds:
+        if hold.by_mail and any(hold.covers(key(d.address)) for d in fresh):
+            db.run("only_page", (hold.id,))
     mails.add_deliveries(db, number, fresh, waits.open_holds(db, number), now)
     for hold in holds:
         db.run("hold_back", {"mail": number, "scope": dump_set(hold.scope)}).fetchall()
@@ -119,7 +122,7 @@ def _holds(found: Mail, holds: Iterable[Hold], fresh: Collection[str]) -> Iterat
         if hold.rule not in known:
             yield hold
         elif left:
-            yield replace(hold, scope=left)
+            yield replace(hold, scope=left, by_mail=False)  # whoever answered once may answer that notice again
 
 
 def _gathered(db: Database, number: int, found: Mail, mail: NewMail, now: datetime) -> None:
