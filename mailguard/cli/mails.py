@@ -47,7 +47,7 @@ def show_mail(mail: Row, zone: ZoneInfo) -> None:
         ("RECIPIENT", "STATE", "DUE", "TRIES", "WHY / LAST REPLY"),
         [
             (
-                d["address"], d["state"] + (" (added)" if d["added"] else ""), _moment(d["due_at"], zone),
+                d["address"], d["state"] + (" (added)" if d["added"] else ""), moment(d["due_at"], zone),
                 str(d["attempts"]), tuple(filter(None, (d["flagged"], _order(d), d["last_reply"]))),
             )
             for d in mail["deliveries"]
@@ -64,7 +64,7 @@ def show_mail(mail: Row, zone: ZoneInfo) -> None:
     click.echo()
     table(
         ("AT", "EVENT", "BY", "WHAT"),
-        [(_moment(e["at"], zone), e["event"], e["actor"], _data(e["data"], zone)) for e in mail["events"]],
+        [(moment(e["at"], zone), e["event"], e["actor"], _data(e["data"], zone)) for e in mail["events"]],
     )
 
 
@@ -73,7 +73,7 @@ def show_aid(aid: Row, zone: ZoneInfo) -> None:
     table(
         ("RECIPIENT", "TAKEN AT", "BY", "REPLY"),
         [
-            (h["address"], _moment(h["at"], zone), h["remote"], h["reply"] if h["sure"] else f"perhaps: {h['reply']}")
+            (h["address"], moment(h["at"], zone), h["remote"], h["reply"] if h["sure"] else f"perhaps: {h['reply']}")
             for h in aid["holders"]
         ],
     )
@@ -119,14 +119,15 @@ def _when(row: Row, zone: ZoneInfo) -> str:
     queued = [d["behind"] for d in row["deliveries"] if d["state"] == "queued"]
     if queued and all(queued):
         return f"after {queued[0]}"
-    return _moment(min((d["due_at"] for d in row["deliveries"] if d["due_at"]), default=None), zone)
+    return moment(min((d["due_at"] for d in row["deliveries"] if d["due_at"]), default=None), zone)
 
 
 def _expires(row: Row, zone: ZoneInfo) -> str:
-    return _moment(row["hold"]["expires_at"], zone) or "somebody acts"
+    return moment(row["hold"]["expires_at"], zone) or "somebody acts"
 
 
-def _moment(instant: str | None, zone: ZoneInfo) -> str:
+def moment(instant: str | None, zone: ZoneInfo) -> str:
+    """As people read it; '' for none."""
     if not instant:
         return ""
     return f"{datetime.fromisoformat(instant).replace(microsecond=0).astimezone(zone):%Y-%m-%d %H:%M:%S}"
@@ -145,6 +146,6 @@ def _data(data: dict[str, str], zone: ZoneInfo) -> str:
 
 def _here(value: str, zone: ZoneInfo) -> str:
     try:
-        return _moment(value, zone) if _INSTANT.fullmatch(value) else value
+        return moment(value, zone) if _INSTANT.fullmatch(value) else value
     except ValueError:  # looks like one, and is a word of somebody's
         return value

@@ -9,7 +9,7 @@ import click
 from mailguard.admin import client
 from mailguard.cli.bypass import warn
 from mailguard.cli.common import Context, Exit, config_option, configured, emit, say
-from mailguard.cli.mails import show_aid, show_list, show_mail
+from mailguard.cli.mails import moment, show_aid, show_list, show_mail
 from mailguard.cli.service import asking, paused
 from mailguard.clock import SystemClock
 from mailguard.records import State
@@ -172,7 +172,8 @@ def _acting(name: str, help_text: str) -> None:
             click.confirm(f"{name} {_counted(chosen)}?", abort=True, err=True)
         words = _WORDS | ({"unknown": _NOBODY} if recipients else {})
         words |= _SENDING if name in ("send", "requeue") else {}
-        _report([_ask(context, "act", act=name, queue_id=q, recipients=recipients) for q in chosen], as_json, words)
+        answers = [_ask(context, "act", act=name, queue_id=q, recipients=recipients) for q in chosen]
+        _report(answers, as_json, words, _zone(context))
 
 
 def _counted(mails: list[str]) -> str:
@@ -185,12 +186,12 @@ def _matching(context: Context, what: dict[str, str | None]) -> list[str]:
     return [row["queue_id"] for row in _select(context, 100_000, **what)]
 
 
-def _report(answers: list[dict[str, Any]], as_json: bool, words: dict[str, str]) -> None:
+def _report(answers: list[dict[str, Any]], as_json: bool, words: dict[str, str], zone: ZoneInfo) -> None:
     if as_json:
         emit(answers)
     for answer in [] if as_json else answers:
         rest = "".join(f"; still waits for {', '.join(hold['until'])} ({hold['rule']})" for hold in answer["remaining"])
-        at = f" at {answer['at']}" if answer["at"] else ""
+        at = f" at {moment(answer['at'], zone)}" if answer["at"] else ""
         click.echo(f"{answer['queue_id']}: {words[answer['ending']]}{at}{rest}")
     if any(answer["ending"] != "done" for answer in answers):
         sys.exit(Exit.FAILED)
