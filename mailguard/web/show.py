@@ -229,7 +229,7 @@ class Teller:
         """When this recipient was taken off and, as far as this person may know it, by whom; '' where nobody was."""
         if not d.taken_off or d.ended_at is None:
             return ""
-        since, who = self.when.short(d.ended_at, seconds=True, zone=True), view.taken_off.get(key(d.address), "")
+        since, who = self.when.at(d.ended_at, seconds=True), view.taken_off.get(key(d.address), "")
         if not who:
             return self.say("gets nothing: taken off {since}", since=since)
         return self.say("gets nothing: taken off {since} by {who}", since=since, who=clean(who))

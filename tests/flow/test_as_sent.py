@@ -64,6 +64,6 @@ async def test_the_page_says_when_and_by_whom_somebody_was_taken_off(open_house:
     house = await open_house(rules=HOLD)
     _, link = await dropped(house)
     words = (await house.page(link)).words
-    assert "gets nothing: taken off 10:00:00" in words
+    assert "gets nothing: taken off at 10:00:00" in words
     assert f"by {ANN}" in words
     assert "has a copy since 10:00:00" in words
