@@ -47,9 +47,10 @@ class Exit(IntEnum):
 
 @dataclass
 class Context:
-    """What `--config` said, before or after the verb."""
+    """What `--config` said, before or after the verb, and the configuration once it was read."""
 
     path: Path | None = None
+    config: "Config | None" = None
 
     @property
     def config_path(self) -> Path:
@@ -105,13 +106,14 @@ def verb(name: str) -> Callable[[Callable[..., Any]], click.Command]:
 
 
 def configured(context: Context) -> "Config":
-    """The configuration; its warnings go to stderr. Raises ConfigError."""
+    """The configuration, read once a command; its warnings go to stderr. Raises ConfigError."""
     from mailguard.config import load  # every room's settings: verbs without a configuration start at once
 
-    config = load(context.existing, os.environ)
-    if config.warnings:
-        say(render(config.warnings))
-    return config
+    if context.config is None:
+        context.config = load(context.existing, os.environ)
+        if context.config.warnings:
+            say(render(context.config.warnings))
+    return context.config
 
 
 def fail(error: ConfigError, code: Exit) -> NoReturn:

@@ -61,9 +61,11 @@ def _put_right(link: imaplib.IMAP4, name: str, mail: AsSent, old: str) -> bool:
         answer, words = link.append(quoted(name), r"(\Seen)", seen, mail.copy)
         if answer != "OK":
             raise Refused(f"{shown(name)!r} takes no mail: {_text(words)}")
+    if old == "keep":
+        return True
     right = _search(link, *same, "HEADER", MARK, '""')  # also another mail of that name as it left
     wrong = [uid for uid in others if uid not in right]
-    if old == "keep" or not wrong:
+    if not wrong:
         return True
     _mark(link, wrong, r"(\Flagged)" if old == "flag" else r"(\Deleted)")
     if old == "remove" and b"UIDPLUS" in b" ".join(line for line in link.capability()[1] if line).upper().split():

@@ -282,15 +282,18 @@ def _in(spec: Any, binder: Binder) -> Who:
         binder.wrong((), Code.SHAPE, "in needs a list's name or addresses, like {in: [ann@client.example]}")
         return NOBODY
     placed = [(() if isinstance(spec, str) else (number,), entry) for number, entry in enumerate(entries)]
-    patterns = [_suffix(entry) for _, entry in placed if str(entry).startswith("*@")]
+    patterns, keys = [], set()
     for loc, entry in placed:
         if str(entry).startswith("*@"):
-            binder.domain(_suffix(entry), *loc)
-    keys = frozenset(binder.address(entry, *loc) for loc, entry in placed if not str(entry).startswith("*@"))
+            patterns.append(_suffix(entry))
+            binder.domain(patterns[-1], *loc)
+        else:
+            keys.add(binder.address(entry, *loc))
+    named = frozenset(keys)
 
     def test(facts: Facts, key: str) -> bool:
         reached, mailbox = members(facts, key), facts.people.mailbox
-        boxes = facts.once(("meant", keys), lambda: frozenset(map(mailbox, keys)))
+        boxes = facts.once(("meant", named), lambda: frozenset(map(mailbox, named)))
         return not boxes.isdisjoint(map(mailbox, reached)) or _within(reached, patterns)
 
     return Who(saying("on the list {name}", name=spec) if isinstance(spec, str) else saying("named in the rule"), test)

@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mailguard.mail import peer
+
 Report = Callable[[Exception], None]
 
 _HEADERS = {
@@ -71,5 +73,10 @@ def same_site(headers: Headers, url: str) -> bool:
 
 
 def client(request: Request) -> str:
-    """Who asks, for counting: the address that the connection, or a proxy on this machine, names."""
+    """Who asks: the address that the connection, or a proxy on this machine, names."""
     return request.client.host if request.client else ""
+
+
+def subscriber(request: Request) -> str:
+    """Who asks, for counting: of IPv6 a whole /64, or each of one customer's addresses had tries of its own."""
+    return peer.client(client(request))

@@ -13,11 +13,10 @@ from mailguard.clock import Clock
 from mailguard.desk import Enrolment, Passwords
 from mailguard.locale import N_
 from mailguard.log import Log
-from mailguard.mail import peer
 from mailguard.notices.words import clean
 from mailguard.records import Login, Way
 from mailguard.web import forms
-from mailguard.web.guard import client
+from mailguard.web.guard import client, subscriber
 from mailguard.web.limits import Limit
 from mailguard.web.oidc import BACK, Oidc
 from mailguard.web.settings import WebSettings
@@ -200,8 +199,9 @@ class SignIn:
 
     def allows(self, request: Request, name: str = "") -> bool:
         """Whether this client, and whoever it says it is, may try once more."""
-        asks = peer.client(client(request))
-        return self._by_client.allows(asks) and (not name or self._by_person.allows(self._site.desk.mailbox(name)))
+        if not self._by_client.allows(subscriber(request)):
+            return False
+        return not name or self._by_person.allows(self._site.desk.mailbox(name))
 
     # cookies
     def keep(self, answer: Response, name: str, value: str, lasts: timedelta, *, lax: bool = False) -> None:

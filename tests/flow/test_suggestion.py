@@ -103,8 +103,7 @@ async def test_what_was_approved_was_a_mail_to_somebody_else(open_house: OpenHou
     for who in (LEX, BOB):
         page = await house.link(who, "Approve?")
         assert BOSS in (await house.page(page)).text
-        pressed = await house.press(page, "send", confirm=[LEE, WARD])
-        assert pressed.status == 200
+        assert (await house.press(page, "send", confirm=[LEE, WARD])).status == 200
     assert "two-approve" not in {hold.rule for hold in (await house.mail(queue_id)).open_holds}
 
 

@@ -16,14 +16,13 @@ from starlette.routing import Route
 
 from mailguard.desk import Caller, Programs
 from mailguard.errors import TemporaryFailure
-from mailguard.mail import peer
 from mailguard.rules.rule import RuleSet
 from mailguard.store.base import Store
 from mailguard.web import forms
 from mailguard.web.api import openapi
 from mailguard.web.api.endpoint import Call, Endpoint, Refused
 from mailguard.web.api.operations import Operations
-from mailguard.web.guard import client
+from mailguard.web.guard import subscriber
 from mailguard.web.limits import Limit
 from mailguard.web.site import Site
 
@@ -97,7 +96,7 @@ class _Api:
         else:
             caller = await self._signed_in(request)
         if caller is None:
-            if not self._wrong.allows(peer.client(client(request))):
+            if not self._wrong.allows(subscriber(request)):
                 raise _too_often(600)
             raise Refused(401, "unauthorized", "give a token: Authorization: Bearer TOKEN (mailguard token add)")
         if not self._asks.allows(f"{caller.via} {caller.name}"):
